@@ -1,0 +1,58 @@
+"""Diagnostics: how fineforge says that something is wrong.
+
+Here belong the types and the exception that carries them. The table of codes is `fineforge.codes`; how a diagnostic looks on
+a terminal is `fineforge.views`. Nothing here prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpan:
+    """A piece of a file; lines and columns count from 1, the end is exclusive."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    snippet: str = ""
+    """The text of `line`, kept so that nobody opens the file again to print it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    code: str
+    """`FF` and three digits; a row of `fineforge.codes.CODES`."""
+    message: str
+    """No full stop; names in backticks."""
+    severity: Severity = Severity.ERROR
+    path: tuple[str | int, ...] = ()
+    """Place in the spec. The producer names it; who owns the file attaches `span`."""
+    span: SourceSpan | None = None
+    hint: str = ""
+    """What to do; printed on its own line as `hint: ...`."""
+
+
+class FineforgeError(Exception):
+    """Carries every diagnostic at once. `exit_code` is what the command line ends with."""
+
+    def __init__(self, *diagnostics: Diagnostic, exit_code: int = 1) -> None:
+        super().__init__("; ".join(f"{d.code} {d.message}" for d in diagnostics))
+        self.diagnostics = diagnostics
+        self.exit_code = exit_code
+
+
+def errors(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Those that stop a plan or an apply."""
+    return tuple(d for d in diagnostics if d.severity is Severity.ERROR)

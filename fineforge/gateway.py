@@ -1,0 +1,90 @@
+"""The gateway protocol: the only door to Azure.
+
+`observe`, `apply` and `engine` know this and nothing else of the service. `fineforge.azure` implements it over HTTPS;
+the tests have one that calls the emulator's rules directly.
+Every method raises `FineforgeError` with FF4xx diagnostics, the service's own message kept; none returns a failure as data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from fineforge.core import Raw, ResourceKey
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where a target is. `id` is the ARM id, lower case."""
+
+    target: str
+    subscription_id: str
+    resource_group: str
+    name: str
+
+    @property
+    def id(self) -> str:
+        return (
+            f"/subscriptions/{self.subscription_id}/resourcegroups/{self.resource_group}"
+            f"/providers/microsoft.machinelearningservices/workspaces/{self.name}"
+        ).lower()
+
+
+Progress = Callable[[Raw], None]
+"""Called with each body that was read while waiting."""
+
+
+class Gateway(Protocol):
+    @property
+    def workspace(self) -> Workspace: ...
+
+    def location(self) -> str:
+        """Region of the workspace (one GET, cached); a workspace that does not exist is FF4xx."""
+
+    def get(self, key: ResourceKey) -> Raw | None:
+        """The object's body; None only where the service answered that it does not exist."""
+
+    def list(self, kind: str, parent: str | None = None) -> Sequence[Raw]:
+        """All objects of a kind, archived ones included, every page. Lists lag behind writes."""
+
+    def create(self, key: ResourceKey, text: str) -> None:
+        """One resource write: submits the rendered YAML through azure-ai-ml and returns without waiting."""
+
+    def update(self, key: ResourceKey, body: Raw) -> None:
+        """One resource write: PUT of a whole body that came from `get`; returns without waiting."""
+
+    def delete(self, key: ResourceKey) -> None:
+        """One resource write; an object that is already gone is no error."""
+
+    def cancel(self, key: ResourceKey) -> None:
+        """One resource write: asks a running job to stop."""
+
+    def wait(self, key: ResourceKey, progress: Progress, stopped: Callable[[], bool]) -> Raw | None:
+        """Polls until the object is no longer busy; None when it is gone. Gives up, without error, when `stopped()`.
+
+        A failed object is returned with the service's words merged into `["fineforge-error"]`: {"code", "message"}.
+        """
+
+    def upload(self, source: Path, destination: str) -> None:
+        """Puts a file at a path of the default datastore; a complete blob that is already there is left alone."""
+
+    def read_log(self, job: str, offset: int) -> tuple[str, int]:
+        """New text of the job's log since `offset` characters, and the new offset."""
+
+    def read_metrics(self, job: str) -> Mapping[str, Sequence[tuple[int, float]]]:
+        """Metric name -> (step, value) in order, child runs included."""
+
+    def read_model(self, registry: str, name: str, version: str) -> Raw | None:
+        """A registry model version's body."""
+
+    def read_component(self, registry: str, name: str, version: str) -> Raw | None: ...
+
+    def read_sizes(self) -> Raw:
+        """The region's VM sizes as the service lists them."""
+
+    def invoke(self, endpoint: str, deployment: str | None, request: Mapping[str, Any]) -> Any:
+        """Scores; with `deployment`, by header, whatever the traffic says. Returns the decoded answer."""
+
+    def close(self) -> None: ...
