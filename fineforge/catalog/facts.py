@@ -13,7 +13,7 @@ class InputFact:
 
     name: str
     type: str
-    """`string`, `integer`, `number`, `boolean`, or an asset type: `uri_file`, `uri_folder`, `mltable`, `mlflow_model`, `custom_model`."""
+    """`string`, `integer`, `number`, `boolean`, or an asset type: `uri_file`, `mltable`, `mlflow_model`, `custom_model` ..."""
     optional: bool
     default: Any = None
     """Typed: a registry sends text (`"1"`, `"True"`); parsers turn it into the input's type."""
