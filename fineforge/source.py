@@ -1,0 +1,268 @@
+"""YAML text to data, with the position of every key and value.
+
+One pass over the parser's events builds both. Values follow YAML 1.2: `5e-6` is a number, `no` and `on` are text. What a
+reviewed file has no business to hold (tags, several documents, alias bombs) is refused here. Nothing here knows what a spec is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import yaml
+
+from fineforge.core import SpecPath
+from fineforge.diagnostics import Diagnostic, FineforgeError, SourceSpan
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 30
+MAX_NODES = 20_000
+"""Nodes after aliases are expanded: a thousand-line spec has about three thousand."""
+
+_INTEGER = re.compile(r"[-+]?[0-9]+\Z")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_CONSTANTS: dict[str, Any] = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
+    word: value for value, words in ((True, "true True TRUE"), (False, "false False FALSE")) for word in words.split()
+}
+
+_Range = tuple[int, int, int, int]
+"""Line, column, end line, end column; counted from 0 as the parser counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A parsed file. `span` finds the place of a path; a missing key is placed at its nearest ancestor."""
+
+    file: str
+    lines: tuple[str, ...]
+    data: dict[str, Any]
+    keys: dict[SpecPath, _Range]
+    values: dict[SpecPath, _Range]
+
+    def span(self, path: SpecPath, *, key: bool = False) -> SourceSpan:
+        """Where `path` stands: its value, or with `key` the key itself. Segments that are not in the file are skipped."""
+        known: SpecPath = ()
+        for segment in path:
+            if (*known, segment) in self.values:
+                known = (*known, segment)
+        exact = known == path
+        table = self.values if exact and not key else self.keys
+        return _span(self.file, self.lines, table.get(known) or self.values.get(known) or (0, 0, 0, 1))
+
+    def place(self, diagnostic: Diagnostic) -> Diagnostic:
+        """The diagnostic with its span attached; one that already has a span stays as it is."""
+        if diagnostic.span is not None:
+            return diagnostic
+        span = self.span(diagnostic.path, key=diagnostic.code in _POINTS_AT_KEY)
+        return Diagnostic(diagnostic.code, diagnostic.message, diagnostic.severity, diagnostic.path, span, diagnostic.hint)
+
+
+_POINTS_AT_KEY = frozenset({"FF120", "FF124"})
+"""Codes that speak of the key, not of its value."""
+
+
+def load(content: bytes, file: str) -> Source:
+    """Parses `content`. Raises FineforgeError (FF101 to FF111), every one with its line and column."""
+    text = _decode(content, file)
+    lines = tuple(text.splitlines())
+    builder = _Builder(file, lines)
+    try:
+        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            builder.take(event)
+    except yaml.YAMLError as error:
+        raise FineforgeError(_syntax(error, file, lines)) from None
+    if not isinstance(builder.root, dict):
+        what = "is empty" if builder.root is None else "is not a mapping of keys to values"
+        raise FineforgeError(Diagnostic("FF111", f"`{file}` {what}", span=_span(file, lines, (0, 0, 0, 1)), hint="start with `version: 1`"))
+    return Source(file, lines, builder.root, builder.keys, builder.values)
+
+
+def _decode(content: bytes, file: str) -> str:
+    if len(content) > MAX_BYTES:
+        raise FineforgeError(
+            Diagnostic("FF109", f"`{file}` has {len(content):,} bytes; a spec may have {MAX_BYTES:,}", hint="is this the dataset?")
+        )
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - content.rfind(b"\n", 0, error.start)
+        message = f"byte 0x{content[error.start]:02x} is not UTF-8"
+        span = SourceSpan(file, line, column, line, column + 1, content.split(b"\n")[line - 1].decode("utf-8", "replace"))
+        raise FineforgeError(Diagnostic("FF108", message, span=span, hint="save the file as UTF-8")) from None
+    for number, line_text in enumerate(text.split("\n")):
+        bad = re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", line_text)
+        if bad:
+            place = (number, bad.start(), number, bad.end())
+            span = _span(file, (*[""] * number, line_text.replace("\x00", "\N{SYMBOL FOR NULL}")), place)
+            raise FineforgeError(Diagnostic("FF107", f"control character U+{ord(bad.group()):04X}", span=span, hint="delete it"))
+    return text
+
+
+def _syntax(error: yaml.YAMLError, file: str, lines: tuple[str, ...]) -> Diagnostic:
+    mark = getattr(error, "problem_mark", None)
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    text = lines[line] if line < len(lines) else ""
+    span = _span(file, lines, (line, column, line, column + 1))
+    if "\t" in text[: len(text) - len(text.lstrip())] or (text[column : column + 1] == "\t"):
+        return Diagnostic("FF102", "a tab in the indentation", span=span, hint="YAML indents with spaces only")
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    context = getattr(error, "context", None)
+    return Diagnostic("FF101", f"not valid YAML: {problem}" + (f" {context}" if context else ""), span=span)
+
+
+def _span(file: str, lines: tuple[str, ...], place: _Range) -> SourceSpan:
+    line, column, end_line, end_column = place
+    snippet = lines[line] if line < len(lines) else ""
+    return SourceSpan(file, line + 1, column + 1, end_line + 1, end_column + 1, snippet)
+
+
+@dataclass(slots=True)
+class _Frame:
+    """An open collection."""
+
+    value: dict[Any, Any] | list[Any]
+    path: SpecPath
+    anchor: str | None
+    start: Any
+    key: Any = None
+    has_key: bool = False
+    nodes: int = 1
+    merges: list[Any] = field(default_factory=list)
+
+
+class _Builder:
+    """Turns parser events into data and positions."""
+
+    def __init__(self, file: str, lines: tuple[str, ...]) -> None:
+        self.file, self.lines = file, lines
+        self.root: Any = None
+        self.keys: dict[SpecPath, _Range] = {}
+        self.values: dict[SpecPath, _Range] = {}
+        self.stack: list[_Frame] = []
+        self.anchors: dict[str, tuple[Any, int]] = {}
+        self.nodes = 0
+        self.documents = 0
+
+    def take(self, event: Any) -> None:
+        match type(event).__name__:
+            case "ScalarEvent":
+                self._tag(event)
+                self._scalar(event)
+            case "MappingStartEvent" | "SequenceStartEvent":
+                self._tag(event)
+                self._open(event, {} if isinstance(event, yaml.MappingStartEvent) else [])
+            case "MappingEndEvent" | "SequenceEndEvent":
+                self._close(event)
+            case "AliasEvent":
+                self._alias(event)
+            case "DocumentStartEvent":
+                self.documents += 1
+                if self.documents > 1:
+                    self._refuse("FF104", "a second document starts here", event, "one spec per file: split it at `---`")
+            case _:
+                pass
+
+    def _tag(self, event: Any) -> None:
+        if event.tag not in (None, "!") and not event.tag.startswith("tag:yaml.org,2002:str"):
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self._refuse("FF106", f"the tag `{tag}` is not allowed", event, "write plain values; a spec constructs nothing")
+
+    def _scalar(self, event: Any) -> None:
+        plain = event.implicit[0] and event.style in (None, "")
+        value = _resolve(event.value) if plain else event.value
+        if self._expects_key():
+            self._take_key(event.value if value is None or isinstance(value, bool | int | float) else value, event)
+            return
+        if event.anchor:
+            self.anchors[event.anchor] = (value, 1)
+        self._add(value, event, 1)
+
+    def _open(self, event: Any, value: dict[Any, Any] | list[Any]) -> None:
+        if self._expects_key():
+            self._refuse("FF101", "a key must be a plain word", event, "")
+        if len(self.stack) >= MAX_DEPTH:
+            self._refuse("FF110", f"nested deeper than {MAX_DEPTH} levels", event, "")
+        self.stack.append(_Frame(value, self._path(), event.anchor, event.start_mark))
+
+    def _close(self, event: Any) -> None:
+        frame = self.stack.pop()
+        for merged in frame.merges:
+            if isinstance(frame.value, dict):
+                for key, value in merged.items():
+                    frame.value.setdefault(key, value)
+        if frame.anchor:
+            self.anchors[frame.anchor] = (frame.value, frame.nodes)
+        self._add(frame.value, event, frame.nodes, frame.start)
+
+    def _alias(self, event: Any) -> None:
+        if event.anchor not in self.anchors:
+            self._refuse("FF101", f"the alias `*{event.anchor}` has no anchor before it", event, "")
+        value, nodes = self.anchors[event.anchor]
+        if self._expects_key():
+            self._refuse("FF101", "a key must be a plain word", event, "")
+        self._add(value, event, nodes)
+
+    def _add(self, value: Any, event: Any, nodes: int, start: Any = None) -> None:
+        path = self._path()
+        begin, end = start or event.start_mark, event.end_mark
+        self.values[path] = (begin.line, begin.column, end.line, max(end.column, begin.column + 1))
+        if not self.stack:
+            self.root = value
+            return
+        frame = self.stack[-1]
+        frame.nodes += nodes
+        self.nodes = max(self.nodes, frame.nodes)
+        if self.nodes > MAX_NODES:
+            self._refuse("FF105", f"aliases expand to more than {MAX_NODES:,} values", event, "write the values out")
+        if isinstance(frame.value, list):
+            frame.value.append(value)
+        elif frame.key == "<<":
+            self._merge(frame, value, event)
+            frame.has_key = False
+        else:
+            frame.value[frame.key] = value
+            frame.has_key = False
+
+    def _merge(self, frame: _Frame, value: Any, event: Any) -> None:
+        sources = value if isinstance(value, list) else [value]
+        if not all(isinstance(source, dict) for source in sources):
+            self._refuse("FF101", "`<<` takes a mapping", event, "")
+        frame.merges.extend(sources)
+
+    def _expects_key(self) -> bool:
+        return bool(self.stack) and isinstance(self.stack[-1].value, dict) and not self.stack[-1].has_key
+
+    def _take_key(self, key: str, event: Any) -> None:
+        frame = self.stack[-1]
+        path = (*frame.path, key)
+        if key != "<<" and path in self.keys and path in self.values:
+            first = self.keys[path][0] + 1
+            self._refuse("FF103", f"`{key}` is given twice, first in line {first}", event, "keep one of them")
+        frame.key, frame.has_key = key, True
+        begin, end = event.start_mark, event.end_mark
+        self.keys[path] = (begin.line, begin.column, end.line, end.column)
+
+    def _path(self) -> SpecPath:
+        if not self.stack:
+            return ()
+        frame = self.stack[-1]
+        return (*frame.path, len(frame.value) if isinstance(frame.value, list) else frame.key)
+
+    def _refuse(self, code: str, message: str, event: Any, hint: str) -> NoReturn:
+        begin, end = event.start_mark, event.end_mark
+        place = (begin.line, begin.column, end.line, max(end.column, begin.column + 1))
+        raise FineforgeError(Diagnostic(code, message, span=_span(self.file, self.lines, place), hint=hint))
+
+
+def _resolve(text: str) -> Any:
+    """The YAML 1.2 core schema; a digit string with a leading zero stays text, for it may be a digest."""
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if _INTEGER.match(text):
+        digits = text.lstrip("+-")
+        return text if len(digits) > 1 and digits[0] == "0" else int(text) if len(digits) < 20 else text
+    if _FLOAT.match(text):
+        return float(text)
+    return text
