@@ -64,7 +64,11 @@ def _retirement(spec: Spec, model: ModelFact, today: str) -> list[Diagnostic]:
         message = f"fine-tuning of `{model.name}` was retired on {model.finetune_retirement}"
         if spec.model.allow_retired:
             return [Diagnostic("FF141", message, Severity.WARNING, path)]
-        return [Diagnostic("FF141", message, path=path, hint="choose a model that is still offered, or set `model.allow_retired: true`")]
+        return [
+            Diagnostic(
+                "FF141", message, path=path, hint="choose a model that is still offered, or set `model.allow_retired: true`"
+            )
+        ]
     found = []
     if model.finetune_deprecation and model.finetune_deprecation <= today:
         until = f", it ends on {model.finetune_retirement}" if model.finetune_retirement else ""
@@ -82,7 +86,11 @@ def _dataset(spec: Spec, component: ComponentFact | None) -> list[Diagnostic]:
     source = spec.dataset.source
     if "://" in source or source.startswith("azureml:"):
         hint = "use a local .jsonl file, or a folder of them"
-        return [Diagnostic("FF145", f"`{source}`: only local files can be a source in this version", path=("dataset", "source"), hint=hint)]
+        return [
+            Diagnostic(
+                "FF145", f"`{source}`: only local files can be a source in this version", path=("dataset", "source"), hint=hint
+            )
+        ]
     if component is None:
         return []
     return [
@@ -125,13 +133,15 @@ def _size(name: str, size: SizeFact | None, facts: Facts, path: SpecPath, use: s
 def _no_list(model: str, size: str, path: SpecPath) -> Diagnostic:
     if size.lower() in K80_SIZES:
         return Diagnostic("FF153", f"`{size}` (K80) cannot train `{model}`", path=path)
-    return Diagnostic("FF154", f"`{model}` carries no list of sizes for fine-tuning; `{size}` is not checked", Severity.WARNING, path)
+    return Diagnostic(
+        "FF154", f"`{model}` carries no list of sizes for fine-tuning; `{size}` is not checked", Severity.WARNING, path
+    )
 
 
-def _unlisted(
-    size: str, model: str, use: str, allowed: tuple[str, ...], facts: Facts, spec: Spec, path: SpecPath
-) -> Diagnostic:
-    live = [fact for name in allowed if (fact := facts.sizes.get(name.lower())) and not (fact.retired and fact.retired <= facts.today)]
+def _unlisted(size: str, model: str, use: str, allowed: tuple[str, ...], facts: Facts, spec: Spec, path: SpecPath) -> Diagnostic:
+    live = [
+        fact for name in allowed if (fact := facts.sizes.get(name.lower())) and not (fact.retired and fact.retired <= facts.today)
+    ]
     hint = "listed: " + (", ".join(f"`{fact.name}`" for fact in live) or "none that is still offered")
     severity = Severity.WARNING if spec.lifecycle.allow_unlisted else Severity.ERROR
     return Diagnostic("FF153", f"`{size}` is not in the list of sizes for {use} `{model}`", severity, path, hint=hint)
@@ -156,7 +166,9 @@ def _nodes(spec: Spec, facts: Facts, parameters: Mapping[str, Parameter]) -> lis
 
 def _gates(spec: Spec) -> list[Diagnostic]:
     return [
-        Diagnostic("FF157", f"`{gate.name}` is not a metric that fineforge knows", Severity.WARNING, ("gates", "metrics", index, "name"))
+        Diagnostic(
+            "FF157", f"`{gate.name}` is not a metric that fineforge knows", Severity.WARNING, ("gates", "metrics", index, "name")
+        )
         for index, gate in enumerate(spec.gates.metrics)
         if gate.name not in KNOWN_METRICS
     ]
@@ -177,7 +189,9 @@ def _deployment(spec: Spec, facts: Facts) -> list[Diagnostic]:
 def _lifecycle(spec: Spec) -> list[Diagnostic]:
     kinds = ("compute", "data", "job", "model", "endpoint", "deployment")
     return [
-        Diagnostic("FF158", f"`{name}` is not a kind of object", path=("lifecycle", "prevent_destroy", index), hint=", ".join(kinds))
+        Diagnostic(
+            "FF158", f"`{name}` is not a kind of object", path=("lifecycle", "prevent_destroy", index), hint=", ".join(kinds)
+        )
         for index, name in enumerate(spec.lifecycle.prevent_destroy)
         if name not in kinds
     ]

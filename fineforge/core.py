@@ -143,6 +143,8 @@ class Observed:
     message: str = ""
     """The service's own words where the object failed."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+    """When the service says it was created; orders old deployments, decides nothing else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,11 +157,15 @@ def _problem(name: str, value: Any, fact: InputFact, bounds: Mapping[str, float]
 def _refusal(name: str, origin: str, problem: str, fact: InputFact, spec: Spec) -> Diagnostic:
     if origin == "model default":
         message = f"the model's own default for `{name}` {problem}"
-        return Diagnostic("FF135", message, Severity.WARNING, ("model",), hint="the component's default is used; set it in the spec to be sure")
+        return Diagnostic(
+            "FF135", message, Severity.WARNING, ("model",), hint="the component's default is used; set it in the spec to be sure"
+        )
     value = spec.parameters.get(name) if origin == "spec" else None
     shown = f"`{name}: {_text(value)}`" if value is not None else f"`{name}` ({origin})"
     near = difflib.get_close_matches(str(value), fact.enum, 1) if fact.enum else []
-    return Diagnostic("FF132", f"{shown} {problem}", path=spec_path(spec, name), hint=f"did you mean `{near[0]}`?" if near else "")
+    return Diagnostic(
+        "FF132", f"{shown} {problem}", path=spec_path(spec, name), hint=f"did you mean `{near[0]}`?" if near else ""
+    )
 
 
 def _unsettable(name: str, component: ComponentFact) -> bool:
@@ -177,7 +181,11 @@ def _unknown(name: str, origin: str, component: ComponentFact, spec: Spec) -> Di
         return Diagnostic("FF134", f"`{name}` is an asset, not a parameter", path=path, hint="`model` and `dataset` decide it")
     known = [key for key, fact in component.inputs.items() if not _is_asset(fact) and key not in DERIVED]
     near = difflib.get_close_matches(name, known, 2, cutoff=0.6)
-    hint = "did you mean " + " or ".join(f"`{entry}`" for entry in near) + "?" if near else f"`fineforge explain {component.name}` lists them"
+    hint = (
+        "did you mean " + " or ".join(f"`{entry}`" for entry in near) + "?"
+        if near
+        else f"`fineforge explain {component.name}` lists them"
+    )
     return Diagnostic("FF131", f"`{component.name}` {component.version} has no input `{name}`", path=path, hint=hint)
 
 

@@ -66,7 +66,7 @@ class Project:
         return next(iter(self.targets)) if len(self.targets) == 1 else "default"
 
     def workspace(self, target: str) -> Workspace:
-        """Where the target is: project file, then AZUREML_ARM_* variables, then Microsoft's `config.json`. FF161 where nothing says."""
+        """Where the target is: project file, AZUREML_ARM_* variables, Microsoft's `config.json`. FF161 where nothing says."""
         if target in self.targets:
             entry = self.targets[target]
             return Workspace(target, entry.subscription_id, entry.resource_group, entry.workspace)
@@ -117,7 +117,10 @@ def _read(file: Path) -> Project:
         data = _File.model_validate(parsed.data)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        problems = [parsed.place(Diagnostic("FF160", f"`{'.'.join(map(str, d['loc']))}`: {d['msg'].lower()}", path=d["loc"])) for d in details]
+        problems = [
+            parsed.place(Diagnostic("FF160", f"`{'.'.join(map(str, d['loc']))}`: {d['msg'].lower()}", path=d["loc"]))
+            for d in details
+        ]
         raise FineforgeError(*problems) from None
     folder = file.parent
     return Project(

@@ -74,14 +74,18 @@ def load(content: bytes, file: str) -> Source:
         raise FineforgeError(_syntax(error, file, lines)) from None
     if not isinstance(builder.root, dict):
         what = "is empty" if builder.root is None else "is not a mapping of keys to values"
-        raise FineforgeError(Diagnostic("FF111", f"`{file}` {what}", span=_span(file, lines, (0, 0, 0, 1)), hint="start with `version: 1`"))
+        raise FineforgeError(
+            Diagnostic("FF111", f"`{file}` {what}", span=_span(file, lines, (0, 0, 0, 1)), hint="start with `version: 1`")
+        )
     return Source(file, lines, builder.root, builder.keys, builder.values)
 
 
 def _decode(content: bytes, file: str) -> str:
     if len(content) > MAX_BYTES:
         raise FineforgeError(
-            Diagnostic("FF109", f"`{file}` has {len(content):,} bytes; a spec may have {MAX_BYTES:,}", hint="is this the dataset?")
+            Diagnostic(
+                "FF109", f"`{file}` has {len(content):,} bytes; a spec may have {MAX_BYTES:,}", hint="is this the dataset?"
+            )
         )
     try:
         text = content.decode("utf-8-sig")

@@ -260,7 +260,9 @@ def _namespace(data: Mapping[str, Any]) -> list[Diagnostic]:
     if not isinstance(training, dict) or not isinstance(optimization, dict):
         return []
     return [
-        Diagnostic("FF124", f"`{key}` stands in `training` and in `optimization`", path=("optimization", key), hint="keep one of them")
+        Diagnostic(
+            "FF124", f"`{key}` stands in `training` and in `optimization`", path=("optimization", key), hint="keep one of them"
+        )
         for key in optimization
         if key in training
     ]
@@ -306,7 +308,9 @@ def _translate(detail: ErrorDetails, source: Source) -> Diagnostic:
     if kind == "choose":
         return Diagnostic("FF125", detail["msg"] if not name else f"`{name}`: {detail['msg']}", path=where)
     if kind == "string_pattern_mismatch":
-        return Diagnostic("FF123", f"`{name}: {given}` is not a valid name", path=where, hint=_PATTERNS.get(context["pattern"], ""))
+        return Diagnostic(
+            "FF123", f"`{name}: {given}` is not a valid name", path=where, hint=_PATTERNS.get(context["pattern"], "")
+        )
     if kind == "literal_error":
         options = _options(context["expected"])
         return Diagnostic("FF122", f"`{name}` cannot be {given}", path=where, hint=_choose(str(detail["input"]), options))

@@ -24,7 +24,7 @@ _NUMBERS = {"integer": int, "number": float}
 
 
 def parse_model(body: Mapping[str, Any], registry: str, origin: str) -> ModelFact:
-    """A registry model version. Takes the new metadata where it has a value, else the old tag, and keeps notes of what it cannot read."""
+    """A registry model version: the new metadata where it has a value, else the old tag; notes on what cannot be read."""
     properties = _mapping(body.get("properties"))
     tags, system = _mapping(properties.get("tags")), _mapping(properties.get("systemMetadata"))
     extra = _mapping(properties.get("properties"))
@@ -78,7 +78,7 @@ def parse_component(body: Mapping[str, Any], registry: str, origin: str, unused:
 
 
 def parse_sizes(body: Mapping[str, Any], known: Mapping[str, SizeFact]) -> dict[str, SizeFact]:
-    """The region's sizes by lower-case name. What the list does not say (GPU model, retirement, reserve) is taken from `known`."""
+    """The region's sizes by lower-case name. What the list does not say (GPU model, retirement ...) is taken from `known`."""
     found = {}
     for row in body.get("value") or ():
         entry = _mapping(row)

@@ -1,0 +1,42 @@
+"""Data assets: one per split, its version the digest of the recipe that prepared it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fineforge.core import Upload
+from fineforge.fields import Change, FieldRule
+from fineforge.identity import upload_path
+from fineforge.kinds.base import PROVISIONING, USER_TAGS, Context, End, Kind, Wanted, identity_rules
+
+
+def _wanted(context: Context) -> Iterable[Wanted]:
+    for split, key in context.identity.data.items():
+        destination = upload_path(context.spec, context.facts.datasets[split])
+        variables = {
+            "name": key.name,
+            "version": key.version,
+            "path": f"azureml://datastores/workspaceblobstore/paths/{destination}",
+        }
+        yield Wanted(key, variables, ("dataset", "splits", split), uploads=(Upload(split, destination),))
+
+
+DATA = Kind(
+    name="data",
+    rules=(
+        *identity_rules("$schema", "name", "version"),
+        FieldRule("type", "properties.dataType", Change.FIXED, "caseless", reason="a version's content never changes"),
+        FieldRule(
+            "path",
+            "properties.dataUri",
+            Change.FIXED,
+            "asset",
+            reason="a version's content never changes; the service answers the long form of the path (recorded)",
+        ),
+        USER_TAGS,
+    ),
+    wanted=_wanted,
+    state="properties.provisioningState",
+    states=PROVISIONING,
+    end=End.ARCHIVE,
+)

@@ -1,0 +1,92 @@
+"""Pipeline jobs that fine-tune. Their name carries the digest of everything that decides the result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fineforge import params
+from fineforge.core import Status
+from fineforge.fields import Change, FieldRule
+from fineforge.kinds.base import USER_TAGS, Context, End, Kind, Wanted, identity_rules
+
+_DIGESTED = "the service cannot change it, and the job's name carries its digest"
+
+
+def _wanted(context: Context) -> Iterable[Wanted]:
+    spec, facts, key = context.spec, context.facts, context.identity.job
+    if key is None or facts.component is None or facts.model is None:
+        return
+    model_input = "mlflow_model_path" if facts.model.type == "mlflow_model" else "pytorch_model_path"
+    inputs: dict[str, Any] = {model_input: {"type": facts.model.type, "path": facts.model.id}}
+    for split, data in context.identity.data.items():
+        inputs[f"{split}_file_path"] = {"type": "uri_file", "path": f"azureml:{data.name}:{data.version}"}
+    inputs |= {name: _typed(parameter) for name, parameter in params.explicit(context.parameters).items()}
+    variables = {
+        "name": key.name,
+        "display_name": spec.job.display_name or display_name(context),
+        "experiment": spec.job.experiment or f"{spec.task.replace('-', '_')}_{facts.model.name}",
+        "component": {"name": facts.component.name, "id": facts.component.id},
+        "inputs": inputs,
+    }
+    depends_on = (*context.identity.data.values(), *([context.identity.compute] if context.identity.compute else []))
+    yield Wanted(key, variables, ("job",) if "job" in spec.model_fields_set else ("training",), depends_on)
+
+
+def display_name(context: Context) -> str:
+    """The walkthrough's form: `<model>-<dataset>-bs<global batch>-<scheduler>-<ds stage>-<lora>-save_limit<n>-seqlen<n>`."""
+    assert context.facts.model is not None and context.spec.dataset is not None
+    values = {name: parameter.wire for name, parameter in context.parameters.items()}
+
+    def count(name: str) -> int:
+        return int(values.get(name) or 1)
+
+    batch = count("per_device_train_batch_size") * count("gradient_accumulation_steps")
+    batch *= count("number_of_gpu_to_use_finetuning") * count("num_nodes_finetune")
+    source = context.spec.dataset.source.rstrip("/").split("@")[0].split("/")[-1]
+    return "-".join(
+        (
+            context.facts.model.name,
+            source.split("_")[0].removesuffix(".jsonl"),
+            f"bs{batch}",
+            values.get("lr_scheduler_type", "linear"),
+            f"ds{values.get('deepspeed_stage')}" if values.get("apply_deepspeed") == "true" else "nods",
+            "lora" if values.get("apply_lora") == "true" else "nolora",
+            f"save_limit{values.get('save_total_limit', '-1')}",
+            f"seqlen{values.get('max_seq_length', '-1')}",
+        )
+    )
+
+
+def _typed(parameter: params.Parameter) -> Any:
+    """Enumerations as text, as the component declares them; numbers as numbers."""
+    return parameter.value if parameter.input.type in ("integer", "number") else parameter.wire
+
+
+JOB = Kind(
+    name="job",
+    rules=(
+        *identity_rules("$schema", "type", "name"),
+        FieldRule("display_name", "properties.displayName", form="text", spec="job.display_name"),
+        FieldRule("experiment_name", change=Change.IGNORE, reason="the service cannot change it after the job was created"),
+        FieldRule("settings.*", change=Change.IGNORE, reason="the service cannot change it after the job was created"),
+        FieldRule("jobs.*", change=Change.IGNORE, reason=_DIGESTED),
+        FieldRule("outputs.*", change=Change.IGNORE, reason="the service cannot change it after the job was created"),
+        USER_TAGS,
+    ),
+    wanted=_wanted,
+    state="properties.status",
+    states={
+        "completed": Status.COMPLETED,
+        "failed": Status.FAILED,
+        "canceled": Status.CANCELED,
+        "notresponding": Status.FAILED,
+        "cancelrequested": Status.BUSY,
+        **dict.fromkeys(
+            ("notstarted", "starting", "provisioning", "preparing", "queued", "running", "finalizing", "paused", "unknown"),
+            Status.RUNNING,
+        ),
+    },
+    end=End.ARCHIVE,
+)
+"""States: azure-ai-ml 1.35.2 `_run_history_constants`."""

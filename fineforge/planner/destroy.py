@@ -1,0 +1,108 @@
+"""The way back: every object of a spec ends as its kind ends, in reverse order; what is not ours, or still used, stays."""
+
+from __future__ import annotations
+
+from fineforge import ownership
+from fineforge.core import Action, FieldChange, Observed, ResourceKey, Status, Step
+from fineforge.diagnostics import Diagnostic
+from fineforge.kinds import KINDS
+from fineforge.kinds.base import End
+from fineforge.planner.decide import Case, prevented, step_on
+from fineforge.planner.rollout import to_zero
+
+
+def steps(case: Case) -> tuple[list[Step], list[Diagnostic]]:
+    """Destroy twice is the same as once: what is gone or archived already needs nothing."""
+    found: list[Diagnostic] = []
+    planned: list[Step] = []
+    ours = [have for have in case.world.observed.values() if have is not None and case.is_ours(have)]
+    for have in sorted(ours, key=lambda have: _ORDER.index(have.key.kind)):
+        planned += _end(case, have, planned)
+    for have in ours:
+        if any(step.key == have.key and step.action is Action.DELETE for step in planned):
+            found += prevented(case, have.key, (have.key.kind,))
+    planned += _leave_shared(case)
+    return planned, found
+
+
+_ORDER = ("endpoint", "deployment", "model", "job", "data", "compute")
+
+
+def _end(case: Case, have: Observed, planned: list[Step]) -> list[Step]:
+    key = have.key
+    if key.kind == "endpoint":
+        return _end_endpoint(case, have)
+    if key.kind == "deployment":
+        return _end_deployment(case, have, planned)
+    if key.kind == "job":
+        return _end_job(have, planned)
+    if KINDS[key.kind].end is End.ARCHIVE:
+        if have.archived:
+            return []
+        return [step_on(key, Action.ARCHIVE, "kept, but out of sight; apply restores it", expected=have.fingerprint)]
+    others = ownership.used_by(have.tags) - {case.spec.name}
+    if others:
+        names = ", ".join(f"`{name}`" for name in sorted(others))
+        return [step_on(key, Action.NOOP, f"still used by {names}")]
+    running = tuple(step.id for step in planned if step.key.kind == "job")
+    return [step_on(key, Action.DELETE, "created by this spec", expected=have.fingerprint, depends_on=running)]
+
+
+def _end_endpoint(case: Case, have: Observed) -> list[Step]:
+    """Deleting an endpoint deletes its deployments: only where every one of them is ours."""
+    inside = _deployments(case, have.key)
+    if any(not case.is_ours(deployment) for deployment in inside):
+        return []
+    names = ", ".join(f"`{deployment.key.name}`" for deployment in inside)
+    reason = f"with its deployment {names}" if names else "created by this spec"
+    return [step_on(have.key, Action.DELETE, reason, expected=have.fingerprint)]
+
+
+def _end_deployment(case: Case, have: Observed, planned: list[Step]) -> list[Step]:
+    endpoint = ResourceKey("endpoint", have.key.parent or "")
+    if any(step.key == endpoint and step.action is Action.DELETE for step in planned):
+        return []
+    owner = case.have(endpoint)
+    traffic = {str(name): int(value) for name, value in ((owner.document.get("traffic") if owner else None) or {}).items()}
+    ours = [other.key.name for other in _deployments(case, endpoint) if case.is_ours(other)]
+    stop = [] if any(step.key == endpoint for step in planned) else to_zero(case, endpoint, traffic, ours)
+    after = tuple(step.id for step in [*planned, *stop] if step.key == endpoint)
+    return [*stop, step_on(have.key, Action.DELETE, "created by this spec", expected=have.fingerprint, depends_on=after)]
+
+
+def _end_job(have: Observed, planned: list[Step]) -> list[Step]:
+    cancel = []
+    if have.status is Status.RUNNING:
+        cancel = [step_on(have.key, Action.CANCEL, "is running", expected=have.fingerprint)]
+    if have.archived:
+        return cancel
+    after = tuple(step.id for step in cancel)
+    reason = "kept, but out of sight; a completed job is never run again"
+    return [*cancel, step_on(have.key, Action.ARCHIVE, reason, expected=have.fingerprint, depends_on=after)]
+
+
+def _leave_shared(case: Case) -> list[Step]:
+    """A sibling's cluster loses our `used-by` tag, and nothing else."""
+    tag = ownership.USED_BY + case.spec.name
+    return [
+        step_on(
+            key,
+            Action.UPDATE,
+            "no longer used by this spec",
+            expected=have.fingerprint,
+            changes=(FieldChange(f"tags.{tag}", "true", None, Action.UPDATE, "shared with another spec of this project"),),
+        )
+        for key, have in case.world.observed.items()
+        if have is not None
+        and KINDS[key.kind].shared
+        and not case.is_ours(have)
+        and case.spec.name in ownership.used_by(have.tags)
+    ]
+
+
+def _deployments(case: Case, endpoint: ResourceKey) -> list[Observed]:
+    return [
+        have
+        for key, have in case.world.observed.items()
+        if key.kind == "deployment" and key.parent == endpoint.name and have is not None
+    ]

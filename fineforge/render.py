@@ -1,0 +1,95 @@
+"""Jinja to YAML to document. Sandboxed and strict: a template computes nothing but text, and a name that is missing is an error.
+
+Templates come in as texts; reading them from disk is not done here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import jinja2
+import yaml
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from fineforge.diagnostics import Diagnostic, FineforgeError, SourceSpan
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Templates:
+    """The templates of one run, by file name."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self.texts = dict(texts)
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=jinja2.DictLoader(self.texts),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            autoescape=False,
+        )
+        self._environment.filters["tojson"] = yaml_json
+
+    def render(self, name: str, variables: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Text and parsed document. Raises FF201 (template), FF202 (not YAML) or FF203 (no mapping), with the template's line."""
+        try:
+            text = self._environment.get_template(name).render(variables)
+        except jinja2.TemplateNotFound as error:
+            raise FineforgeError(Diagnostic("FF201", f"there is no template `{error.name}`")) from None
+        except Exception as error:  # A template may raise anything at all; it must never be a traceback.
+            raise FineforgeError(self._failed(name, error)) from None
+        return text, self._parse(name, text)
+
+    def _failed(self, name: str, error: Exception) -> Diagnostic:
+        line = getattr(error, "lineno", None) or _template_line(error)
+        words = str(error) or type(error).__name__
+        return Diagnostic("FF201", f"template `{name}`: {words}", span=self._span(name, line) if line else None)
+
+    def _parse(self, name: str, text: str) -> dict[str, Any]:
+        try:
+            document = yaml.load(text, Loader=_LOADER)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f" in line {mark.line + 1} of its output" if mark else ""
+            raise FineforgeError(Diagnostic("FF202", f"template `{name}` does not give YAML{where}")) from None
+        if not isinstance(document, dict):
+            raise FineforgeError(Diagnostic("FF203", f"template `{name}` does not give a mapping"))
+        return document
+
+    def _span(self, name: str, line: int) -> SourceSpan:
+        lines = self.texts.get(name, "").splitlines()
+        snippet = lines[line - 1] if 0 < line <= len(lines) else ""
+        return SourceSpan(f"templates/{name}", line, 1, line, len(snippet) + 1, snippet)
+
+
+@lru_cache(maxsize=4096)
+def _scalar(value: str) -> str:
+    """A JSON string, with the characters that YAML calls unprintable escaped."""
+    return re.sub(r"[\x7f-\x9f\ufeff\ufffe\uffff]", lambda m: f"\\u{ord(m.group()):04x}", json.dumps(value, ensure_ascii=False))
+
+
+def yaml_json(value: Any) -> str:
+    """JSON that YAML 1.1 reads back as the same value: PyYAML takes `5e-06` for text, so a float always has its dot."""
+    if isinstance(value, str):
+        return _scalar(value)
+    if isinstance(value, float):
+        return re.sub(r"^(-?\d+)e", r"\1.0e", repr(value))
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_scalar(str(key))}: {yaml_json(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(yaml_json(entry) for entry in value) + "]"
+    return json.dumps(value)
+
+
+def _template_line(error: BaseException) -> int | None:
+    """Line of the innermost frame that lies in a template."""
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
