@@ -91,7 +91,7 @@ def _connect(case: Case, steps: list[Step]) -> list[Step]:
     """Adds what each step waits for: the steps of the objects that its own object depends on."""
     by_key: dict[ResourceKey, list[Step]] = {}
     for step in steps:
-        if step.action in WRITES or step.action in (Action.WAIT, Action.CHECK):
+        if not _moves_traffic(step) and (step.action in WRITES or step.action in (Action.WAIT, Action.CHECK)):
             by_key.setdefault(step.key, []).append(step)
     connected = []
     for step in steps:
@@ -102,6 +102,11 @@ def _connect(case: Case, steps: list[Step]) -> list[Step]:
         depends_on = tuple(dict.fromkeys(entry for entry in needed if entry != step.id))
         connected.append(replace(step, depends_on=depends_on))
     return connected
+
+
+def _moves_traffic(step: Step) -> bool:
+    """Traffic steps wait for deployments, not the other way round."""
+    return bool(step.changes) and all(change.path.startswith("traffic.") for change in step.changes)
 
 
 def _is_drift(step: Step) -> bool:
