@@ -46,8 +46,11 @@ class Gateway(Protocol):
     def get(self, key: ResourceKey) -> Raw | None:
         """The object's body; None only where the service answered that it does not exist."""
 
-    def list(self, kind: str, parent: str | None = None) -> Sequence[Raw]:
-        """All objects of a kind, archived ones included, every page. Lists lag behind writes."""
+    def list(self, kind: str, parent: str | None = None) -> Mapping[ResourceKey, Raw]:
+        """All objects of a kind, archived ones included, every page. Lists lag behind writes.
+
+        `parent` is the endpoint of deployments, the name whose versions are wanted of data and models. Jobs: only fineforge's.
+        """
 
     def create(self, key: ResourceKey, text: str) -> None:
         """One resource write: submits the rendered YAML through azure-ai-ml and returns without waiting."""

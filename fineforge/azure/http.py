@@ -1,0 +1,111 @@
+"""Raw requests through azure-core's pipeline: its retries, its throttling, its tokens; our proxy and certificate authority."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError, ServiceResponseError
+from azure.core.pipeline import Pipeline
+from azure.core.pipeline.policies import (
+    BearerTokenCredentialPolicy,
+    ProxyPolicy,
+    RequestIdPolicy,
+    RetryPolicy,
+    UserAgentPolicy,
+)
+from azure.core.pipeline.transport import RequestsTransport
+from azure.core.rest import HttpRequest
+
+from fineforge import __version__
+from fineforge.azure.connection import Connection
+from fineforge.diagnostics import Diagnostic, FineforgeError
+
+ARM = "https://management.azure.com"
+ARM_SCOPE = "https://management.azure.com/.default"
+ML_SCOPE = "https://ml.azure.com/.default"
+"""Audience of registry discovery and run history (azure-ai-ml 1.35.2)."""
+STORAGE_SCOPE = "https://storage.azure.com/.default"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    """Decoded JSON, else text."""
+
+    @property
+    def ok(self) -> bool:
+        return self.status < 400
+
+
+class Http:
+    """One pipeline per token audience over one pool of connections; safe to use from several threads."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._transport = RequestsTransport(**({"connection_verify": connection.ca} if connection.ca else {}))
+        self._pipelines: dict[str | None, Pipeline[Any, Any]] = {}
+
+    def send(
+        self, method: str, url: str, *, scope: str | None = ARM_SCOPE, json: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """One request, retried as azure-core retries. Raises FF401, FF402 or FF409; any answer of the service is returned."""
+        request = HttpRequest(method, url, json=json, headers=dict(headers or {}))
+        try:
+            response = self._pipeline(scope).run(request).http_response
+            text = response.text() if callable(getattr(response, "text", None)) else ""
+        except FineforgeError:
+            raise
+        except ClientAuthenticationError as error:
+            raise FineforgeError(_no_credential(error)) from None
+        except (ServiceRequestError, ServiceResponseError) as error:
+            raise FineforgeError(self._unreachable(url, error)) from None
+        except AzureError as error:
+            raise FineforgeError(Diagnostic("FF409", f"`{_host(url)}`: {_first_line(error)}")) from None
+        return Answer(response.status_code, response.headers, _decode(text))
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _pipeline(self, scope: str | None) -> Pipeline[Any, Any]:
+        if scope not in self._pipelines:
+            connection = self._connection
+            proxies = connection.transport.get("proxies")
+            policies: list[Any] = [RequestIdPolicy(), UserAgentPolicy(f"fineforge/{__version__}"), ProxyPolicy(proxies), RetryPolicy()]
+            if scope is not None:
+                policies.append(BearerTokenCredentialPolicy(connection.credential, scope))
+            self._pipelines[scope] = Pipeline(self._transport, policies)
+        return self._pipelines[scope]
+
+    def _unreachable(self, url: str, error: Exception) -> Diagnostic:
+        target = self._connection.workspace.target
+        hint = "is the emulator running? `fineforge emulator status`" if target == "local" else "check the network and the proxy settings"
+        return Diagnostic("FF409", f"`{_host(url)}` cannot be reached: {_first_line(error)}", hint=hint)
+
+
+def _no_credential(error: Exception) -> Diagnostic:
+    """One line for what was tried: the exception's own text runs over a page."""
+    tried = [line.strip(" \t-") for line in str(error).splitlines() if "Credential:" in line]
+    said = "; ".join(entry.split(".")[0] for entry in tried[:4]) or _first_line(error)
+    return Diagnostic("FF401", f"no credentials: {said}", hint="run `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET")
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return (text[0] if text else type(error).__name__)[:300]
+
+
+def _host(url: str) -> str:
+    return url.split("/")[2] if url.count("/") > 1 else url
+
+
+def _decode(text: str) -> Any:
+    from json import loads
+
+    try:
+        return loads(text) if text else None
+    except ValueError:
+        return text
