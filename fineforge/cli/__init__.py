@@ -1,0 +1,105 @@
+"""The command line: parse, call the engine, call a view, end with an exit code.
+
+Here are the entry point and the table of commands; each command is a module of this package, imported when it runs, so that
+`fineforge --help` costs nothing but click. A command module imports the engine and the views inside its function for the same
+reason: its own `--help` and completion stay as quick.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from itertools import takewhile
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from fineforge.cli.failures import ending
+from fineforge.cli.output import Output
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("command", "Write a first spec that validates; overwrites nothing"),
+    "validate": ("command", "Check specs offline: names, types, sizes, retirement, data"),
+    "plan": ("command", "Show what apply would change, and change nothing"),
+    "apply": ("command", "Make the workspace what the spec says"),
+    "destroy": ("command", "Delete or archive what apply made"),
+    "status": ("command", "Show the spec's objects and what bills now"),
+    "invoke": ("command", "Ask the deployed model something"),
+    "render": ("command", "Print the Azure ML YAML that would be submitted"),
+    "explain": ("command", "Explain a spec's parameters, a model, or an error code"),
+    "schema": ("command", "Print the JSON Schema of a spec, for editors"),
+    "emulator": ("group", "Run the local Azure ML"),
+    "version": ("command", "Print the version"),
+}
+"""Name -> what the module of that name offers, and one line of help."""
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"fineforge.cli.{cmd_name}"), COMMANDS[cmd_name][0])
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            meant = f"; did you mean `{near[0]}`?" if near else ""
+            ctx.fail(f"there is no command `{args[0]}`{meant}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(name, help=words) for name, (_, words) in COMMANDS.items() if name.startswith(incomplete)]
+
+
+@click.command(
+    cls=Commands,
+    no_args_is_help=False,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 fine, 1 error, 2 changes and 3 drift (with --detailed-exitcode), 4 refused by a gate, "
+    "5 the world moved, 130 interrupted.",
+)
+@click.option("--version", "show_version", is_flag=True, help="Print the version.")
+@click.pass_context
+def root(ctx: click.Context, show_version: bool) -> None:
+    """Plan and apply fine-tuned models on Azure Machine Learning, from one YAML spec.
+
+    Try it on this machine, without an Azure account:
+
+    \b
+      fineforge emulator start
+      fineforge plan specs/quickstart.yaml --target local
+    """
+    if show_version:
+        ctx.invoke(import_module("fineforge.cli.version").command)
+    elif ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one command and ends the process with its exit code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command; whatever happens, the return value is an exit code of the table in the README."""
+    output = Output(sys.stdout, sys.stderr, json="--json" in takewhile(lambda argument: argument != "--", arguments))
+    try:
+        code: Any = root.main(list(arguments), prog_name="fineforge", obj=output, standalone_mode=False)
+        output.stdout.flush()
+    except BaseException as error:
+        return ending(error, output, arguments)
+    return code if isinstance(code, int) else 0

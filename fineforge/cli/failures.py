@@ -1,0 +1,107 @@
+"""How a command ends when it fails: every exception becomes diagnostics on stderr and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+import click
+
+from fineforge.cli.output import Output
+from fineforge.diagnostics import Diagnostic, FineforgeError
+
+INTERRUPTED = 130
+
+
+def ending(error: BaseException, output: Output, arguments: Sequence[str]) -> int:
+    """Says what went wrong; returns the exit code."""
+    match error:
+        case FineforgeError():
+            show(error.diagnostics, output)
+            return error.exit_code
+        case click.exceptions.Exit():
+            return error.exit_code
+        case click.Abort() | KeyboardInterrupt():
+            output.alert("interrupted")
+            return INTERRUPTED
+        case click.ClickException():
+            show([_usage(error)], output)
+            return 1
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else 1
+        case BrokenPipeError():
+            return _broken_pipe()
+        case _:
+            show([_internal(error, arguments)], output)
+            return 1
+
+
+def show(diagnostics: Sequence[Diagnostic], output: Output) -> None:
+    """Prints diagnostics: to stderr for people, with `--json` as the one JSON document on stdout."""
+    from fineforge.views.diagnostics import as_data, write_all
+
+    if output.json:
+        output.data({"errored": True, "diagnostics": [as_data(diagnostic) for diagnostic in diagnostics]})
+    else:
+        output.alert(write_all(diagnostics, output.paint_aside))
+
+
+def _usage(error: click.ClickException) -> Diagnostic:
+    """click's words in the style of every other message: lower case first, no full stop, backticks."""
+    words = error.format_message().replace("'", "`").rstrip(".").replace(". Did", "; did")
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "fineforge"
+    return Diagnostic("FF002", words[:1].lower() + words[1:], hint=f"`{command} --help` shows what it takes")
+
+
+def _internal(error: BaseException, arguments: Sequence[str]) -> Diagnostic:
+    file = _write_report(error, arguments)
+    where = f"the details are in {file}" if file else "the details could not be written to a file"
+    words = redact(str(error)).splitlines()
+    what = f"{type(error).__name__}: {words[0][:200]}" if words else type(error).__name__
+    return Diagnostic("FF001", f"fineforge itself failed: {what}", hint=f"{where}; please report this")
+
+
+def _write_report(error: BaseException, arguments: Sequence[str]) -> str | None:
+    """Writes the traceback for whoever mends it, readable by the user alone; None where that fails too."""
+    import platform
+    import traceback
+    from datetime import UTC, datetime
+
+    from platformdirs import user_log_path
+
+    from fineforge import __version__
+
+    head = f"fineforge {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+    text = head + f"arguments: {list(arguments)}\n\n" + "".join(traceback.format_exception(error))
+    try:
+        folder = user_log_path("fineforge", appauthor=False, ensure_exists=True)
+        file = folder / f"error-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.txt"
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+            stream.write(redact(text))
+    except OSError:
+        return None
+    return str(file)
+
+
+def redact(text: str) -> str:
+    """`text` without what looks like a token, a key or a signature."""
+    for pattern in _SECRETS:
+        text = pattern.sub(r"\1***", text)
+    return text
+
+
+_SECRETS = (
+    re.compile(r"(\bsig=)[^&\s\"']+"),
+    re.compile(r"(\b(?:AccountKey|SharedAccessSignature|client_secret|password)=)[^;&\s\"']+", re.IGNORECASE),
+    re.compile(r"(\bBearer )[\w.~+/=-]+"),
+    re.compile(r"()\beyJ[\w-]{10,}\.[\w-]+\.[\w-]*"),
+)
+
+
+def _broken_pipe() -> int:
+    """Who reads our output has closed it, as `head` does: the rest goes nowhere, quietly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1

@@ -1,0 +1,89 @@
+"""The options that several commands share, and the class of every command."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from fineforge.cli.output import Output
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+class Command(click.Command):
+    """A command whose stdout holds its results only: whatever libraries print lands on stderr."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with contextlib.redirect_stdout(sys.stderr):
+            return super().invoke(ctx)
+
+
+def command(text: str) -> Callable[[Callable[..., int]], click.Command]:
+    """Declares a command; `text` is its help."""
+    return click.command(cls=Command, help=text, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+def _remember(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
+    def callback(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        if value:
+            setattr(ctx.obj, name, True)
+
+    return callback
+
+
+def streams(function: Decorated) -> Decorated:
+    """`--no-color`; the function gets the `Output` first."""
+    option = click.option(
+        "--no-color", is_flag=True, expose_value=False, callback=_remember("no_colour"), help="No colours; NO_COLOR works too."
+    )
+    passed: Decorated = option(click.pass_obj(function))
+    return passed
+
+
+as_json = click.option(
+    "--json", is_flag=True, expose_value=False, is_eager=True, callback=_remember("json"), help="Write JSON to stdout."
+)
+quiet = click.option(
+    "-q", "--quiet", is_flag=True, expose_value=False, callback=_remember("quiet"), help="Say nothing but results and problems."
+)
+spec = click.argument("spec", type=click.Path(path_type=Path))
+target = click.option("-t", "--target", metavar="NAME", help="Which workspace; `local` is the emulator.  [env: FINEFORGE_TARGET]")
+auto_approve = click.option("--auto-approve", is_flag=True, help="Do not ask.")
+retry_failed = click.option("--retry-failed", is_flag=True, help="Submit a failed or cancelled job again, as a new attempt.")
+
+
+def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """`NAME=VALUE` of a training parameter; the blocks' names may stand before it."""
+    found = {}
+    for entry in values:
+        name, equals, value = entry.partition("=")
+        name = name.strip().removeprefix("training.").removeprefix("optimization.")
+        if not equals or not name:
+            raise click.BadParameter(f"`{entry}` is not NAME=VALUE")
+        found[name] = value.strip()
+    return found
+
+
+overrides = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_overrides,
+    help="Override a training parameter; may be repeated.",
+)
+
+
+def need_terminal(output: Output, question: str) -> bool:
+    """Asks on the terminal; without one it is an error (FF003), for a prompt that nobody sees hangs for ever."""
+    from fineforge.diagnostics import Diagnostic, FineforgeError
+
+    if not output.interactive:
+        hint = "look at `fineforge plan` first, then add `--auto-approve`"
+        raise FineforgeError(Diagnostic("FF003", "nobody can be asked: there is no terminal", hint=hint))
+    return click.confirm(question, default=False, err=True)

@@ -1,0 +1,74 @@
+"""The two streams of a command: results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from fineforge.views.paint import Paint
+
+
+@dataclass(slots=True)
+class Output:
+    """Where a command writes. Options fill in `json`, `no_colour` and `quiet` while they are parsed."""
+
+    stdout: TextIO
+    stderr: TextIO
+    json: bool = False
+    no_colour: bool = False
+    quiet: bool = False
+
+    def result(self, text: str) -> None:
+        """What was asked for."""
+        _write(self.stdout, text)
+
+    def data(self, value: Any) -> None:
+        """What was asked for, as JSON."""
+        _write(self.stdout, json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+    def say(self, text: str) -> None:
+        """Something about the work; `--quiet` hides it."""
+        if not self.quiet:
+            _write(self.stderr, text)
+
+    def alert(self, text: str) -> None:
+        """A problem; nothing hides it."""
+        _write(self.stderr, text)
+
+    @property
+    def paint(self) -> Paint:
+        """How results look."""
+        return self._paint(self.stdout)
+
+    @property
+    def paint_aside(self) -> Paint:
+        """How everything else looks."""
+        return self._paint(self.stderr)
+
+    @property
+    def terminal(self) -> bool:
+        """Whether progress may be drawn: stderr is a terminal that can move its cursor."""
+        return self.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody can answer a question."""
+        asked_not_to = os.environ.get("FINEFORGE_INPUT", "").lower() in ("0", "false", "no")
+        return sys.stdin is not None and sys.stdin.isatty() and self.stderr.isatty() and not asked_not_to
+
+    def _paint(self, stream: TextIO) -> Paint:
+        plain = self.no_colour or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+        forced = bool(os.environ.get("FORCE_COLOR"))
+        width = shutil.get_terminal_size((80, 24)).columns if stream.isatty() or "COLUMNS" in os.environ else 80
+        return Paint(not plain and (stream.isatty() or forced), width)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """A character that the stream's encoding lacks becomes `?`, never an error."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    stream.flush()

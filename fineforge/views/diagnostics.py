@@ -1,0 +1,90 @@
+"""How a diagnostic looks: code, message, place, the line with a caret below it, and what to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from fineforge.diagnostics import Diagnostic, Severity, SourceSpan
+from fineforge.views.paint import Paint, cells, visible
+
+
+def write_all(diagnostics: Iterable[Diagnostic], paint: Paint) -> str:
+    """All diagnostics, a blank line between them, and a last line that counts them where there is more than one."""
+    listed = list(diagnostics)
+    parts = [write(diagnostic, paint) for diagnostic in listed]
+    if len(listed) > 1:
+        parts.append(_count(listed))
+    return "\n\n".join(parts)
+
+
+def write(diagnostic: Diagnostic, paint: Paint) -> str:
+    """One diagnostic, without a newline at its end."""
+    role = diagnostic.severity.value
+    head = paint.wrap(f"{role}[{diagnostic.code}]: {diagnostic.message}", after="  ")
+    label = f"{role}[{diagnostic.code}]"
+    lines = [head[0].replace(label, paint(role, label), 1), *head[1:]]
+    if diagnostic.span is not None:
+        lines += _place(diagnostic.span, role, paint)
+    if diagnostic.hint:
+        hint = paint.wrap(f"hint: {diagnostic.hint}", "  ", "        ")
+        lines += [hint[0].replace("hint:", paint("hint", "hint:"), 1), *hint[1:]]
+    return "\n".join(lines)
+
+
+def as_data(diagnostic: Diagnostic) -> dict[str, object]:
+    """For JSON: `path` is dotted, `range` is null where no file is at fault."""
+    span = diagnostic.span
+    return {
+        "code": diagnostic.code,
+        "severity": diagnostic.severity.value,
+        "message": diagnostic.message,
+        "hint": diagnostic.hint,
+        "path": ".".join(str(part) for part in diagnostic.path),
+        "range": None
+        if span is None
+        else {
+            "file": span.file,
+            "start": {"line": span.line, "column": span.column},
+            "end": {"line": span.end_line, "column": span.end_column},
+        },
+    }
+
+
+def _place(span: SourceSpan, role: str, paint: Paint) -> list[str]:
+    number = str(span.line)
+    gutter = " " * len(number)
+    where = f"{gutter}--> {visible(span.file)}:{span.line}:{span.column}"
+    if not span.snippet.strip():
+        return [where]
+    snippet, start, length = _window(span, max(20, paint.width - len(number) - 3))
+    caret = " " * cells(snippet[:start]) + "^" * max(1, cells(snippet[start : start + length]))
+    return [
+        where,
+        f"{gutter} |",
+        f"{number} | {snippet}",
+        f"{gutter} | {paint(role, caret)}",
+    ]
+
+
+def _window(span: SourceSpan, width: int) -> tuple[str, int, int]:
+    """The part of the line that fits, and where in it the fault starts and how long it is. A tab is shown as one character."""
+    line = visible(span.snippet.replace("\t", "→"))
+    start = min(span.column - 1, len(line))
+    end = span.end_column - 1 if span.end_line == span.line else len(line.rstrip())
+    length = max(1, end - start)
+    if cells(line) <= width:
+        return line, start, length
+    first = max(0, min(start - width // 3, len(line) - width + 2))
+    head = "…" if first else ""
+    piece = head + line[first : first + width - 2]
+    if first + width - 2 < len(line):
+        piece += "…"
+    shown = start - first + len(head)
+    return piece, shown, min(length, max(1, width - shown))
+
+
+def _count(diagnostics: list[Diagnostic]) -> str:
+    counts = Counter(diagnostic.severity for diagnostic in diagnostics)
+    words = [f"{counts[s]} {s.value}{'s' if counts[s] > 1 else ''}" for s in Severity if counts[s]]
+    return "found " + ", ".join(words)
