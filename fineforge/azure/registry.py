@@ -1,0 +1,63 @@
+"""Registries: where one is (discovery, remembered on disk, for it never changes), and its models and components by version."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from fineforge.azure import paths
+from fineforge.azure.connection import Connection
+from fineforge.azure.errors import is_missing, refusal
+from fineforge.azure.http import ML_SCOPE, Http
+from fineforge.core import Raw
+
+_DISCOVERY_HOST = "https://eastus.api.azureml.ms"
+"""Any region answers for any registry (azure-ai-ml 1.35.2 asks eastus)."""
+
+
+class Registry:
+    def __init__(self, http: Http, connection: Connection, cache: Path) -> None:
+        self._http, self._connection, self._cache = http, connection, cache
+
+    def read(self, registry: str, collection: str, name: str, version: str) -> Raw | None:
+        """A version of a model or component (`collection` is `models` or `components`); None where the registry has none."""
+        url = f"{self._root(registry)}/{collection}/{name}/versions/{version}?api-version={paths.REGISTRY_API_VERSION}"
+        answer = self._http.send("GET", url)
+        if answer.ok:
+            return dict(answer.body)
+        if is_missing(answer.status, answer.body):
+            return None
+        raise refusal(answer.status, answer.body, f"{collection}/{name}:{version} of registry {registry}", answer.headers)
+
+    def _root(self, registry: str) -> str:
+        found = self._remembered(registry) or self._discover(registry)
+        where = f"subscriptions/{found['subscriptionId']}/resourceGroups/{found['resourceGroup']}"
+        host = found["primaryRegionResourceProviderUri"].rstrip("/")
+        return f"{host}/mferp/managementfrontend/{where}/providers/Microsoft.MachineLearningServices/registries/{registry}"
+
+    def _discover(self, registry: str) -> dict[str, Any]:
+        url = f"{_DISCOVERY_HOST}/registrymanagement/v1.0/registries/{registry}/discovery"
+        answer = self._http.send("GET", url, scope=ML_SCOPE)
+        if not answer.ok:
+            raise refusal(answer.status, answer.body, f"registry {registry}", answer.headers)
+        found = {key: answer.body[key] for key in ("subscriptionId", "resourceGroup", "primaryRegionResourceProviderUri")}
+        file = self._file(registry)
+        with contextlib.suppress(OSError):  # A cache that cannot be written costs one request, nothing else.
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            part = file.with_suffix(f".{os.getpid()}")
+            part.write_text(json.dumps(found), encoding="utf-8")
+            part.replace(file)
+        return found
+
+    def _remembered(self, registry: str) -> dict[str, Any] | None:
+        try:
+            return dict(json.loads(self._file(registry).read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return None
+
+    def _file(self, registry: str) -> Path:
+        """Kept apart per subscription, so that the emulator's registry is never mistaken for the real one."""
+        return self._cache / f"registry-{registry}-{self._connection.workspace.subscription_id}.json"

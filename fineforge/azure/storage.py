@@ -1,0 +1,68 @@
+"""Uploads into the workspace's default datastore, by account key, SAS, or the caller's own identity.
+
+A blob carries `upload_status: completed` once it is whole, as the SDK marks its own; a whole blob is never sent again. Secrets are
+held in memory for one upload and go nowhere else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fineforge.azure import paths
+from fineforge.azure.connection import Connection
+from fineforge.azure.errors import diagnose, refusal
+from fineforge.azure.http import ARM, Http
+from fineforge.diagnostics import Diagnostic, FineforgeError
+
+DATASTORE = "workspaceblobstore"
+_COMPLETED = {"upload_status": "completed"}
+
+
+def upload(http: Http, connection: Connection, source: Path, destination: str) -> None:
+    """Puts `source` at `destination` unless a whole blob is there already. Raises FF417 where the storage refuses."""
+    from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError
+    from azure.storage.blob import BlobClient
+
+    account, container, credential = _access(http, connection)
+    client = BlobClient(f"https://{account}.blob.core.windows.net", container, destination, credential=credential, **connection.transport)
+    try:
+        with client:
+            if _is_whole(client):
+                return
+            with source.open("rb") as stream:
+                client.upload_blob(stream, overwrite=True, metadata=_COMPLETED, max_concurrency=1)
+    except ResourceExistsError:
+        return
+    except HttpResponseError as error:
+        said = diagnose(error.status_code, str(error.error_code or ""), (error.message or str(error)).splitlines()[0], f"upload {destination}")
+        code = said.code if said.code in ("FF403", "FF406") else "FF417"
+        raise FineforgeError(Diagnostic(code, said.message, hint=said.hint or "check the storage account of the workspace")) from None
+    except AzureError as error:
+        raise FineforgeError(Diagnostic("FF417", f"`upload {destination}`: {str(error).splitlines()[0]}")) from None
+
+
+def _is_whole(client: Any) -> bool:
+    from azure.core.exceptions import ResourceNotFoundError
+
+    try:
+        return {k.lower(): v for k, v in client.get_blob_properties().metadata.items()}.get("upload_status") == "completed"
+    except ResourceNotFoundError:
+        return False
+
+
+def _access(http: Http, connection: Connection) -> tuple[str, str, Any]:
+    """Account, container and credential of the default datastore; an identity-only one takes the caller's token."""
+    root = f"{ARM}{paths.workspace(connection.workspace)}/datastores/{DATASTORE}"
+    version = f"?api-version={paths.API_VERSIONS['datastore']}"
+    answer = http.send("GET", root + version)
+    if not answer.ok:
+        raise refusal(answer.status, answer.body, f"datastore {DATASTORE}", answer.headers)
+    properties = answer.body["properties"]
+    account, container = properties["accountName"], properties["containerName"]
+    if (properties.get("credentials") or {}).get("credentialsType", "None") == "None":
+        return account, container, connection.credential
+    secrets = http.send("POST", f"{root}/listSecrets{version}", json={"expirableSecret": True, "expireAfterHours": 1})
+    if not secrets.ok:
+        raise refusal(secrets.status, secrets.body, f"datastore {DATASTORE}", secrets.headers)
+    return account, container, secrets.body.get("sasToken") or secrets.body.get("key")
