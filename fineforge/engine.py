@@ -1,0 +1,382 @@
+"""The library API: what the command line does, for programs. Prints nothing, asks nothing, exits nowhere.
+
+    loaded = engine.load(Path("specs/quickstart.yaml"))
+    with engine.connect(loaded, "local") as gateway:
+        planned = engine.plan(loaded, gateway)
+        outcome = engine.apply(planned.plan, loaded, gateway, print)
+
+Every function raises `FineforgeError` with placed diagnostics; `exit_code` on it is what a command should end with.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fineforge import apply as applying
+from fineforge import checks, identity, observe, params, project, source, spec
+from fineforge.core import Desired, Event, Facts, Mode, Observed, Outcome, Plan, ResourceKey, Status, World
+from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors
+from fineforge.gateway import Gateway
+from fineforge.kinds import Context, desired_all
+from fineforge.params import Parameter
+from fineforge.planner import Options, check_plan
+from fineforge.planner import plan as make_plan
+from fineforge.render import Templates
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A spec as it was read."""
+
+    path: Path
+    spec: spec.Spec
+    source: source.Source
+    project: project.Project
+    overrides: Mapping[str, Any]
+    """`--set` parameters."""
+    allow_outside: bool = False
+
+    @property
+    def project_name(self) -> str:
+        """The scope of ownership."""
+        return self.project.name or self.spec.name
+
+    def place(self, found: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+        """The diagnostics with their places in the spec's file."""
+        return tuple(self.source.place(diagnostic) for diagnostic in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """What can be said without a network."""
+
+    parameters: Mapping[str, Parameter]
+    facts: Facts
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    plan: Plan
+    facts: Facts
+    world: World
+    desired: tuple[Desired, ...]
+    parameters: Mapping[str, Parameter]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One object of a spec, for `status`."""
+
+    key: ResourceKey
+    observed: Observed | None
+    bills: str = ""
+    """What it costs now, in words; empty where nothing."""
+
+
+def load(path: Path, overrides: Mapping[str, Any] | None = None, allow_outside: bool = False) -> Loaded:
+    """Reads and parses a spec and its project file. Raises FF1xx, every error at once."""
+    parsed = source.load(project.read_file(path), str(path))
+    return Loaded(path, spec.parse(parsed), parsed, project.find(path.parent), overrides or {}, allow_outside)
+
+
+def validate(loaded: Loaded, target: str | None = None, today: str | None = None) -> Validated:
+    """Every check that needs no network, against the dated snapshot of the catalog. Errors are in the result, none is raised."""
+    found: list[Diagnostic] = []
+    datasets = {}
+    try:
+        datasets = _datasets(loaded)
+    except FineforgeError as error:
+        found += error.diagnostics
+    facts, unknown = observe.snapshot_facts(loaded.spec, today or _today(), datasets, "/offline")
+    found += unknown
+    parameters, problems = _parameters(loaded, facts)
+    found += problems
+    found += checks.check(loaded.spec, facts, parameters, target or _only_target(loaded))
+    if not errors(found):
+        try:
+            _desired(loaded, facts, parameters)
+        except FineforgeError as error:
+            found += error.diagnostics
+    return Validated(parameters, facts, loaded.place(found))
+
+
+@contextmanager
+def connect(loaded: Loaded, target: str | None = None) -> Iterator[Gateway]:
+    """A gateway to the target. The target `local` is the emulator, which must run (FF701)."""
+    from platformdirs import user_cache_path
+
+    from fineforge import local
+    from fineforge.azure import AzureGateway, connection
+
+    name = loaded.project.target(target)
+    if name == project.LOCAL:
+        emulator = local.require()
+        reached = connection.to_emulator(local.workspace(emulator), emulator.facts)
+    else:
+        _refuse_target(loaded, name)
+        reached = connection.to_azure(loaded.project.workspace(name))
+    gateway = AzureGateway(reached, user_cache_path("fineforge"))
+    try:
+        yield gateway
+    finally:
+        gateway.close()
+
+
+def plan(loaded: Loaded, gateway: Gateway, mode: Mode = Mode.APPLY, retry_failed: bool = False) -> Planned:
+    """What would change. Reads, writes nothing, asks for no secret.
+
+    Raises FineforgeError where the spec cannot be planned at all; what is wrong with single objects is in `plan.diagnostics`.
+    """
+    target = gateway.workspace.target
+    _refuse_target(loaded, target)
+    datasets = _datasets(loaded) if mode is Mode.APPLY or loaded.spec.dataset is None else _datasets_if_there(loaded)
+    facts, world = _read(loaded, gateway, datasets)
+    parameters, problems = _parameters(loaded, facts)
+    found = [*problems, *(_without_retirement(checks.check(loaded.spec, facts, parameters, target)))]
+    if mode is Mode.APPLY and errors(found):
+        raise FineforgeError(*loaded.place(found))
+    attempt, world = _attempt(loaded, gateway, facts, parameters, world, retry_failed)
+    desired = _desired(loaded, facts, parameters, attempt)
+    world = observe.read_world(gateway, [want.key for want in desired], world)
+    world = observe.add_listed(gateway, world, _lists(loaded, desired, world, mode))
+    facts = _with_metrics(loaded, gateway, facts, desired, world)
+    options = Options(retry_failed, loaded.project_name, target)
+    made = make_plan(loaded.spec, desired, facts, world, mode, options, _shown(gateway, facts, parameters))
+    notes = [d for d in found if d.severity is not Severity.ERROR] if mode is Mode.APPLY else []
+    made = replace(made, diagnostics=loaded.place([*notes, *made.diagnostics]))
+    return Planned(made, facts, world, desired, parameters)
+
+
+def apply(
+    made: Plan,
+    loaded: Loaded,
+    gateway: Gateway,
+    listener: Callable[[Event], None],
+    stop: threading.Event | None = None,
+    parallel: int = 8,
+) -> Outcome:
+    """Carries out exactly the plan's steps. Datasets are prepared and their rows checked before the first write.
+
+    Raises FineforgeError before anything is written where the plan has errors, breaks its contract, or rows are bad. What happens
+    to single steps is in the outcome.
+    """
+    if broken := [*errors(made.diagnostics), *check_plan(made)]:
+        gate = any(d.code == "FF307" for d in broken)
+        raise FineforgeError(*broken, exit_code=4 if gate else 1)
+    uploads = {upload.split for step in made.steps for upload in step.uploads}
+    files = {name: prepared.path for name, prepared in _prepare(loaded, uploads).items()} if uploads else {}
+    return applying.run(made, applying.Job(gateway, files, listener, stop or threading.Event()), parallel)
+
+
+def status(loaded: Loaded, gateway: Gateway) -> tuple[State, ...]:
+    """Every object of the spec as it is, and what costs money by existing."""
+    planned = plan(loaded, gateway, Mode.DESTROY)
+    wanted = {want.key for want in planned.desired}
+    keys = [*(want.key for want in planned.desired), *(key for key in planned.world.observed if key not in wanted)]
+    ours = (loaded.project_name, loaded.spec.name)
+    states = []
+    for key in keys:
+        have = planned.world.observed.get(key)
+        mine = have is not None and have.owner is not None and (have.owner.project, have.owner.spec) == ours
+        if key in wanted or mine:
+            states.append(State(key, have, _bills(have, planned.facts) if have else ""))
+    return tuple(states)
+
+
+def invoke(loaded: Loaded, gateway: Gateway, messages: list[dict[str, str]], parameters: Mapping[str, Any], deployment: str | None) -> str:
+    """The deployed model's answer. Raises FF404 where there is no endpoint, FF4xx as the service refuses."""
+    if loaded.spec.endpoint is None:
+        raise FineforgeError(*loaded.place([Diagnostic("FF121", "`endpoint` is missing", hint="this spec deploys nothing")]))
+    name = loaded.spec.endpoint.name or identity.default_endpoint_name(loaded.spec.name, gateway.workspace.id)
+    return applying.answer_text(gateway.invoke(name, deployment, applying.chat_request(messages, parameters)))
+
+
+def render(loaded: Loaded, target: str | None = None) -> tuple[Desired, ...]:
+    """The YAML of every object, offline. Raises every error of the spec at once."""
+    validated = validate(loaded, target)
+    if broken := errors(validated.diagnostics):
+        raise FineforgeError(*broken)
+    return _desired(loaded, validated.facts, validated.parameters)
+
+
+def outcome_exit_code(outcome: Outcome) -> int:
+    """0 where all is done, 5 where the world moved, 4 where a gate refused, 130 where it was interrupted, else 1."""
+    if outcome.failed:
+        return 1
+    if outcome.moved:
+        return 5
+    if outcome.refused:
+        return 4
+    return 130 if outcome.running or outcome.skipped else 0
+
+
+def _read(loaded: Loaded, gateway: Gateway, datasets: Mapping[str, Any]) -> tuple[Facts, World]:
+    """Facts, and at the same time every object whose name does not depend on them."""
+    blank = Facts(gateway.workspace.id, "", _today(), None, None, {}, datasets)
+    early = identity.identify(loaded.spec, blank, {})
+    keys = [key for key in (early.compute, *early.data.values(), early.endpoint) if key is not None]
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(observe.read_world, gateway, keys)
+        facts = observe.read_facts(gateway, loaded.spec, _today(), datasets)
+        return facts, reading.result()
+
+
+def _attempt(
+    loaded: Loaded, gateway: Gateway, facts: Facts, parameters: Mapping[str, Parameter], world: World, retry_failed: bool
+) -> tuple[int, World]:
+    """Which attempt of the job counts: the last that exists; the next one where a retry is due."""
+    attempt = 1
+    while True:
+        named = identity.identify(loaded.spec, facts, parameters, attempt)
+        if named.job is None:
+            return attempt, world
+        others = [key for key in (named.model, named.deployment) if key is not None] if attempt == 1 else []
+        world = observe.read_world(gateway, [named.job, *others], world)
+        have = world.observed.get(named.job)
+        if have is None:
+            due = attempt == 1 or retry_failed or attempt <= loaded.spec.job.retries + 1
+            return (attempt if due or named.job in world.unread else attempt - 1), world
+        if have.status not in (Status.FAILED, Status.CANCELED):
+            return attempt, world
+        attempt += 1
+
+
+def _lists(loaded: Loaded, desired: Sequence[Desired], world: World, mode: Mode) -> list[tuple[str, str | None]]:
+    keys = [want.key for want in desired]
+    return observe.lists_for_destroy(loaded.spec, keys) if mode is Mode.DESTROY else observe.lists_for_apply(world, loaded.spec, keys)
+
+
+def _with_metrics(loaded: Loaded, gateway: Gateway, facts: Facts, desired: Sequence[Desired], world: World) -> Facts:
+    """The finished job's metrics, read only where a gate will ask for them: the model is not there yet."""
+    if not loaded.spec.gates.metrics or (facts.model is not None and facts.model.twin):
+        return facts
+    job = next((want.key for want in desired if want.key.kind == "job"), None)
+    model = next((want.key for want in desired if want.key.kind == "model"), None)
+    done = world.observed.get(job) if job else None
+    if job is None or model is None or world.observed.get(model) is not None or done is None or done.status is not Status.COMPLETED:
+        return facts
+    series = gateway.read_metrics(job.name)
+    return replace(facts, metrics={name: points[-1][1] for name, points in series.items() if points})
+
+
+def _desired(loaded: Loaded, facts: Facts, parameters: Mapping[str, Parameter], attempt: int = 1) -> tuple[Desired, ...]:
+    named = identity.identify(loaded.spec, facts, parameters, attempt)
+    tags = {**loaded.project.tags, **loaded.spec.tags}
+    context = Context(loaded.spec, facts, named, parameters, loaded.project_name, tags)
+    try:
+        return desired_all(context, Templates(project.templates(loaded.project)))
+    except FineforgeError as error:
+        raise FineforgeError(*loaded.place(error.diagnostics)) from None
+
+
+def _parameters(loaded: Loaded, facts: Facts) -> tuple[dict[str, Parameter], tuple[Diagnostic, ...]]:
+    if facts.component is None:
+        return {}, ()
+    compute = loaded.spec.compute
+    size = facts.sizes.get((compute.size or "").lower()) if compute else None
+    return params.resolve(facts.component, facts.model, loaded.spec, size, loaded.project.training, loaded.overrides)
+
+
+def _datasets(loaded: Loaded) -> dict[str, Any]:
+    dataset = loaded.spec.dataset
+    if dataset is None or not loaded.spec.trains or "://" in dataset.source or dataset.source.startswith("azureml:"):
+        return {}
+    from fineforge.dataset import describe
+
+    try:
+        return dict(describe(dataset, loaded.path.parent, loaded.project.root, loaded.allow_outside))
+    except FineforgeError as error:
+        raise FineforgeError(*loaded.place(error.diagnostics)) from None
+
+
+def _datasets_if_there(loaded: Loaded) -> dict[str, Any]:
+    """To destroy, the data need not exist any more: assets are found by name."""
+    try:
+        return _datasets(loaded)
+    except FineforgeError:
+        return {}
+
+
+def _prepare(loaded: Loaded, splits: set[str]) -> Mapping[str, Any]:
+    from platformdirs import user_cache_path
+
+    from fineforge.dataset import prepare
+
+    facts = _datasets(loaded)
+    missing = splits - set(facts)
+    if missing:
+        raise FineforgeError(Diagnostic("FF601", "the plan uploads data that the spec no longer has", hint="plan again"), exit_code=5)
+    prepared, _ = prepare(facts, user_cache_path("fineforge") / "data")
+    return prepared
+
+
+def _refuse_target(loaded: Loaded, target: str) -> None:
+    if loaded.spec.targets is not None and target not in loaded.spec.targets:
+        allowed = ", ".join(f"`{name}`" for name in loaded.spec.targets)
+        found = Diagnostic(
+            "FF140",
+            f"this spec is for {allowed}, not for `{target}`",
+            path=("targets",),
+            hint=f"use `--target {loaded.spec.targets[0]}`, or add `{target}` to `targets`",
+        )
+        raise FineforgeError(*loaded.place([found]))
+
+
+def _without_retirement(found: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Retirement stops a plan only where a job must be created; the planner asks."""
+    return [d for d in found if not (d.code == "FF141" and d.severity is Severity.ERROR)]
+
+
+def _only_target(loaded: Loaded) -> str:
+    return loaded.spec.targets[0] if loaded.spec.targets else loaded.project.target(None)
+
+
+def _shown(gateway: Gateway, facts: Facts, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
+    """The facts that a reader of the plan wants to see."""
+    where = gateway.workspace
+    return {
+        "workspace": {
+            "target": where.target,
+            "subscription_id": where.subscription_id,
+            "resource_group": where.resource_group,
+            "name": where.name,
+            "location": facts.location,
+        },
+        "model": facts.model.id if facts.model else None,
+        "twin": bool(facts.model and facts.model.twin),
+        "component": facts.component.id if facts.component else None,
+        "data": {name: {"source": fact.source, "revision": fact.revision, **fact.selection} for name, fact in facts.datasets.items()},
+        "parameters": {
+            name: {
+                "value": parameter.value,
+                "origin": parameter.origin,
+                "overridden": [{"origin": origin, "value": value} for origin, value in parameter.overridden],
+            }
+            for name, parameter in params.explicit(parameters).items()
+        },
+    }
+
+
+def _bills(have: Observed, facts: Facts) -> str:
+    """A deployment bills for as long as it exists; a cluster for its nodes, at least `min_instances`."""
+    name = str(have.document.get("instance_type") or have.document.get("size") or "").lower()
+    size = facts.sizes.get(name)
+    price = (size.price_hour.get(facts.location) or next(iter(size.price_hour.values()), None)) if size else None
+    if price is None:
+        return ""
+    if have.key.kind == "deployment":
+        return f"about {price * int(have.document.get('instance_count') or 1):.2f} USD/h"
+    nodes = int(have.document.get("min_instances") or 0)
+    return f"about {price * nodes:.2f} USD/h" if have.key.kind == "compute" and nodes else ""
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()

@@ -1,0 +1,196 @@
+"""Reading the world and the facts through a gateway: in parallel, nothing twice, and a failed read is never taken for absence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fineforge.catalog import snapshot
+from fineforge.catalog.facts import ComponentFact, ModelFact, SizeFact
+from fineforge.catalog.parse import parse_component, parse_model, parse_sizes
+from fineforge.core import DatasetFact, Facts, Observed, ResourceKey, Status, World
+from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.gateway import Gateway
+from fineforge.kinds import KINDS
+from fineforge.spec import Spec
+
+PARALLEL = 16
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentName:
+    registry: str
+    name: str
+    version: str | None
+
+
+def component_name(spec: Spec) -> ComponentName:
+    """The component that the spec uses: named, given by id, or chosen by the task."""
+    component = spec.component
+    if component.id is not None:
+        parts = component.id.removeprefix("azureml://registries/").split("/")
+        return ComponentName(parts[0], parts[2], parts[4])
+    return ComponentName(component.registry, component.name or snapshot.TASK_COMPONENTS[spec.task], component.version)
+
+
+def read_facts(gateway: Gateway, spec: Spec, today: str, datasets: Mapping[str, DatasetFact]) -> Facts:
+    """Model, component, sizes and region, read at once. Raises FineforgeError with every read that failed."""
+    calls: dict[str, Callable[[], Any]] = {"location": gateway.location, "sizes": lambda: _sizes(gateway)}
+    if spec.trains:
+        calls["model"] = lambda: _model(gateway, spec)
+        calls["component"] = lambda: _component(gateway, spec)
+    found, problems = _all(calls)
+    if problems:
+        raise FineforgeError(*problems.values())
+    return Facts(
+        workspace_id=gateway.workspace.id,
+        location=found["location"],
+        today=today,
+        model=found.get("model"),
+        component=found.get("component"),
+        sizes=found["sizes"],
+        datasets=datasets,
+    )
+
+
+def snapshot_facts(
+    spec: Spec, today: str, datasets: Mapping[str, DatasetFact], workspace_id: str
+) -> tuple[Facts, tuple[Diagnostic, ...]]:
+    """Facts without a network, from the dated snapshot; what it does not hold is None and said."""
+    known = snapshot.load()
+    problems: list[Diagnostic] = []
+    model = component = None
+    if spec.trains:
+        model = known.models.get((spec.model.name or "", spec.model.version or ""))
+        name = component_name(spec)
+        component = known.components.get((name.name, name.version or ""))
+        problems += [] if model else [unknown_model(spec)]
+        problems += [] if component else [unknown_component(spec)]
+    facts = Facts(workspace_id, "eastus", today, model, component, known.sizes, datasets)
+    return facts, tuple(problems)
+
+
+def unknown_model(spec: Spec) -> Diagnostic:
+    """FF146: near names, or near versions, of the snapshot."""
+    known = snapshot.load().models
+    name, version = spec.model.name or "", spec.model.version
+    versions = [v for n, v in known if n == name]
+    if versions:
+        listed = ", ".join(f"`{entry}`" for entry in versions)
+        message = f"`{name}` has no version `{version}`" if version else "`model.version` is missing"
+        return Diagnostic("FF146", message, path=("model", "version") if version else ("model",), hint=f"known: {listed}")
+    near = snapshot.near_names(name, {n for n, _ in known})
+    hint = (
+        "did you mean " + " or ".join(f"`{entry}`" for entry in near) + "?" if near else "`fineforge explain models` lists them"
+    )
+    return Diagnostic(
+        "FF146", f"there is no model `{name}` in registry `{spec.model.registry}`", path=("model", "name"), hint=hint
+    )
+
+
+def unknown_component(spec: Spec) -> Diagnostic:
+    name = component_name(spec)
+    known = [v for n, v in snapshot.load().components if n == name.name]
+    listed = ", ".join(f"`{entry}`" for entry in known)
+    if name.version is None:
+        hint = f"known: {listed}" if listed else ""
+        return Diagnostic("FF147", "`component.version` is missing", path=("component",), hint=hint)
+    message = f"registry `{name.registry}` has no component `{name.name}` version `{name.version}`"
+    return Diagnostic("FF147", message, path=("component", "version"), hint=f"known: {listed}" if listed else "")
+
+
+def read_world(gateway: Gateway, keys: Iterable[ResourceKey], seen: World | None = None) -> World:
+    """Point GETs of every key, all at once; keys that `seen` holds already are not read again."""
+    known = dict(seen.observed) if seen else {}
+    wanted = [key for key in dict.fromkeys(keys) if key not in known]
+    found, problems = _all({key: lambda key=key: _observe(gateway, key) for key in wanted})  # type: ignore[misc]
+    unread = {**(seen.unread if seen else {}), **problems}
+    return World({**known, **found}, seen.listed if seen else frozenset(), unread)
+
+
+def add_listed(gateway: Gateway, world: World, lists: Iterable[tuple[str, str | None]]) -> World:
+    """The world with whole lists added: (kind, parent). What a point GET said stays; lists lag behind it."""
+    wanted = list(dict.fromkeys(lists))
+    found, problems = _all({entry: lambda entry=entry: gateway.list(*entry) for entry in wanted})  # type: ignore[misc]
+    observed = dict(world.observed)
+    for raws in found.values():
+        for key, raw in raws.items():
+            if observed.get(key) is None and key not in world.observed:
+                observed[key] = KINDS[key.kind].observe(key, raw)
+    unread = {ResourceKey(kind, parent or "(all)"): diagnostic for (kind, parent), diagnostic in problems.items()}
+    return World(observed, world.listed | {kind for kind, _ in found}, {**world.unread, **unread})
+
+
+def lists_for_apply(world: World, spec: Spec, keys: Iterable[ResourceKey]) -> list[tuple[str, str | None]]:
+    """What must be listed to plan an apply: the endpoint's deployments where it exists; older versions and running jobs only where
+    something new is about to be made. A plan with nothing to do lists one thing."""
+    wanted: list[tuple[str, str | None]] = []
+    for key in keys:
+        have = world.observed.get(key)
+        if key.kind == "endpoint" and have is not None and have.status is not Status.FAILED:
+            wanted.append(("deployment", key.name))
+        if have is None and key not in world.unread and key.kind in ("data", "model"):
+            wanted.append((key.kind, key.name))
+        if have is None and key not in world.unread and key.kind == "job":
+            wanted.append(("job", None))
+    return wanted
+
+
+def lists_for_destroy(spec: Spec, keys: Iterable[ResourceKey]) -> list[tuple[str, str | None]]:
+    """Everything that may be ours: all versions of our assets, all our jobs, all deployments of our endpoint."""
+    wanted: list[tuple[str, str | None]] = [("job", None)]
+    wanted += [(key.kind, key.name) for key in keys if key.kind in ("data", "model")]
+    wanted += [("deployment", key.name) for key in keys if key.kind == "endpoint"]
+    return wanted
+
+
+def _observe(gateway: Gateway, key: ResourceKey) -> Observed | None:
+    raw = gateway.get(key)
+    if raw is None:
+        return None
+    have = KINDS[key.kind].observe(key, raw)
+    if have.status is Status.FAILED and not have.message:
+        raw = gateway.wait(key, lambda _: None, lambda: True) or raw
+        have = KINDS[key.kind].observe(key, raw)
+    return have
+
+
+def _model(gateway: Gateway, spec: Spec) -> ModelFact:
+    name, version = spec.model.name or "", spec.model.version
+    raw = gateway.read_model(spec.model.registry, name, version) if version else None
+    if raw is None:
+        raise FineforgeError(unknown_model(spec))
+    return parse_model(raw, spec.model.registry, "live")
+
+
+def _component(gateway: Gateway, spec: Spec) -> ComponentFact:
+    name = component_name(spec)
+    raw = gateway.read_component(name.registry, name.name, name.version) if name.version else None
+    if raw is None:
+        raise FineforgeError(unknown_component(spec))
+    known = snapshot.load().components.get((name.name, name.version or ""))
+    unused = [entry.name for entry in known.inputs.values() if not entry.used] if known else []
+    return parse_component(raw, name.registry, "live", unused)
+
+
+def _sizes(gateway: Gateway) -> Mapping[str, SizeFact]:
+    return parse_sizes(gateway.read_sizes(), snapshot.sizes())
+
+
+def _all(calls: Mapping[Any, Callable[[], T]]) -> tuple[dict[Any, T], dict[Any, Diagnostic]]:
+    """Runs the calls at once; results by key, and the first diagnostic of each that failed."""
+    if not calls:
+        return {}, {}
+    found: dict[Any, T] = {}
+    problems: dict[Any, Diagnostic] = {}
+    with ThreadPoolExecutor(min(PARALLEL, len(calls))) as pool:
+        futures = {key: pool.submit(call) for key, call in calls.items()}
+        for key, future in futures.items():
+            try:
+                found[key] = future.result()
+            except FineforgeError as error:
+                problems[key] = error.diagnostics[0]
+    return found, problems

@@ -1,0 +1,112 @@
+"""Saved plans: a plan as JSON, applied exactly as it was reviewed, or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from fineforge import __version__
+from fineforge.core import Action, FieldChange, Mode, Plan, ResourceKey, Step, Upload
+from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, SourceSpan
+from fineforge.planner import PLAN_FORMAT
+
+_KIND = "fineforge-plan"
+
+
+def save(plan: Plan, path: Path, spec_path: Path) -> None:
+    """Writes the plan, mode 0600, whole or not at all. It holds no secret and no row of data."""
+    document = {"kind": _KIND, "format": plan.format, "cli_version": __version__, "spec_path": str(spec_path), "plan": to_json(plan)}
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".plan-", delete=False, encoding="utf-8") as part:
+            json.dump(document, part, indent=1)
+        Path(part.name).replace(path)
+    except OSError as error:
+        raise FineforgeError(Diagnostic("FF520", f"`{path}` cannot be written: {(error.strerror or str(error)).lower()}")) from None
+
+
+def is_plan(path: Path) -> bool:
+    """Whether a file looks like a saved plan; a spec never starts with a brace and this word."""
+    try:
+        with path.open("rb") as stream:
+            return _KIND.encode() in stream.read(200)
+    except OSError:
+        return False
+
+
+def load(path: Path) -> tuple[Plan, Path]:
+    """The plan and the spec that it was made from. Raises FF521 where it is none of ours or of another format."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FineforgeError(Diagnostic("FF521", f"`{path}` is not a saved plan: {str(error).lower()}")) from None
+    if document.get("kind") != _KIND or document.get("format") != PLAN_FORMAT:
+        made_by = document.get("cli_version", "an unknown version")
+        message = f"`{path}` is a plan of format {document.get('format')} (fineforge {made_by}); this is format {PLAN_FORMAT}"
+        raise FineforgeError(Diagnostic("FF521", message, hint="plan again with this version"))
+    try:
+        return _plan(document["plan"]), Path(document["spec_path"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise FineforgeError(Diagnostic("FF521", f"`{path}` is damaged: {error}", hint="plan again")) from None
+
+
+def consume(path: Path) -> None:
+    """A plan is applied at most once: the file is set aside before the first write."""
+    try:
+        os.replace(path, path.with_name(path.name + ".applied"))
+    except OSError as error:
+        raise FineforgeError(Diagnostic("FF520", f"`{path}` cannot be set aside: {(error.strerror or str(error)).lower()}")) from None
+
+
+def to_json(value: Any) -> Any:
+    """A dataclass as plain JSON values."""
+    if isinstance(value, Enum):
+        return value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(entry) for entry in value]
+    return value
+
+
+def _plan(data: dict[str, Any]) -> Plan:
+    steps = {step["id"]: _step(step) for step in data["steps"]}
+    return Plan(
+        format=data["format"],
+        mode=Mode(data["mode"]),
+        target=data["target"],
+        spec=data["spec"],
+        spec_digest=data["spec_digest"],
+        facts=data["facts"],
+        steps=tuple(steps.values()),
+        drift=tuple(steps[step["id"]] for step in data["drift"]),
+        diagnostics=tuple(_diagnostic(entry) for entry in data["diagnostics"]),
+    )
+
+
+def _step(data: dict[str, Any]) -> Step:
+    changes = (FieldChange(**{**change, "action": Action(change["action"])}) for change in data["changes"])
+    return Step(
+        **{
+            **data,
+            "key": ResourceKey(**data["key"]),
+            "action": Action(data["action"]),
+            "changes": tuple(changes),
+            "depends_on": tuple(data["depends_on"]),
+            "uploads": tuple(Upload(**upload) for upload in data["uploads"]),
+            "fallback": _step(data["fallback"]) if data["fallback"] else None,
+            "path": tuple(data["path"]),
+        }
+    )
+
+
+def _diagnostic(data: dict[str, Any]) -> Diagnostic:
+    span = SourceSpan(**data["span"]) if data["span"] else None
+    return Diagnostic(**{**data, "severity": Severity(data["severity"]), "path": tuple(data["path"]), "span": span})
