@@ -70,6 +70,11 @@ class Settings:
         )
 
     @property
+    def container(self) -> str:
+        """Of the default datastore."""
+        return f"azureml-blobstore-{self.workspace_id}"
+
+    @property
     def location_path(self) -> str:
         return f"/subscriptions/{self.subscription_id}/providers/Microsoft.MachineLearningServices/locations/{self.location}"
 

@@ -109,7 +109,7 @@ class Cloud:
 
     def resume(self) -> None:
         """After a restart: hands every unfinished job and every deployment to the runner again."""
-        self._write(lambda: [kind.resume() for kind in self._kinds.values()])
+        self._write(self._resume)
 
     def snapshot(self, folder: Path) -> None:
         """Everything, blobs included, into an empty folder."""
@@ -162,6 +162,10 @@ class Cloud:
 
     def _finish(self, operation: Operation) -> Mapping[str, str] | None:
         return self._kinds[operation.kind].finish(operation)
+
+    def _resume(self) -> None:
+        for kind in self._kinds.values():
+            kind.resume()
 
     def _call_runner(self) -> bool:
         """One thread at a time, outside the lock: a runner may wait for another thread that reports."""

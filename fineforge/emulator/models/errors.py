@@ -68,7 +68,9 @@ def _arm(text: str, source: str, code: str, status: int = 400) -> Words:
     return Words(text, source, status, code, "arm")
 
 
-_QUOTA = {"field": "VmSize", "detail": "InferencingClientCreateDeploymentFailed"}
+def _quota(text: str, source: str) -> Words:
+    return Words(text, source, field="VmSize", detail="InferencingClientCreateDeploymentFailed")
+
 
 WORDS: dict[str, Words] = {
     # --- names and existence ---------------------------------------------------------------------------------------
@@ -144,9 +146,7 @@ WORDS: dict[str, Words] = {
         "A data version with this name and version already exists. If you are trying to create a new data version, use a different name "
         "or version. If you are trying to update an existing data version, the existing asset's data uri cannot be changed. Only tags, "
         "description, and isArchived can be updated.",
-        "GUIDE 9 (middle sentence assumed)",
-        "ConflictError",
-        409,
+        "GUIDE 9; the status is assumed",
     ),
     "asset_path": _user("Asset paths cannot be updated.", "azure-ai-ml 1.35.2, model and code updates"),
     "model_version": _user(
@@ -167,13 +167,21 @@ WORDS: dict[str, Words] = {
         "A job with this name already exists. If you are trying to create a new job, use a different name. If you are trying to update an "
         "existing job, the existing job's Settings, Inputs, Outputs, Jobs, InputBindings, OutputBindings cannot be changed. Only "
         "description, tags, displayName, properties, and isArchived can be updated.",
-        "azure-docs#122250",
-        "ConflictError",
-        409,
+        "azure-docs#122250; the status is assumed",
     ),
     "job_input_unknown": _user("Unknown input '{input}' of component {component}.", "assumed"),
     "job_input_missing": _user("Required input '{input}' of component {component} is not provided.", "assumed"),
     "job_empty": _user("The pipeline job has no steps.", "assumed"),
+    "job_input_value": _user("Input '{input}' of component {component} has the value '{value}': {reason}.", "assumed"),
+    "job_compute": _user("Compute target {name}, given as {input}, was not found in the workspace.", "assumed"),
+    "job_model": _user("Could not find asset with ID: {id} (input {input}).", "assumed: the recorded words of a missing asset"),
+    "job_data": _user(
+        "The provided path is not valid or the files could not be accessed for the input '{input}'. ScriptExecutionException was caused by "
+        "StreamAccessException. StreamAccessException was caused by NotFoundException. Found no resources for the input provided: '{uri}'",
+        "assumed",
+    ),
+    "compute_unknown": _user("Compute with name {name} not found in workspace {workspace}.", "assumed"),
+    "job_steps": _arm("The emulator runs pipelines of one step; this one has {count}.", "the emulator's own", "NotImplemented", 501),
     "job_type": _arm(
         "The emulator does not run jobs of type {type}, only Pipeline.", "the emulator's own", "NotImplemented", 501
     ),
@@ -239,17 +247,14 @@ WORDS: dict[str, Words] = {
         "assumed words; the code is in TSG",
         field="Model",
     ),
-    "instance_type": Words(
-        "InvalidPropertyValue: The value {size} of property VMSize is not a supported VM size.", "FIELD 2.1", **_QUOTA
-    ),
+    "instance_type": _quota("InvalidPropertyValue: The value {size} of property VMSize is not a supported VM size.", "FIELD 2.1"),
     "request_timeout": Words(
         "requestTimeout must be at most PT3M; {value} was requested.", "assumed words; deployment reference: 180000 ms"
     ),
-    "family_quota": Words(
+    "family_quota": _quota(
         "Not enough quota available for {size} in SubscriptionId {subscription}. Current usage/limit: {usage}/{limit}. Additional needed: "
         "{needed} Please see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota",
         "error_deployment_quota, reported",
-        **_QUOTA,
     ),
     "total_quota": _arm(
         "OutOfQuota: Not enough cluster CPU quota. The amount of additional CPU quota requested is {needed}, and you are currently using "
@@ -269,9 +274,9 @@ WORDS: dict[str, Words] = {
 }
 
 
-def refuse(name: str, **values: object) -> AzureError:
+def refuse(row: str, /, **values: object) -> AzureError:
     """The error of one row, with its values filled in. Raise what it returns."""
-    words = WORDS[name]
+    words = WORDS[row]
     text = words.text.format(**values)
     match words.shape:
         case "inferencing":
@@ -285,6 +290,11 @@ def refuse(name: str, **values: object) -> AzureError:
             return AzureError(words.status, words.code, text, inner=words.inner)
         case _:
             return AzureError(words.status, words.code, text)
+
+
+def failure(row: str, /, **values: object) -> dict[str, str]:
+    """The same words as the error of an operation or a job that fails later."""
+    return {"code": WORDS[row].code, "message": WORDS[row].text.format(**values)}
 
 
 def not_allowed(verb: str, kind: str) -> AzureError:

@@ -28,8 +28,13 @@ class Operations:
     lifecycle: Lifecycle
     settings: Settings
 
-    def begin(self, kind: str, path: Key, action: str, waits: bool = False) -> Operation:
-        """Puts an operation behind those that the object already has. `waits`: it also needs the runner's report."""
+    def begin(
+        self, kind: str, path: Key, action: str, waits: bool = False, error: Mapping[str, str] | None = None
+    ) -> Operation:
+        """Puts an operation behind those that the object already has. `waits`: it also needs the runner's report.
+
+        `error`: how it will fail, where the rules know from the start.
+        """
         prefix = _ID_PREFIX.get(kind)
         number = str(uuid.uuid4())
         operation = Operation(
@@ -40,7 +45,7 @@ class Operations:
             action=action,
             status="Running",
             started=self.lifecycle.clock(),
-            error=self._planted_failure(kind, path),
+            error=self._planted_failure(kind, path) or error,
         )
         self._save("pending", operation, {"active_since": None, "reads": 0, "waits": waits})
         return operation
