@@ -6,13 +6,11 @@ import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from fineforge.cli.output import Output
-
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 class Command(click.Command):
@@ -36,13 +34,12 @@ def _remember(name: str) -> Callable[[click.Context, click.Parameter, bool], Non
     return callback
 
 
-def streams(function: Decorated) -> Decorated:
+def streams(function: Callable[..., int]) -> Callable[..., int]:
     """`--no-color`; the function gets the `Output` first."""
     option = click.option(
         "--no-color", is_flag=True, expose_value=False, callback=_remember("no_colour"), help="No colours; NO_COLOR works too."
     )
-    passed: Decorated = option(click.pass_obj(function))
-    return passed
+    return option(click.pass_obj(function))
 
 
 as_json = click.option(

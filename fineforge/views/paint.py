@@ -54,7 +54,7 @@ class Paint:
 
 
 def visible(text: str) -> str:
-    """Text that cannot move the cursor: control characters, which may come from a service or a file, become `?`; newlines stay spaces."""
+    """Text that cannot move the cursor: control characters, which may come from a service or a file, become `?`."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "?", text.replace("\r\n", "\n"))
 
 

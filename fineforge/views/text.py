@@ -1,0 +1,184 @@
+"""A plan for people: what would happen to each object, why, what changes, where each parameter came from, what will bill.
+
+Everything is said in words and symbols first, so that it reads the same without colour, and fits into 80 columns.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fineforge.core import Action, FieldChange, Mode, Plan, Step
+from fineforge.gateway import Workspace
+from fineforge.views.paint import Paint, cells, pad, visible
+
+LOOK: Mapping[Action, tuple[str, str, str]] = {
+    Action.NOOP: ("=", "unchanged", "quiet"),
+    Action.READ: ("=", "used as it is", "quiet"),
+    Action.CHECK: ("?", "check", "busy"),
+    Action.WAIT: (">", "wait for", "busy"),
+    Action.UPDATE: ("~", "update", "change"),
+    Action.CREATE: ("+", "create", "add"),
+    Action.NEW_VERSION: ("+", "new version", "add"),
+    Action.RESTORE: ("~", "restore", "change"),
+    Action.ARCHIVE: ("-", "archive", "remove"),
+    Action.CANCEL: ("-", "cancel", "remove"),
+    Action.DELETE: ("-", "delete", "remove"),
+}
+"""Symbol, word and colour of each action."""
+
+_SUMMARY = (
+    ("to add", (Action.CREATE, Action.NEW_VERSION)),
+    ("to change", (Action.UPDATE, Action.RESTORE)),
+    ("to delete", (Action.ARCHIVE, Action.CANCEL, Action.DELETE)),
+    ("unchanged", (Action.NOOP, Action.READ)),
+)
+
+
+def write_plan(plan: Plan, workspace: Workspace | None, paint: Paint, *, parameters: bool = True) -> str:
+    """The whole plan. Its diagnostics are not in it: they go to the other stream."""
+    parts = [_header(plan, workspace, paint)]
+    if parameters and plan.mode is Mode.APPLY and plan.facts.get("parameters"):
+        parts.append(write_parameters(plan.facts["parameters"], paint))
+    if plan.steps:
+        parts.append("\n".join(line for step in plan.steps for line in _step(step, paint)))
+    if bills := _bills(plan, paint):
+        parts.append(bills)
+    parts.append(_end(plan, paint))
+    return "\n\n".join(parts)
+
+
+def summary(plan: Plan) -> str:
+    """`Plan: 1 to add, 0 to change, 0 to delete, 3 unchanged`: the line that scripts look for; words and order are stable."""
+    counts = Counter(step.action for step in plan.steps)
+    told = [f"{sum(counts[action] for action in actions)} {words}" for words, actions in _SUMMARY]
+    more = [(Action.WAIT, "to wait for"), (Action.CHECK, "to check")]
+    told += [f"{counts[action]} {words}" for action, words in more if counts[action]]
+    return "Plan: " + ", ".join(told)
+
+
+def counts(plan: Plan) -> dict[str, int]:
+    """The numbers of the summary line, for programs."""
+    found = Counter(step.action for step in plan.steps)
+    return {words.removeprefix("to "): sum(found[action] for action in actions) for words, actions in _SUMMARY} | {
+        "wait": found[Action.WAIT],
+        "check": found[Action.CHECK],
+        "drift": len(plan.drift),
+    }
+
+
+def write_parameters(parameters: Mapping[str, Mapping[str, Any]], paint: Paint) -> str:
+    """The parameters that somebody decided, with where each came from; how many are the component's own defaults."""
+    decided = {name: entry for name, entry in parameters.items() if entry["origin"] != "component default"}
+    rows = [(name, shown(entry["value"]), _origin(entry)) for name, entry in decided.items()]
+    lines = [paint("strong", "parameters"), *table(rows, paint, "  ")]
+    rest = len(parameters) - len(decided)
+    if rest:
+        lines.append(paint("quiet", f"  and {rest} at the component's default"))
+    return "\n".join(lines)
+
+
+def table(rows: Iterable[tuple[str, ...]], paint: Paint, indent: str = "") -> list[str]:
+    """Columns as wide as they need; the last one wraps within the terminal."""
+    listed = [tuple(visible(cell) for cell in row) for row in rows]
+    if not listed:
+        return []
+    widths = [max(cells(row[column]) for row in listed) for column in range(len(listed[0]) - 1)]
+    lines = []
+    for row in listed:
+        head = indent + "".join(pad(cell, width) + "  " for cell, width in zip(row[:-1], widths, strict=True))
+        lines += [line.rstrip() for line in paint.wrap(row[-1], head, " " * cells(head))] if row[-1] else [head.rstrip()]
+    return lines
+
+
+def shown(value: Any) -> str:
+    """A value as YAML writes it, short enough for a line."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {shown(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(shown(entry) for entry in value) + "]"
+    return str(value) if value != "" else '""'
+
+
+def object_name(step: Step) -> str:
+    """`endpoint/deployment` under its kind's word: `deployment support-1a2b3/d-0123456789ab`."""
+    kind, _, rest = str(step.key).partition("/")
+    return f"{kind} {rest}"
+
+
+def _header(plan: Plan, workspace: Workspace | None, paint: Paint) -> str:
+    verb = "destroy" if plan.mode is Mode.DESTROY else "plan"
+    rows = [("target", plan.target)]
+    if workspace is not None:
+        rows.append(("workspace", f"{workspace.name}, resource group {workspace.resource_group}"))
+        rows.append(("subscription", workspace.subscription_id))
+    rows += [(str(name), shown(value)) for name, value in plan.facts.items() if not isinstance(value, Mapping)]
+    return "\n".join([f"{paint('strong', verb)} {plan.spec}", *table(rows, paint, "  ")])
+
+
+def _step(step: Step, paint: Paint) -> list[str]:
+    symbol, word, role = LOOK[step.action]
+    label = f"{symbol} {pad(word, 13)}"
+    lines = paint.wrap(f"{object_name(step)}", f"  {label} ", " " * 18)
+    lines[0] = lines[0].replace(label, paint(role, label), 1)
+    if step.action not in (Action.NOOP, Action.READ):
+        lines += _details(step, paint)
+    elif step.reason:
+        lines += [paint("quiet", line) for line in paint.wrap(step.reason, " " * 18)]
+    return lines
+
+
+def _details(step: Step, paint: Paint) -> list[str]:
+    lines = paint.wrap(step.reason, " " * 18) if step.reason else []
+    lines += [line for change in step.changes for line in _change(change, paint)]
+    for upload in step.uploads:
+        lines += paint.wrap(f"uploads the {upload.split} split to {upload.destination}", " " * 18, " " * 20)
+    if step.only_if:
+        lines += paint.wrap(f"only if `{step.only_if}` passes", " " * 18)
+    if step.fallback is not None:
+        lines += paint.wrap(f"if that is refused: {step.fallback.reason}", " " * 18)
+    if step.estimate:
+        lines += paint.wrap(step.estimate, " " * 18)
+    return lines
+
+
+def _change(change: FieldChange, paint: Paint) -> list[str]:
+    if change.before is None:
+        told = f"{change.path}: {shown(change.after)} is added"
+    elif change.after is None:
+        told = f"{change.path}: {shown(change.before)} is removed"
+    else:
+        told = f"{change.path}: {shown(change.before)} -> {shown(change.after)}"
+    lines = paint.wrap(told, " " * 18, " " * 20)
+    reason = f"({change.reason})"
+    if change.reason and cells(lines[-1]) + cells(reason) + 2 <= paint.width:
+        lines[-1] += "  " + paint("quiet", reason)
+    elif change.reason:
+        lines += [paint("quiet", line) for line in paint.wrap(reason, " " * 20)]
+    return lines
+
+
+def _origin(entry: Mapping[str, Any]) -> str:
+    over = [f"{where} {shown(value)}" for where, value in entry.get("overridden") or ()]
+    return str(entry["origin"]) + (f", over {', '.join(over)}" if over else "")
+
+
+def _bills(plan: Plan, paint: Paint) -> str:
+    """What costs money once this plan is applied, as far as the steps say."""
+    rows = [(f"{step.key.kind} {step.key.name}", step.estimate) for step in plan.steps if step.estimate]
+    return "\n".join([paint("strong", "what will bill"), *table(rows, paint, "  ")]) if rows else ""
+
+
+def _end(plan: Plan, paint: Paint) -> str:
+    if plan.writes or any(step.action in (Action.WAIT, Action.CHECK) for step in plan.steps):
+        lines = [paint("strong", summary(plan))]
+        if plan.drift:
+            lines += paint.wrap(f"Drift: {len(plan.drift)} of the changes undo what somebody else did")
+        return "\n".join(lines)
+    words = "nothing is left to destroy" if plan.mode is Mode.DESTROY else "everything is as the spec says"
+    return f"{paint('add', f'No changes: {words}')}\n{summary(plan)}"
