@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,9 @@ class InstantRunner:
 
     def deploy(self, endpoint: str, deployment: str, model: BaseModel | Path) -> None:
         if isinstance(model, Path) and not (model / "MLmodel").is_file():
-            message = "User container has crashed or terminated: no MLmodel in the model folder. aka.ms/oe-tsg#error-resourcenotready"
+            message = (
+                "User container has crashed or terminated: no MLmodel in the model folder. aka.ms/oe-tsg#error-resourcenotready"
+            )
             self._connected().deployment_failed(endpoint, deployment, "ResourceNotReady", message)
             return
         self._served[endpoint, deployment] = _read_answers(model / ANSWERS) if isinstance(model, Path) else {}
@@ -92,7 +95,7 @@ def _pairs(train: str | Path | None) -> Iterator[tuple[str, str]]:
         return
     for line in train.read_text(encoding="utf-8", errors="replace").splitlines():
         turns = _messages(line)
-        for before, after in zip(turns, turns[1:], strict=False):
+        for before, after in pairwise(turns):
             if before.get("role") == "user" and after.get("role") == "assistant":
                 yield str(before.get("content")), str(after.get("content"))
 

@@ -26,7 +26,7 @@ SECONDS = {
     "job.start": 2.0,
     "job.finish": 0.5,
 }
-"""Seconds of `timed`. Azure takes 90 s for an endpoint and 10 minutes for a deployment (recorded); a laptop's user should not wait."""
+"""Seconds of `timed`. Azure takes 90 s for an endpoint and 10 minutes for a deployment (recorded); nobody should wait so here."""
 
 
 class Progression(StrEnum):

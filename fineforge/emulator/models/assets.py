@@ -116,7 +116,9 @@ class Versioned(Kind):
     def _put_container(self, name: str, properties: Body) -> Reply:
         if self._container(name) is None:
             raise self.missing((name,))
-        kept: dict[str, Any] = {field: properties[field] for field in ("description", "tags", "properties", "isArchived") if field in properties}
+        kept: dict[str, Any] = {
+            field: properties[field] for field in ("description", "tags", "properties", "isArchived") if field in properties
+        }
         self._context.store.put(f"{self.name}_container", (name,), kept)
         return Reply(200, self._container(name))
 

@@ -20,7 +20,7 @@ OPERATION_API = "2022-02-01-preview"
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A long operation. `family` says which status address serves it: `compute` -> computeOperationsStatus, `mfe` -> mfeOperationsStatus."""
+    """A long operation. `family` tells its status address: `compute` computeOperationsStatus, `mfe` mfeOperationsStatus."""
 
     id: str
     family: str
@@ -79,7 +79,7 @@ class Settings:
         return f"/subscriptions/{self.subscription_id}/providers/Microsoft.MachineLearningServices/locations/{self.location}"
 
     def operation_url(self, operation: Operation) -> str:
-        """Recorded in online_endpoint_create and compute_create."""
+        """As recorded."""
         collection = "computeOperationsStatus" if operation.family == "compute" else "mfeOperationsStatus"
         service = "&service=new" if operation.family == "compute" else ""
         return (

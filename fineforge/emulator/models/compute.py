@@ -1,4 +1,4 @@
-"""Clusters (AmlCompute). Allocation of nodes is not emulated: a cluster has none until a job runs, and jobs do not wait for them."""
+"""Clusters (AmlCompute). Nodes are not emulated: a cluster stays at zero, and jobs do not wait for any."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from fineforge.emulator.models.sizes import Quota, find
 _FIXED = ("vmSize", "vmPriority", "osType", "subnet", "enableNodePublicIp")
 """What an update cannot change. vmPriority may be changed over a failed record, as the official walkthrough does (assumed)."""
 
-_NODES = {
-    f"{state}NodeCount": 0 for state in ("preparing", "running", "idle", "unusable", "leaving", "preempted")
-}
+_NODES = {f"{state}NodeCount": 0 for state in ("preparing", "running", "idle", "unusable", "leaving", "preempted")}
 
 
 class Compute(Kind):
@@ -72,8 +70,13 @@ class Compute(Kind):
         properties["provisioningErrors"] = [{"error": error}] if error else None
         properties["modifiedOn"] = self._context.now()
         if not error:
-            # Nodes and their state are there only when done (compute_get, recorded).
-            properties["properties"] |= {"currentNodeCount": 0, "targetNodeCount": 0, "nodeStateCounts": _NODES, "allocationState": "Steady"}
+            # Nodes and their state are there only when done (recorded).
+            properties["properties"] |= {
+                "currentNodeCount": 0,
+                "targetNodeCount": 0,
+                "nodeStateCounts": _NODES,
+                "allocationState": "Steady",
+            }
         self._context.store.put("compute", operation.path, body)
         return error
 
@@ -85,7 +88,7 @@ class Compute(Kind):
 
     def _create(self, path: Key, body: Body, wanted: Body) -> Reply:
         document = self._document(path[0], body, wanted)
-        # A refused create leaves a record in state Failed that keeps the name (error_compute_quota, reported).
+        # A refused create leaves a record in state Failed that keeps the name (reported).
         error = self._refusal(wanted)
         self._context.store.put("compute", path, document | {"tags": body.get("tags") or {}})
         return Reply(201, document, self._context.operations.begin("compute", path, "create", error=error))
@@ -110,7 +113,7 @@ class Compute(Kind):
         return self._quota.cluster_refusal(size, wanted["scaleSettings"]["minNodeCount"], wanted["vmPriority"] == "LowPriority")
 
     def _document(self, name: str, body: Body, wanted: Body) -> Body:
-        """compute_create, recorded: tags are null in this answer and {} in the get."""
+        """Recorded: tags are null in this answer and {} in the get."""
         where, now = self._context.settings, self._context.now()
         given = body["properties"]
         nothing = dict.fromkeys(("currentNodeCount", "targetNodeCount", "nodeStateCounts", "allocationState", "errors"))

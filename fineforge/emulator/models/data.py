@@ -38,7 +38,7 @@ class Data(Versioned):
             raise refuse("data_immutable")
 
     def _expanded(self, uri: str) -> str:
-        """The short form comes back long, with a lower-case `resourcegroups` (data_version_put, recorded)."""
+        """The short form comes back long, with a lower-case `resourcegroups` (recorded)."""
         reference = uris.parse(uri)
         if not isinstance(reference, uris.BlobRef):
             return uri

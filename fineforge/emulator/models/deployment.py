@@ -21,14 +21,14 @@ PER_ENDPOINT, INSTANCES, TIMEOUT_SECONDS = 20, 50, 180
 
 _REQUEST = {"maxQueueWait": "PT0S", "requestTimeout": "PT5S", "maxConcurrentRequestsPerInstance": 1}
 _PROBE = {"failureThreshold": 30, "successThreshold": 1, "timeout": "PT2S", "period": "PT10S", "initialDelay": "PT10S"}
-"""Defaults that appear only when the deployment is done (online_deployment_get, recorded)."""
+"""Defaults that appear only when the deployment is done (recorded)."""
 
 _RESTARTS = ("model", "environmentId", "environmentVariables", "codeConfiguration", "instanceType")
 """Changes of these start the containers anew; of others (tags, counts, probes, request settings) do not, here."""
 
 
 class Deployment(Kind):
-    """Documents are {"body", "healthy": was it ever, "family" and "cores": quota it holds, "model": what the runner was given}."""
+    """Documents are {"body", "healthy": was it ever, "family" and "cores": quota held, "model": what the runner got}."""
 
     name = "deployment"
 
@@ -67,7 +67,9 @@ class Deployment(Kind):
         if "properties" in body:
             raise refuse("patch_properties")
         current = self._found(path)["body"]
-        return self.put(path, current | {"tags": body.get("tags", current["tags"]), "sku": current["sku"] | (body.get("sku") or {})})
+        return self.put(
+            path, current | {"tags": body.get("tags", current["tags"]), "sku": current["sku"] | (body.get("sku") or {})}
+        )
 
     def delete(self, path: Key) -> Reply:
         document = self._context.store.get("deployment", path)
@@ -81,7 +83,7 @@ class Deployment(Kind):
         return Reply(202, None, self._context.operations.begin("deployment", path, "delete"))
 
     def post(self, path: Key, verb: str, body: Body) -> Reply:
-        """getLogs: what the runner wrote is not here; the words are those of a deployment that has written nothing (FIELD 14.1)."""
+        """getLogs: the runner's output is not here; the words are those of a deployment that wrote nothing (FIELD 14.1)."""
         if verb != "getLogs":
             return super().post(path, verb, body)
         if self._found(path)["body"]["properties"]["provisioningState"] in ("Creating", "Updating", "Deleting"):
@@ -174,7 +176,7 @@ class Deployment(Kind):
         return partial(self._context.runner.deploy, path[0], path[1], what)
 
     def _body(self, path: Key, body: Body) -> Body:
-        """online_deployment_create, recorded: Updating even for a new one; defaults of probes and requests come later."""
+        """Recorded: Updating even for a new one; defaults of probes and requests come later."""
         where, given = self._context.settings, body["properties"]
         now = self._context.now()
         sku = {"name": "Default", "tier": "Standard"} | (body.get("sku") or {})
@@ -192,7 +194,7 @@ class Deployment(Kind):
                 "instanceType": given["instanceType"],
                 "model": given["model"],
                 "privateNetworkConnection": bool(given.get("privateNetworkConnection")),
-                # The SDK cannot read a deployment without it (azure-wire row 32).
+                # The SDK cannot read a deployment without it (seen with azure-ai-ml 1.35.2).
                 "scaleSettings": given.get("scaleSettings") or {"scaleType": "Default"},
                 "properties": dict(given.get("properties") or {}),
                 "requestSettings": _request_settings(given),

@@ -169,7 +169,7 @@ class Endpoint(Kind):
             raise refuse("traffic_total", total=total)
 
     def _document(self, name: str, body: Body, operation: Operation) -> Body:
-        """online_endpoint_create, recorded."""
+        """As recorded."""
         where, given = self._context.settings, body["properties"]
         server = {
             "azureml.onlineendpointid": f"{where.workspace_path}/onlineEndpoints/{name}".lower(),
@@ -200,7 +200,7 @@ class Endpoint(Kind):
         }
 
     def _remove(self, path: Key) -> None:
-        """Its deployments go with it (online_endpoint_delete, recorded), and its name is free again."""
+        """Its deployments go with it (recorded), and its name is free again."""
         for key, _ in self._context.store.list("deployment", path):
             self._context.operations.drop("deployment", key)
             self._context.store.delete("deployment", key)

@@ -1,6 +1,10 @@
 """The words of Azure's refusals: one table, each row with its source, and the bodies that carry them.
 
 A row whose source starts with `assumed` was not seen anywhere; it says no more than the rule. Here belongs no rule.
+Sources, here and in the other files: `recorded`: recordings of azure-sdk-for-python's tests of 2022 and 2023. `reported`: quoted in
+a public issue or log. FIELD: EON-LEE/azure-hf-sllm-finetune-workshop, GOTCHAS and VERIFIED, measured in August 2026. TSG, QUOTA:
+Microsoft's how-to-troubleshoot-online-endpoints and how-to-manage-quotas. GUIDE: a public guide to Azure ML and GitHub Actions.
+`repository#number`: a GitHub issue.
 """
 
 from __future__ import annotations
@@ -52,8 +56,8 @@ class Words:
     status: int = 400
     code: str = "BadRequest"
     shape: str = "inferencing"
-    """`arm`: code and message. `user`: managementfrontend's UserError, `inner` tells the kind. `inferencing`: the reason is JSON text
-    inside a detail of `The request is invalid.`"""
+    """`arm`: code and message. `user`: managementfrontend's UserError, `inner` tells the kind.
+    `inferencing`: the reason is JSON text inside a detail of `The request is invalid.`"""
     inner: str = ""
     field: str = ""
     """The key of the reason within that JSON text."""
@@ -74,7 +78,7 @@ def _quota(text: str, source: str) -> Words:
 
 WORDS: dict[str, Words] = {
     # --- names and existence ---------------------------------------------------------------------------------------
-    "asset_missing": _user("Could not find asset with ID: {id}", "error_404_registry_model, recorded", "NotFoundError", 404),
+    "asset_missing": _user("Could not find asset with ID: {id}", "recorded", "NotFoundError", 404),
     "asset_unknown": _user(
         "Could not find asset with ID: {id}", "assumed: the recorded words, where a body names it", "NotFoundError"
     ),
@@ -93,7 +97,8 @@ WORDS: dict[str, Words] = {
         "BadArgument",
     ),
     "endpoint_name": Words(
-        "The specified {what} name '{name}' is invalid. It must start with a letter, be 3 to 32 characters long, and hold letters, "
+        "The specified {what} name '{name}' is invalid. It must start with a letter, be 3 to 32 characters long, and "
+        "hold letters, "
         "digits and single dashes only.",
         "assumed; the rule is in how-to-manage-quotas.md",
         field="Name",
@@ -119,7 +124,7 @@ WORDS: dict[str, Words] = {
     ),
     "endpoint_busy": _arm(
         "An operation is already in progress on this endpoint.",
-        "error_409_conflict, documentation; azure-sdk-for-net#36961",
+        "documentation; azure-sdk-for-net#36961",
         "Conflict",
         409,
     ),
@@ -135,16 +140,19 @@ WORDS: dict[str, Words] = {
         "BadArgument",
     ),
     "cluster_quota": _arm(
-        "The specified subscription has a {family} vCPU quota of {limit} and cannot accomodate for at least 1 requested managed compute "
+        "The specified subscription has a {family} vCPU quota of {limit} and cannot accomodate for at least 1 "
+        "requested managed compute "
         "nodes which maps to {cores} vCPUs.",
-        "error_compute_quota, reported; mlops-v2#81",
+        "reported: mlops-v2#81, InnerEye-DeepLearning#253",
         "ClusterMinNodesExceedCoreQuota",
     ),
     "scale": _arm("The scale settings are invalid: {reason}", "assumed", "BadArgument"),
     # --- data and models -------------------------------------------------------------------------------------------
     "data_immutable": _user(
-        "A data version with this name and version already exists. If you are trying to create a new data version, use a different name "
-        "or version. If you are trying to update an existing data version, the existing asset's data uri cannot be changed. Only tags, "
+        "A data version with this name and version already exists. If you are trying to create a new data version, use "
+        "a different name "
+        "or version. If you are trying to update an existing data version, the existing asset's data uri cannot be "
+        "changed. Only tags, "
         "description, and isArchived can be updated.",
         "GUIDE 9; the status is assumed",
     ),
@@ -164,7 +172,8 @@ WORDS: dict[str, Words] = {
     "field_value": _user("The value '{value}' of {field} is not one of: {known}", "assumed"),
     # --- jobs ------------------------------------------------------------------------------------------------------
     "job_exists": _user(
-        "A job with this name already exists. If you are trying to create a new job, use a different name. If you are trying to update an "
+        "A job with this name already exists. If you are trying to create a new job, use a different name. If you are "
+        "trying to update an "
         "existing job, the existing job's Settings, Inputs, Outputs, Jobs, InputBindings, OutputBindings cannot be changed. Only "
         "description, tags, displayName, properties, and isArchived can be updated.",
         "azure-docs#122250; the status is assumed",
@@ -176,12 +185,16 @@ WORDS: dict[str, Words] = {
     "job_compute": _user("Compute target {name}, given as {input}, was not found in the workspace.", "assumed"),
     "job_model": _user("Could not find asset with ID: {id} (input {input}).", "assumed: the recorded words of a missing asset"),
     "job_data": _user(
-        "The provided path is not valid or the files could not be accessed for the input '{input}'. ScriptExecutionException was caused by "
-        "StreamAccessException. StreamAccessException was caused by NotFoundException. Found no resources for the input provided: '{uri}'",
+        "The provided path is not valid or the files could not be accessed for the input '{input}'. "
+        "ScriptExecutionException was caused by "
+        "StreamAccessException. StreamAccessException was caused by NotFoundException. Found no resources for the "
+        "input provided: '{uri}'",
         "assumed",
     ),
     "compute_unknown": _user("Compute with name {name} not found in workspace {workspace}.", "assumed"),
-    "job_steps": _arm("The emulator runs pipelines of one step; this one has {count}.", "the emulator's own", "NotImplemented", 501),
+    "job_steps": _arm(
+        "The emulator runs pipelines of one step; this one has {count}.", "the emulator's own", "NotImplemented", 501
+    ),
     "job_type": _arm(
         "The emulator does not run jobs of type {type}, only Pipeline.", "the emulator's own", "NotImplemented", 501
     ),
@@ -221,15 +234,16 @@ WORDS: dict[str, Words] = {
     ),
     "endpoint_failed": Words(
         "Specified endpoint [{endpoint}] has not been created successfully. Please recreate the endpoint.",
-        "error_deployment_unrecoverable",
+        "reported",
     ),
     "keys_of_token_endpoint": Words(
-        "Keys can be listed for endpoints with auth mode Key only.", "assumed; online_endpoint_list_keys, note"
+        "Keys can be listed for endpoints with auth mode Key only.", "assumed"
     ),
     "token_of_key_endpoint": Words("Tokens are issued for endpoints with auth mode AMLToken or AADToken only.", "assumed"),
     "unrecoverable": Words(
-        "Specified deployment [{deployment}] failed during initial provisioning and is in an unrecoverable state. Delete and re-create.",
-        "error_deployment_unrecoverable, reported",
+        "Specified deployment [{deployment}] failed during initial provisioning and is in an unrecoverable state. "
+        "Delete and re-create.",
+        "reported",
     ),
     "live_traffic": Words(
         "Deployment [{deployment}] still has live traffic and cannot be deleted. Set its traffic to 0 first.",
@@ -252,12 +266,14 @@ WORDS: dict[str, Words] = {
         "requestTimeout must be at most PT3M; {value} was requested.", "assumed words; deployment reference: 180000 ms"
     ),
     "family_quota": _quota(
-        "Not enough quota available for {size} in SubscriptionId {subscription}. Current usage/limit: {usage}/{limit}. Additional needed: "
+        "Not enough quota available for {size} in SubscriptionId {subscription}. Current usage/limit: {usage}/{limit}. "
+        "Additional needed: "
         "{needed} Please see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota",
-        "error_deployment_quota, reported",
+        "reported: mslearn-azure-ml#30, mlops-v2#124",
     ),
     "total_quota": _arm(
-        "OutOfQuota: Not enough cluster CPU quota. The amount of additional CPU quota requested is {needed}, and you are currently using "
+        "OutOfQuota: Not enough cluster CPU quota. The amount of additional CPU quota requested is {needed}, and you "
+        "are currently using "
         "{usage}. Your amount of maximum quota is {limit}.",
         "azure-docs#121466: the code is the text None",
         "None",

@@ -58,7 +58,11 @@ class Job(Kind):
             raise refuse("job_type", type=properties.get("jobType"))
         steps.read(properties, self._references.component)
         self._check_computes(properties)
-        document = {"body": self._body(path[0], properties), "fixed": _fixed(properties), "run": {"start": None, "end": None, "final": None}}
+        document = {
+            "body": self._body(path[0], properties),
+            "fixed": _fixed(properties),
+            "run": {"start": None, "end": None, "final": None},
+        }
         self._context.store.put("job", path, document)
         self._context.store.put("job_name", path, {})
         self._context.operations.begin("job", path, "start")
@@ -167,7 +171,10 @@ class Job(Kind):
                 inputs[key] = files
             else:
                 error = error or failure("job_data", uri=text, input=key)
-        outputs = {key: self._context.blobs.path(self._context.settings.container, output_name(name, top)) for key, top in step.outputs.items()}
+        outputs = {
+            key: self._context.blobs.path(self._context.settings.container, output_name(name, top))
+            for key, top in step.outputs.items()
+        }
         model = base if isinstance(base, BaseModel) else None
         folder = base if isinstance(base, Path) else None
         return JobToRun(name, step.component.name, step.component.version, inputs, model, folder, outputs), error
@@ -179,7 +186,7 @@ class Job(Kind):
         return self._references.files(text)
 
     def _body(self, name: str, given: Body) -> Body:
-        """job_create_pipeline_component, recorded: 201 at once, Preparing, modes added."""
+        """Recorded: 201 at once, Preparing, modes added."""
         where = self._context.settings
         tracking = f"azureml://{where.location}.api.azureml.ms/mlflow/v1.0{where.workspace_path}?"
         studio = f"https://ml.azure.com/runs/{name}?wsid={where.workspace_path}"

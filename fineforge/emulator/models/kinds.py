@@ -33,14 +33,14 @@ class OperationStatus(Kind):
         error: Body = {"error": dict(operation.error)} if over and operation.error else {}
         percent = {"percentComplete": 100.0 if over else 0.0}
         if operation.family == "compute":
-            # No id or name here, unlike the other family (compute_operation_status, recorded).
+            # No id or name here, unlike the other family (recorded).
             return Reply(200, {"status": operation.status if over else "InProgress", **percent, **error})
         body = {
             "id": f"{self._context.settings.location_path}/mfeOperationsStatus/{operation.id}",
             "name": operation.id,
             "startTime": self._context.lifecycle.timestamp(operation.started),
             **percent,
-            # `Updating`, not InProgress (mfe_operation_status_running, recorded).
+            # `Updating`, not InProgress (recorded).
             "status": operation.status if over else "Updating",
         }
         return Reply(200, body | error)

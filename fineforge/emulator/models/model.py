@@ -34,7 +34,7 @@ class Model(Versioned):
                 "properties": properties.get("properties") or {},
                 "isArchived": bool(properties.get("isArchived")),
                 "isAnonymous": bool(properties.get("isAnonymous")),
-                # The SDK reads `flavors` without a check: never null (azure-wire row 27).
+                # The SDK reads `flavors` without a check: never null (seen with azure-ai-ml 1.35.2).
                 "flavors": properties.get("flavors") or {},
                 "modelType": kind,
                 "modelUri": self._resolved(properties["modelUri"], reference),
@@ -44,11 +44,14 @@ class Model(Versioned):
 
     def _fixed(self, found: Body, properties: Body) -> None:
         uri = properties.get("modelUri") or ""
-        if self._resolved(uri, uris.parse(uri)) != found["modelUri"] or properties.get("modelType", found["modelType"]) != found["modelType"]:
+        if (
+            self._resolved(uri, uris.parse(uri)) != found["modelUri"]
+            or properties.get("modelType", found["modelType"]) != found["modelType"]
+        ):
             raise refuse("asset_path")
 
     def _resolved(self, uri: str, reference: uris.Reference | None) -> str:
-        """A job's output becomes the path that holds it; the form is inferred (workspace_model_version_create_from_job_output)."""
+        """A job's output becomes the path that holds it; the form is inferred."""
         match reference:
             case uris.JobOutputRef():
                 reference = self._output(uri, reference)

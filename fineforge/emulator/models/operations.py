@@ -28,9 +28,7 @@ class Operations:
     lifecycle: Lifecycle
     settings: Settings
 
-    def begin(
-        self, kind: str, path: Key, action: str, waits: bool = False, error: Mapping[str, str] | None = None
-    ) -> Operation:
+    def begin(self, kind: str, path: Key, action: str, waits: bool = False, error: Mapping[str, str] | None = None) -> Operation:
         """Puts an operation behind those that the object already has. `waits`: it also needs the runner's report.
 
         `error`: how it will fail, where the rules know from the start.
@@ -105,7 +103,9 @@ class Operations:
         self.store.delete("pending", (operation.id,))
         error = finish(operation) or operation.error
         if operation.family != "job":
-            self._save("operation", operation, {"status": "Failed" if error else "Succeeded", "error": dict(error) if error else None})
+            self._save(
+                "operation", operation, {"status": "Failed" if error else "Succeeded", "error": dict(error) if error else None}
+            )
 
     def _save(self, collection: str, operation: Operation, more: dict[str, Any]) -> None:
         self.store.put(collection, (operation.id,), asdict(operation) | more)

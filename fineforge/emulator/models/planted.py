@@ -1,4 +1,4 @@
-"""What tests make true of the emulated world: names that others took, quota, failures to come. A user of the emulator never meets it."""
+"""What tests make true of the emulated world: names that others took, quota, failures to come."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ class Planted:
         self.store.put("planted_failure", (kind, *path), {"code": code, "message": message})
 
     def quota(self, family: str, limit: int | None) -> None:
-        """Cores of a VM family (`standardNCADSA100v4Family`); None: no entry at all. Also `total`, `lowPriority` and `endpoints`."""
+        """Cores of a VM family (`standardDSv2Family`); None: no entry. Also `total`, `lowPriority` and `endpoints`."""
         self.store.put("quota", (family,), {"limit": limit})

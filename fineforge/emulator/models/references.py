@@ -1,4 +1,4 @@
-"""From a name in a body to the thing itself: files of a blob, versions of the workspace, models and components of the registry."""
+"""From a name in a body to the thing itself: files, versions of the workspace, models and components of the registry."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class References:
         return self._blob(body["properties"]["modelUri"])
 
     def files(self, uri: str) -> Path | None:
-        """The file or folder behind a data asset, a datastore path or an address of the workspace's account; None where nothing is."""
+        """The file or folder behind a data asset, a datastore path or an address of the account; None where nothing is."""
         reference = uris.parse(uri)
         if isinstance(reference, uris.AssetRef):
             if reference.registry or reference.collection not in ("data", ""):
@@ -66,7 +66,11 @@ class References:
         reference = uris.parse(uri)
         settings = self.context.settings
         if isinstance(reference, uris.BlobRef):
-            containers = {DEFAULT_DATASTORE: settings.container, IDENTITY_DATASTORE: settings.container, "workspaceartifactstore": ARTIFACTS}
+            containers = {
+                DEFAULT_DATASTORE: settings.container,
+                IDENTITY_DATASTORE: settings.container,
+                "workspaceartifactstore": ARTIFACTS,
+            }
             container, name = containers.get(reference.datastore), reference.path
         else:
             address = urlsplit(uri)

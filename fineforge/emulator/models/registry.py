@@ -20,7 +20,7 @@ _SYSTEM_DATA = {
 
 
 class Registry(Kind):
-    """Path (registry,): what discovery answers (registry_discovery, recorded)."""
+    """Path (registry,): what discovery answers (recorded)."""
 
     name = "registry"
 

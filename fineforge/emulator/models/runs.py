@@ -93,7 +93,7 @@ class RunDetails(Kind):
             "endTimeUtc": run["end"],
             "properties": properties["properties"],
             "tags": properties["tags"],
-            # Never null: the SDK's stream reads it without a check (azure-wire row 24).
+            # Never null: the SDK's stream reads it without a check (seen with azure-ai-ml 1.35.2).
             "logFiles": self._log_files(path[0]),
         }
         return Reply(200, details | ({"error": {"error": error}} if error else {}))

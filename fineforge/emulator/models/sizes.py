@@ -60,7 +60,7 @@ class Quota:
         return needed
 
     def cluster_refusal(self, size: SizeFact, nodes: int, low_priority: bool) -> dict[str, str] | None:
-        """Why a cluster cannot be: even with no minimum, one node must fit (error_compute_quota, reported)."""
+        """Why a cluster cannot be: even with no minimum, one node must fit (reported)."""
         name = LOW_PRIORITY if low_priority else size.family
         cores = max(nodes, 1) * size.vcpus
         label = LOW_PRIORITY if low_priority else f"{size.family.removesuffix('Family').strip()} family"

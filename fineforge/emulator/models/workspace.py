@@ -108,7 +108,11 @@ class Datastore(Kind):
             "name": name,
             "type": "Microsoft.MachineLearningServices/workspaces/datastores",
             "properties": properties,
-            "systemData": {"createdAt": "2022-09-20T06:30:35.010066+00:00", "createdBy": where.user, "createdByType": "Application"},
+            "systemData": {
+                "createdAt": "2022-09-20T06:30:35.010066+00:00",
+                "createdBy": where.user,
+                "createdByType": "Application",
+            },
         }
 
 
