@@ -12,21 +12,19 @@ from typing import Any
 from fineforge import __version__
 from fineforge.core import FieldChange, Outcome, Plan, Step
 from fineforge.diagnostics import Diagnostic, Severity
-from fineforge.gateway import Workspace
 from fineforge.views.diagnostics import as_data
 from fineforge.views.text import counts, summary
 
 PLAN_VERSION = 1
 
 
-def plan_data(plan: Plan, workspace: Workspace | None) -> dict[str, Any]:
+def plan_data(plan: Plan) -> dict[str, Any]:
     """The plan as JSON: `plan` holds every step under its id, `drift` the ids of those that only undo a foreign change."""
     return {
         "plan_version": PLAN_VERSION,
         "cli_version": __version__,
         "mode": plan.mode.value,
         "target": plan.target,
-        "workspace": None if workspace is None else workspace_data(workspace),
         "spec": {"name": plan.spec, "digest": plan.spec_digest},
         "facts": plan.facts,
         "plan": {step.id: step_data(step) for step in plan.steps},
@@ -63,15 +61,6 @@ def outcome_data(outcome: Outcome) -> dict[str, Any]:
         "moved": _by_step(outcome.moved),
         "skipped": dict(outcome.skipped),
         "running": list(outcome.running),
-    }
-
-
-def workspace_data(workspace: Workspace) -> dict[str, str]:
-    return {
-        "id": workspace.id,
-        "name": workspace.name,
-        "resource_group": workspace.resource_group,
-        "subscription_id": workspace.subscription_id,
     }
 
 

@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fineforge.core import Action, FieldChange, Mode, Plan, Step
-from fineforge.gateway import Workspace
+from fineforge.core import WRITES, Action, FieldChange, Mode, Plan, Step
 from fineforge.views.paint import Paint, cells, pad, visible
 
 LOOK: Mapping[Action, tuple[str, str, str]] = {
@@ -36,10 +35,10 @@ _SUMMARY = (
 )
 
 
-def write_plan(plan: Plan, workspace: Workspace | None, paint: Paint, *, parameters: bool = True) -> str:
+def write_plan(plan: Plan, paint: Paint) -> str:
     """The whole plan. Its diagnostics are not in it: they go to the other stream."""
-    parts = [_header(plan, workspace, paint)]
-    if parameters and plan.mode is Mode.APPLY and plan.facts.get("parameters"):
+    parts = [_header(plan, paint)]
+    if plan.facts.get("parameters") and any(step.key.kind == "job" and step.action in WRITES for step in plan.steps):
         parts.append(write_parameters(plan.facts["parameters"], paint))
     if plan.steps:
         parts.append("\n".join(line for step in plan.steps for line in _step(step, paint)))
@@ -69,14 +68,14 @@ def counts(plan: Plan) -> dict[str, int]:
 
 
 def write_parameters(parameters: Mapping[str, Mapping[str, Any]], paint: Paint) -> str:
-    """The parameters that somebody decided, with where each came from; how many are the component's own defaults."""
-    decided = {name: entry for name, entry in parameters.items() if entry["origin"] != "component default"}
-    rows = [(name, shown(entry["value"]), _origin(entry)) for name, entry in decided.items()]
-    lines = [paint("strong", "parameters"), *table(rows, paint, "  ")]
-    rest = len(parameters) - len(decided)
-    if rest:
-        lines.append(paint("quiet", f"  and {rest} at the component's default"))
-    return "\n".join(lines)
+    """The parameters that somebody decided, with where each came from; the others are at the component's own default."""
+    told = {name: entry for name, entry in parameters.items() if not name.startswith(_PLACES)}
+    rows = [(name, shown(entry["value"]), _origin(entry)) for name, entry in told.items()]
+    return "\n".join([paint("strong", "parameters that are not the component's default"), *table(rows, paint, "  ")])
+
+
+_PLACES = ("compute_", "instance_type_")
+"""Inputs that only repeat where the job runs, which the compute step says."""
 
 
 def table(rows: Iterable[tuple[str, ...]], paint: Paint, indent: str = "") -> list[str]:
@@ -106,19 +105,44 @@ def shown(value: Any) -> str:
 
 
 def object_name(step: Step) -> str:
-    """`endpoint/deployment` under its kind's word: `deployment support-1a2b3/d-0123456789ab`."""
+    """The object with its kind before it: `deployment support-1a2b3/d-0123456789ab`."""
     kind, _, rest = str(step.key).partition("/")
     return f"{kind} {rest}"
 
 
-def _header(plan: Plan, workspace: Workspace | None, paint: Paint) -> str:
+def _header(plan: Plan, paint: Paint) -> str:
     verb = "destroy" if plan.mode is Mode.DESTROY else "plan"
-    rows = [("target", plan.target)]
-    if workspace is not None:
-        rows.append(("workspace", f"{workspace.name}, resource group {workspace.resource_group}"))
-        rows.append(("subscription", workspace.subscription_id))
-    rows += [(str(name), shown(value)) for name, value in plan.facts.items() if not isinstance(value, Mapping)]
+    rows = [("target", plan.target), *_where(plan.facts.get("workspace") or {})]
+    if plan.mode is Mode.APPLY:
+        twin = ", a twin stands in" if plan.facts.get("twin") else ""
+        rows += [(name, _asset(plan.facts[name]) + (twin if name == "model" else "")) for name in _ASSETS if plan.facts.get(name)]
+        rows += [(f"{split} data", _selection(entry)) for split, entry in (plan.facts.get("data") or {}).items()]
     return "\n".join([f"{paint('strong', verb)} {plan.spec}", *table(rows, paint, "  ")])
+
+
+_ASSETS = ("model", "component")
+
+
+def _where(workspace: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Tenants are easily mixed up: every plan says where it would write."""
+    if not workspace:
+        return []
+    return [
+        ("workspace", f"{workspace['name']} in {workspace.get('location') or 'an unknown region'}"),
+        ("resource group", str(workspace["resource_group"])),
+        ("subscription", str(workspace["subscription_id"])),
+    ]
+
+
+def _asset(asset_id: str) -> str:
+    """`Phi-4 8, registry azureml` of an id in a registry."""
+    parts = asset_id.removeprefix("azureml://").split("/")
+    return f"{parts[3]} {parts[5]}, registry {parts[1]}" if len(parts) == 6 and parts[0] == "registries" else asset_id
+
+
+def _selection(entry: Mapping[str, Any]) -> str:
+    how = f"{entry['percent']} % of" if entry.get("percent") else f"{entry['rows']} rows of" if entry.get("rows") else "all of"
+    return f"{how} {entry['source']}"
 
 
 def _step(step: Step, paint: Paint) -> list[str]:
@@ -137,13 +161,11 @@ def _details(step: Step, paint: Paint) -> list[str]:
     lines = paint.wrap(step.reason, " " * 18) if step.reason else []
     lines += [line for change in step.changes for line in _change(change, paint)]
     for upload in step.uploads:
-        lines += paint.wrap(f"uploads the {upload.split} split to {upload.destination}", " " * 18, " " * 20)
+        lines += paint.wrap(f"the {upload.split} split is uploaded first", " " * 18, " " * 20)
     if step.only_if:
-        lines += paint.wrap(f"only if `{step.only_if}` passes", " " * 18)
+        lines += paint.wrap(f"only if the {step.only_if.rpartition(' ')[2]} check passes", " " * 18)
     if step.fallback is not None:
         lines += paint.wrap(f"if that is refused: {step.fallback.reason}", " " * 18)
-    if step.estimate:
-        lines += paint.wrap(step.estimate, " " * 18)
     return lines
 
 
@@ -164,7 +186,7 @@ def _change(change: FieldChange, paint: Paint) -> list[str]:
 
 
 def _origin(entry: Mapping[str, Any]) -> str:
-    over = [f"{where} {shown(value)}" for where, value in entry.get("overridden") or ()]
+    over = [f"{lower['origin']} {shown(lower['value'])}" for lower in entry.get("overridden") or ()]
     return str(entry["origin"]) + (f", over {', '.join(over)}" if over else "")
 
 

@@ -68,11 +68,24 @@ def make(mode: Mode = Mode.APPLY, now: World | None = None, text: bytes | None =
     wanted = desired(text)
     empty = World({want.key: None for want in wanted})
     told = {
-        "model": f"{spec.model.name} {spec.model.version} from azureml",
-        "component": f"chat_completion_pipeline {spec.component.version}",
+        "workspace": {
+            "target": "dev",
+            "subscription_id": WORKSPACE.subscription_id,
+            "resource_group": WORKSPACE.resource_group,
+            "name": WORKSPACE.name,
+            "location": facts.location,
+        },
+        "model": facts.model.id if facts.model else None,
+        "twin": False,
+        "component": facts.component.id if facts.component else None,
+        "data": {k: {"source": v.source, "revision": v.revision, **v.selection} for k, v in facts.datasets.items()},
         "parameters": {
-            name: {"value": entry.value, "origin": entry.origin, "overridden": [list(pair) for pair in entry.overridden]}
-            for name, entry in parameters.items()
+            name: {
+                "value": entry.value,
+                "origin": entry.origin,
+                "overridden": [{"origin": origin, "value": value} for origin, value in entry.overridden],
+            }
+            for name, entry in params.explicit(parameters).items()
         },
     }
     options = Options(project=spec.name, target="dev")

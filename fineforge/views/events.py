@@ -1,0 +1,211 @@
+"""Following an apply: bars on a terminal, plain lines elsewhere, one JSON object a line for programs.
+
+A view is called with each event, from several threads; it is entered and left around the apply.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from fineforge import __version__
+from fineforge.core import WRITES, Action, Event, EventKind, Outcome, Plan, Step
+from fineforge.views.diagnostics import as_data
+from fineforge.views.json import outcome_data, step_data
+from fineforge.views.paint import Paint, visible
+from fineforge.views.text import LOOK, counts, object_name, summary
+
+
+class EventView(Protocol):
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+    def __call__(self, event: Event) -> None: ...
+
+
+DONE_WORDS = {
+    Action.CREATE: "created",
+    Action.NEW_VERSION: "created",
+    Action.UPDATE: "updated",
+    Action.RESTORE: "restored",
+    Action.ARCHIVE: "archived",
+    Action.CANCEL: "cancelled",
+    Action.DELETE: "deleted",
+    Action.WAIT: "ready",
+    Action.CHECK: "passed",
+    Action.NOOP: "unchanged",
+    Action.READ: "used as it is",
+}
+
+
+class Lines:
+    """One line for everything that starts, changes its state or ends."""
+
+    def __init__(self, write: Callable[[str], None], paint: Paint, quiet: bool = False) -> None:
+        self._write, self._paint, self._quiet = write, paint, quiet
+        self._lock = threading.Lock()
+        self._said: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        return None
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            line = self._line(event)
+            if line is not None and not self._repeats(event, line):
+                self._write(line)
+
+    def _line(self, event: Event) -> str | None:
+        if event.kind in (EventKind.LOG, EventKind.METRIC, EventKind.PROGRESS) and self._quiet:
+            return None
+        match event.kind:
+            case EventKind.STARTED:
+                return started(event.step, self._paint)
+            case EventKind.PROGRESS:
+                return f"    {object_name(event.step)}: {visible(event.message).lower()}" if event.message else None
+            case EventKind.LOG:
+                return f"    | {visible(event.message)}" if event.message.strip() else None
+            case EventKind.METRIC:
+                return f"    {object_name(event.step)}: {metrics_text(event)}"
+            case EventKind.DONE | EventKind.FAILED | EventKind.SKIPPED | EventKind.REFUSED:
+                return ended(event, self._paint)
+
+    def _repeats(self, event: Event, line: str) -> bool:
+        """Polls tell the same state again and again; a log may say a thing twice."""
+        if event.kind is not EventKind.PROGRESS:
+            return False
+        same = self._said.get(event.step.id) == line
+        self._said[event.step.id] = line
+        return same
+
+
+class JsonLines:
+    """The keys and types of Terraform's machine-readable output, where they fit."""
+
+    def __init__(self, write: Callable[[str], None], plan: Plan) -> None:
+        self._write, self._plan = write, plan
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        self._say("version", f"fineforge {__version__}", fineforge=__version__, ui="1.0")
+        for step in self._plan.steps:
+            if step.action is not Action.NOOP:
+                self._say("planned_change", f"{object_name(step)}: {step.action.value}", id=step.id, change=step_data(step))
+        self._say("change_summary", summary(self._plan), changes=counts(self._plan))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        return None
+
+    def __call__(self, event: Event) -> None:
+        more: dict[str, Any] = {"id": event.step.id, "seconds": round(event.seconds, 1)}
+        if event.values:
+            more["values"] = dict(event.values)
+        if event.diagnostic is not None:
+            more["diagnostic"] = as_data(event.diagnostic)
+        level = "error" if event.kind in (EventKind.FAILED, EventKind.REFUSED) else "info"
+        message = event.message or (event.diagnostic.message if event.diagnostic else object_name(event.step))
+        self._say(_TYPES[event.kind], message, level, **more)
+
+    def end(self, outcome: Outcome, exit_code: int) -> None:
+        """The last line."""
+        self._say("outcome", end_line(outcome), exit_code=exit_code, outcome=outcome_data(outcome))
+
+    def _say(self, kind: str, message: str, level: str = "info", **more: Any) -> None:
+        line = {"@level": level, "@message": message, "@timestamp": datetime.now(UTC).isoformat(), "type": kind, **more}
+        with self._lock:
+            self._write(json.dumps(line, ensure_ascii=False, default=str))
+
+
+_TYPES = {
+    EventKind.STARTED: "apply_start",
+    EventKind.PROGRESS: "apply_progress",
+    EventKind.LOG: "log",
+    EventKind.METRIC: "metric",
+    EventKind.DONE: "apply_complete",
+    EventKind.FAILED: "apply_errored",
+    EventKind.SKIPPED: "apply_skipped",
+    EventKind.REFUSED: "gate_refused",
+}
+
+
+def started(step: Step, paint: Paint) -> str | None:
+    """The line that a step begins with; steps that do nothing begin silently."""
+    if step.action in (Action.NOOP, Action.READ):
+        return None
+    symbol, word, role = LOOK[step.action]
+    return f"  {paint(role, symbol)} {object_name(step)}: {word}"
+
+
+def ended(event: Event, paint: Paint) -> str | None:
+    """The line that a step ends with."""
+    step, took = event.step, f" in {duration(event.seconds)}" if event.seconds >= 1 else ""
+    said = visible(event.diagnostic.message if event.diagnostic else event.message)
+    match event.kind:
+        case EventKind.DONE:
+            quiet = step.action in (Action.NOOP, Action.READ)
+            return None if quiet else f"  {paint('add', '✓')} {object_name(step)}: {DONE_WORDS[step.action]}{took}"
+        case EventKind.FAILED:
+            return f"  {paint('error', '✗')} {object_name(step)}: failed{took}: {said}"
+        case EventKind.REFUSED:
+            return f"  {paint('error', '✗')} {object_name(step)}: refused: {said}"
+        case _:
+            return f"  {paint('quiet', '·')} {object_name(step)}: skipped: {said}"
+
+
+def metrics_text(event: Event) -> str:
+    """`step 40, epoch 2, loss 1.234`, and how much time is left where that is known."""
+    first = [name for name in ("step", "epoch", "loss", "eval_loss", "learning_rate") if name in event.values]
+    rest = [name for name in event.values if name not in first and name not in ("percent", "seconds_left")]
+    told = [f"{name} {event.values[name]:.4g}" for name in (*first, *rest)]
+    if "seconds_left" in event.values:
+        told.append(f"about {duration(event.values['seconds_left'])} left")
+    return ", ".join(told)
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3 min 5 s`, `2 h 10 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+
+
+def end_line(outcome: Outcome) -> str:
+    """`Apply: 3 done, 0 failed, 1 skipped`; what went on running or was refused only where there is any."""
+    steps = {step.id: step for step in outcome.plan.steps}
+    done = sum(1 for name in outcome.done if steps[name].action in WRITES)
+    told = [f"{done} done", f"{len(outcome.failed)} failed"]
+    others = (
+        ("refused", outcome.refused),
+        ("moved", outcome.moved),
+        ("skipped", outcome.skipped),
+        ("still running", outcome.running),
+    )
+    told += [f"{len(entries)} {word}" for word, entries in others if entries]
+    return f"{outcome.plan.mode.value.capitalize()}: " + ", ".join(told)
+
+
+def write_outcome(outcome: Outcome, paint: Paint) -> str:
+    """How it ended, and what goes on without us."""
+    lines = [paint("strong", end_line(outcome))]
+    for name in outcome.running:
+        step = next(step for step in outcome.plan.steps if step.id == name)
+        cost = f" ({step.estimate})" if step.estimate else " and bills until it ends" if step.key.kind == "job" else ""
+        lines += paint.wrap(f"{object_name(step)} goes on running{cost}", "  ")
+    if outcome.running:
+        lines += paint.wrap("`fineforge apply` again waits for it, `fineforge destroy` cancels it", "  ")
+    elif outcome.failed or outcome.moved or outcome.skipped:
+        lines += paint.wrap("what is done stays done; run the same command again and it goes on from there", "  ")
+    return "\n".join(lines)
