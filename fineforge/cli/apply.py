@@ -1,0 +1,152 @@
+"""`fineforge apply`, and what it shares with `destroy`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from fineforge.cli import options
+from fineforge.cli.failures import INTERRUPTED
+from fineforge.cli.output import Output
+
+if TYPE_CHECKING:
+    from fineforge.core import Outcome, Plan
+    from fineforge.engine import Loaded
+    from fineforge.gateway import Gateway
+    from fineforge.views.events import EventView
+
+
+@options.command("""Make the workspace what the spec says: plan, ask, carry out.
+
+SPEC is a spec, or a plan that `plan --out` saved; a saved plan is applied exactly as it is, or not at all. May be interrupted at
+any moment: run it again and it goes on.""")
+@options.spec
+@options.target
+@options.auto_approve
+@options.retry_failed
+@options.overrides
+@options.as_json
+@options.quiet
+@options.streams
+def command(
+    output: Output, spec: Path, target: str | None, auto_approve: bool, retry_failed: bool, overrides: dict[str, str]
+) -> int:
+    from fineforge import engine, planfile
+    from fineforge.core import Mode
+
+    if planfile.is_plan(spec):
+        return _apply_saved(output, spec, given=[target, overrides, retry_failed])
+    loaded = engine.load(spec, overrides)
+    with engine.connect(loaded, target) as gateway:
+        made = engine.plan(loaded, gateway, Mode.APPLY, retry_failed).plan
+        return approve_and_apply(output, made, loaded, gateway, auto_approve)
+
+
+def approve_and_apply(output: Output, made: Plan, loaded: Loaded, gateway: Gateway, auto_approve: bool) -> int:
+    """Shows the plan, asks, carries it out. Nothing is asked where nothing would happen."""
+    from fineforge.cli.plan import exit_code
+    from fineforge.diagnostics import FineforgeError
+
+    _show_aside(made, output)
+    if code := exit_code(made, detailed=False):
+        if output.json:
+            raise FineforgeError(*made.diagnostics, exit_code=code)
+        return code
+    if made.writes and not auto_approve and not options.need_terminal(output, "Do you want this to be done?"):
+        output.alert("nothing was changed")
+        return 1
+    return carry_out(output, made, loaded, gateway)
+
+
+def carry_out(output: Output, made: Plan, loaded: Loaded, gateway: Gateway) -> int:
+    """Applies the plan with its events shown; returns the exit code."""
+    from fineforge import engine
+    from fineforge.views.events import JsonLines
+
+    view = _view(output, made)
+    with view, _interruptible(output) as stop:
+        outcome = engine.apply(made, loaded, gateway, view, stop)
+    code = INTERRUPTED if stop.is_set() else engine.outcome_exit_code(outcome)
+    if isinstance(view, JsonLines):
+        view.end(outcome, code)
+    else:
+        _end(output, outcome)
+    return code
+
+
+def _apply_saved(output: Output, file: Path, given: list[object]) -> int:
+    """What the plan says was read and approved when it was saved; so nobody is asked again."""
+    from fineforge import engine, planfile
+    from fineforge.cli.plan import exit_code
+    from fineforge.diagnostics import Diagnostic, FineforgeError
+
+    if any(given):
+        hint = "leave out `--target`, `--set` and `--retry-failed`: the plan has them in it"
+        raise FineforgeError(Diagnostic("FF006", f"`{file}` is a saved plan and cannot be changed", hint=hint))
+    made, spec = planfile.load(file)
+    loaded = engine.load(spec)
+    _show_aside(made, output)
+    if code := exit_code(made, detailed=False):
+        return code
+    with engine.connect(loaded, made.target) as gateway:
+        planfile.consume(file)
+        return carry_out(output, made, loaded, gateway)
+
+
+def _show_aside(made: Plan, output: Output) -> None:
+    """The plan is not the result of an apply: it goes to stderr, and as JSON into the event stream."""
+    from fineforge.views.diagnostics import write_all
+    from fineforge.views.text import summary, write_plan
+
+    if not output.json:
+        output.alert(summary(made) if output.quiet else write_plan(made, output.paint_aside))
+    if made.diagnostics and not output.json:
+        output.alert("\n" + write_all(made.diagnostics, output.paint_aside))
+
+
+def _view(output: Output, made: Plan) -> EventView:
+    from fineforge.views.events import JsonLines, Lines
+
+    if output.json:
+        return JsonLines(output.result, made)
+    if output.terminal:
+        from fineforge.views.progress import Bars
+
+        return Bars(output.stderr, output.paint_aside, output.quiet)
+    return Lines(output.alert, output.paint_aside, output.quiet)
+
+
+def _end(output: Output, outcome: Outcome) -> None:
+    from fineforge.views.diagnostics import write_all
+    from fineforge.views.events import write_outcome
+
+    found = [*outcome.failed.values(), *outcome.moved.values(), *outcome.refused.values()]
+    if found:
+        output.alert("\n" + write_all(found, output.paint_aside))
+    output.alert("")
+    output.result(write_outcome(outcome, output.paint))
+
+
+@contextmanager
+def _interruptible(output: Output) -> Iterator[threading.Event]:
+    """Ctrl-C, or SIGTERM as CI sends it: stop waiting, let what was started go on. The second time leave at once."""
+    stop = threading.Event()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(INTERRUPTED)
+        stop.set()
+        output.alert("interrupted: starting nothing more; once again leaves at once")
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

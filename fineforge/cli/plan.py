@@ -1,0 +1,91 @@
+"""`fineforge plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fineforge.cli import options
+from fineforge.cli.output import Output
+
+if TYPE_CHECKING:
+    from fineforge.core import Plan
+
+
+@options.command("""Show what `apply` would change, and change nothing.
+
+Exit code 0, or 1 where there is an error. With --detailed-exitcode also 2 where something would change, and 3 where that only
+undoes what somebody else changed.""")
+@options.spec
+@options.target
+@click.option("--destroy", is_flag=True, help="Plan what `destroy` would do.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan; `fineforge apply FILE` applies exactly it."
+)
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 for changes, 3 for drift only.")
+@options.retry_failed
+@options.overrides
+@options.as_json
+@options.quiet
+@options.streams
+def command(
+    output: Output,
+    spec: Path,
+    target: str | None,
+    destroy: bool,
+    out: Path | None,
+    detailed_exitcode: bool,
+    retry_failed: bool,
+    overrides: dict[str, str],
+) -> int:
+    from fineforge import engine, planfile
+    from fineforge.core import Mode
+
+    if out is not None:
+        _refuse_foreign(out)
+    loaded = engine.load(spec, overrides)
+    with engine.connect(loaded, target) as gateway:
+        made = engine.plan(loaded, gateway, Mode.DESTROY if destroy else Mode.APPLY, retry_failed).plan
+    show(made, output)
+    code = exit_code(made, detailed_exitcode)
+    if out is not None and code in (0, 2, 3):
+        planfile.save(made, out, spec.resolve())
+        output.say(f"saved to {out}; `fineforge apply {out}` applies exactly this")
+    return code
+
+
+def show(made: Plan, output: Output) -> None:
+    """The plan on stdout, what is wrong with it on stderr."""
+    from fineforge.views import json, text
+    from fineforge.views.diagnostics import write_all
+
+    if output.json:
+        output.data(json.plan_data(made))
+        return
+    output.result(text.write_plan(made, output.paint))
+    if made.diagnostics:
+        output.alert("\n" + write_all(made.diagnostics, output.paint_aside))
+
+
+def exit_code(made: Plan, detailed: bool) -> int:
+    """1 or 4 where the plan cannot be applied; with `detailed`, what kind of difference there is."""
+    from fineforge.diagnostics import errors
+
+    broken = errors(made.diagnostics)
+    if broken:
+        return 4 if all(diagnostic.code in ("FF306", "FF307") for diagnostic in broken) else 1
+    if not detailed or not made.writes:
+        return 0
+    return 3 if {step.id for step in made.writes} <= {step.id for step in made.drift} else 2
+
+
+def _refuse_foreign(out: Path) -> None:
+    """A plan may replace an older plan, and no other file."""
+    from fineforge import planfile
+    from fineforge.diagnostics import Diagnostic, FineforgeError
+
+    if out.exists() and not planfile.is_plan(out):
+        hint = "choose another name for `--out`"
+        raise FineforgeError(Diagnostic("FF004", f"`{out}` exists and is not a saved plan", hint=hint))

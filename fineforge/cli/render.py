@@ -1,0 +1,32 @@
+"""`fineforge render`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fineforge.cli import options
+from fineforge.cli.output import Output
+
+KINDS = ("compute", "data", "job", "model", "endpoint", "deployment")
+
+
+@options.command("""Print the Azure ML YAML of every object, as `az ml ... create --file` takes it, without a network.
+
+Names that depend on the workspace are those of a placeholder.""")
+@options.spec
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only this kind; may be repeated.")
+@options.target
+@options.overrides
+@options.as_json
+@options.streams
+def command(output: Output, spec: Path, kinds: tuple[str, ...], target: str | None, overrides: dict[str, str]) -> int:
+    from fineforge import engine
+
+    wanted = [one for one in engine.render(engine.load(spec, overrides), target) if not kinds or one.key.kind in kinds]
+    if output.json:
+        output.data({str(one.key): one.document for one in wanted})
+    else:
+        output.result("\n".join(f"---\n# {one.key}\n{one.text.rstrip()}" for one in wanted))
+    return 0
