@@ -136,7 +136,8 @@ def _messages(text: bytes) -> list[dict[str, Any]]:
     except RecursionError:
         raise _BadRow("FF609", "not JSON that anybody would nest so deep") from None
     except json.JSONDecodeError as error:
-        raise _BadRow("FF609", f"not JSON: {error.msg.lower()} at column {error.colno}") from None
+        words = error.msg.lower().rstrip(": ").removesuffix(" at")
+        raise _BadRow("FF609", f"not JSON: {words} at column {error.colno}") from None
     except ValueError:
         raise _BadRow("FF609", "not JSON: a number of thousands of digits") from None
     messages = row.get("messages") if isinstance(row, dict) else None
