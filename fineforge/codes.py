@@ -47,6 +47,10 @@ CODES: dict[str, Code] = {
         "`apply` with a plan file takes the target and every decision from the file. Leave the options that would change it out, "
         "or plan again.",
     ),
+    "FF007": Code(
+        "a file cannot be written",
+        "The folder is missing or read-only, or the disk is full. Nothing that existed was changed.",
+    ),
     # --- FF1xx: the spec, the project file, parameters -------------------------------------------------------------
     # --- FF2xx: templates and rendering ----------------------------------------------------------------------------
     # --- FF3xx: planning and policy --------------------------------------------------------------------------------

@@ -10,22 +10,26 @@ from fineforge.views.paint import Paint, cells, visible
 
 
 def write_all(diagnostics: Iterable[Diagnostic], paint: Paint) -> str:
-    """All diagnostics, a blank line between them, and a last line that counts them where there is more than one."""
+    """All diagnostics, notes first and close together, and a last line that counts them where there is more than one."""
     listed = list(diagnostics)
-    parts = [write(diagnostic, paint) for diagnostic in listed]
+    notes = [write(diagnostic, paint) for diagnostic in listed if diagnostic.severity is Severity.NOTE]
+    parts = ["\n".join(notes)] if notes else []
+    parts += [write(diagnostic, paint) for diagnostic in listed if diagnostic.severity is not Severity.NOTE]
     if len(listed) > 1:
         parts.append(_count(listed))
     return "\n\n".join(parts)
 
 
 def write(diagnostic: Diagnostic, paint: Paint) -> str:
-    """One diagnostic, without a newline at its end."""
-    role = diagnostic.severity.value
-    head = paint.wrap(f"{role}[{diagnostic.code}]: {diagnostic.message}", after="  ")
+    """One diagnostic, without a newline at its end. A note names its place and shows no line of the file."""
+    role, span = diagnostic.severity.value, diagnostic.span
     label = f"{role}[{diagnostic.code}]"
+    note = diagnostic.severity is Severity.NOTE
+    place = f" {visible(span.file)}:{span.line}:{span.column}" if span is not None and note else ""
+    head = paint.wrap(f"{label}{place}: {diagnostic.message}", after="  ")
     lines = [head[0].replace(label, paint(role, label), 1), *head[1:]]
-    if diagnostic.span is not None:
-        lines += _place(diagnostic.span, role, paint)
+    if span is not None and not note:
+        lines += _place(span, role, paint)
     if diagnostic.hint:
         hint = paint.wrap(f"hint: {diagnostic.hint}", "  ", "        ")
         lines += [hint[0].replace("hint:", paint("hint", "hint:"), 1), *hint[1:]]

@@ -79,16 +79,24 @@ _PLACES = ("compute_", "instance_type_")
 
 
 def table(rows: Iterable[tuple[str, ...]], paint: Paint, indent: str = "") -> list[str]:
-    """Columns as wide as they need; the last one wraps within the terminal."""
+    """Columns as wide as they need; the last one wraps within the terminal, below the others where it has no room beside them."""
     listed = [tuple(visible(cell) for cell in row) for row in rows]
     if not listed:
         return []
     widths = [max(cells(row[column]) for row in listed) for column in range(len(listed[0]) - 1)]
+    below = sum(widths) + 2 * len(widths) + len(indent) + _ROOM > paint.width
     lines = []
     for row in listed:
         head = indent + "".join(pad(cell, width) + "  " for cell, width in zip(row[:-1], widths, strict=True))
-        lines += [line.rstrip() for line in paint.wrap(row[-1], head, " " * cells(head))] if row[-1] else [head.rstrip()]
+        if below or not row[-1]:
+            lines += [head.rstrip(), *(paint.wrap(row[-1], indent + "    ") if row[-1] else [])]
+        else:
+            lines += [line.rstrip() for line in paint.wrap(row[-1], head, " " * cells(head))]
     return lines
+
+
+_ROOM = 24
+"""Columns that the last column of a table needs."""
 
 
 def shown(value: Any) -> str:

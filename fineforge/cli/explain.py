@@ -1,0 +1,118 @@
+"""`fineforge explain`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fineforge.cli import options
+from fineforge.cli.output import Output
+
+if TYPE_CHECKING:
+    from fineforge.catalog.facts import ComponentFact, ModelFact
+
+
+@options.command("""Explain a spec, a model, a component or an error code.
+
+\b
+  fineforge explain specs/quickstart.yaml     every parameter: value, origin, bounds
+  fineforge explain model Phi-4               sizes, dates, defaults, the local twin
+  fineforge explain chat_completion_pipeline  every input of a component
+  fineforge explain FF120                     what an error means and what to do""")
+@click.argument("topic", nargs=-1, required=True)
+@options.overrides
+@options.as_json
+@options.streams
+def command(output: Output, topic: tuple[str, ...], overrides: dict[str, str]) -> int:
+    from fineforge.diagnostics import Diagnostic, FineforgeError
+
+    name = topic[-1] if topic[0] in ("model", "component", "spec") and len(topic) > 1 else topic[0]
+    if re.fullmatch(r"FF\d{3}", name.upper()):
+        return _code(output, name.upper())
+    if topic[0] != "model" and (Path(name).exists() or name.endswith((".yaml", ".yml"))):
+        return _spec(output, Path(name), overrides)
+    if models := _models(name):
+        return _model(output, models)
+    if components := _components(name):
+        return _component(output, components)
+    raise FineforgeError(Diagnostic("FF005", f"nothing is known by the name `{name}`", hint=_near(name)))
+
+
+def _code(output: Output, code: str) -> int:
+    from fineforge.codes import CODES
+    from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.views.explain import write_code
+
+    if code not in CODES:
+        raise FineforgeError(Diagnostic("FF005", f"there is no code `{code}`", hint="docs/error-codes.md lists them all"))
+    entry = CODES[code]
+    if output.json:
+        output.data({"code": code, "title": entry.title, "explanation": entry.explanation})
+    else:
+        output.result(write_code(code, entry, output.paint))
+    return 0
+
+
+def _spec(output: Output, path: Path, overrides: dict[str, str]) -> int:
+    from fineforge import engine
+    from fineforge.cli.failures import show
+    from fineforge.diagnostics import Severity, errors
+    from fineforge.views.explain import parameter_data, write_parameters
+
+    found = engine.validate(engine.load(path, overrides))
+    problems = [diagnostic for diagnostic in found.diagnostics if diagnostic.severity is not Severity.NOTE]
+    if output.json:
+        output.data({"parameters": {name: parameter_data(entry) for name, entry in found.parameters.items()}})
+        return 1 if errors(problems) else 0
+    output.result(write_parameters(path.name, found.parameters, output.paint))
+    if problems:
+        show(problems, output)
+    return 1 if errors(problems) else 0
+
+
+def _models(name: str) -> list[ModelFact]:
+    from fineforge.catalog import snapshot
+
+    return [model for (known, _), model in snapshot.load().models.items() if known.lower() == name.lower()]
+
+
+def _components(name: str) -> list[ComponentFact]:
+    from fineforge.catalog import snapshot
+
+    return [component for (known, _), component in snapshot.load().components.items() if known.lower() == name.lower()]
+
+
+def _model(output: Output, models: list[ModelFact]) -> int:
+    from fineforge.views.explain import write_model
+
+    _result(output, models, [write_model(model, output.paint) for model in models])
+    return 0
+
+
+def _component(output: Output, components: list[ComponentFact]) -> int:
+    from fineforge.views.explain import write_component
+
+    _result(output, components, [write_component(component, output.paint) for component in components])
+    return 0
+
+
+def _result(output: Output, facts: list[Any], texts: list[str]) -> None:
+    from dataclasses import asdict
+
+    if output.json:
+        output.data([asdict(fact) for fact in facts])
+    else:
+        output.result("\n\n".join(texts))
+
+
+def _near(name: str) -> str:
+    from fineforge.catalog import snapshot
+
+    catalog = snapshot.load()
+    near = snapshot.near_names(name, [known for known, _ in [*catalog.models, *catalog.components]])
+    if near:
+        return "did you mean " + " or ".join(f"`{entry}`" for entry in dict.fromkeys(near)) + "?"
+    return "a spec's file, a base model, a component, or a code such as FF120"

@@ -1,0 +1,105 @@
+"""What `explain` says of parameters, models, components and codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fineforge.catalog.facts import ComponentFact, InputFact, ModelFact
+from fineforge.codes import Code
+from fineforge.params import Parameter
+from fineforge.views.paint import Paint
+from fineforge.views.text import shown, table
+
+
+def write_code(code: str, entry: Code, paint: Paint) -> str:
+    return "\n".join([paint("strong", f"{code}: {entry.title}"), "", *paint.wrap(entry.explanation)])
+
+
+def write_parameters(title: str, parameters: Mapping[str, Parameter], paint: Paint) -> str:
+    """Every effective parameter, with its origin, what it takes and whether it is part of the job's identity."""
+    rows = [(name, shown(entry.value), _origin(entry), takes(entry.input)) for name, entry in parameters.items()]
+    head = f"{paint('strong', title)}: {len(parameters)} parameters, with value, origin, and what each takes"
+    return "\n".join([head, *table(rows, paint, "  ")])
+
+
+def parameter_data(entry: Parameter) -> dict[str, Any]:
+    fact = entry.input
+    return {
+        "value": entry.value,
+        "origin": entry.origin,
+        "overridden": [{"origin": origin, "value": value} for origin, value in entry.overridden],
+        "type": fact.type,
+        "enum": list(fact.enum),
+        "minimum": fact.minimum,
+        "maximum": fact.maximum,
+        "affects": fact.affects,
+        "used": fact.used,
+        "description": fact.description,
+    }
+
+
+def write_model(model: ModelFact, paint: Paint) -> str:
+    rows = [
+        ("id", model.id),
+        ("source", model.origin),
+        ("tasks", ", ".join(model.tasks) or "none"),
+        ("context", f"{model.context_length} tokens" if model.context_length else "not given"),
+        ("fine-tuning on", ", ".join(model.finetune_sizes or ()) or "the metadata carries no list"),
+        ("serving on", ", ".join(model.inference_sizes or ()) or "the metadata carries no list"),
+        ("deprecated", model.finetune_deprecation or "not announced"),
+        ("retired", model.finetune_retirement or "not announced"),
+        ("serving retired", model.inference_retirement or "not announced"),
+        ("local twin", _twin(model.name)),
+    ]
+    lines = [paint("strong", f"{model.name} {model.version}"), *table(rows, paint, "  ")]
+    if model.defaults:
+        defaults = [(name, shown(value)) for name, value in model.defaults.items()]
+        lines += ["", paint("strong", "the model's own defaults"), *table(defaults, paint, "  ")]
+    return "\n".join([*lines, *(f"  note: {note}" for note in model.notes)])
+
+
+def write_component(component: ComponentFact, paint: Paint) -> str:
+    rows = [("input", "default", "takes")]
+    rows += [(fact.name, shown(fact.default), takes(fact)) for fact in component.inputs.values()]
+    lines = table(rows, paint, "  ")
+    head = f"{component.name} {component.version}"
+    return "\n".join([f"{paint('strong', head)} ({component.origin})", paint("strong", lines[0]), *lines[1:]])
+
+
+def takes(fact: InputFact) -> str:
+    """`integer, 1 or more`; `none or auto or ...`; and what is worth knowing of it."""
+    said = " or ".join(fact.enum) if fact.enum else fact.type
+    if fact.minimum is not None:
+        said += f", {fact.minimum:g} or more"
+    if fact.maximum is not None:
+        said += f", {fact.maximum:g} or less"
+    if fact.affects == "execution":
+        said += "; not part of the job's identity"
+    return said if fact.used else said + "; no step reads it"
+
+
+def _origin(entry: Parameter) -> str:
+    over = [f"{origin} {shown(value)}" for origin, value in entry.overridden]
+    return entry.origin + (f" (over {', '.join(over)})" if over else "")
+
+
+def _twin(name: str) -> str:
+    """Which architecture stands in on the emulator; where there is no such class, its nearest relative."""
+    family = next((family for prefix, family in _FAMILIES if name.lower().startswith(prefix)), "")
+    return f"a tiny {family} with random weights" if family else "a tiny decoder with random weights"
+
+
+_FAMILIES = (
+    ("phi-3-small", "Phi3 (transformers has no Phi-3-small)"),
+    ("phi-3", "Phi3"),
+    ("phi-4", "Phi3"),
+    ("microsoft-phi-2", "Phi"),
+    ("llama", "Llama"),
+    ("mistralai-mistral", "Mistral"),
+    ("mistralai-mixtral", "Mixtral"),
+    ("tiiuae-falcon", "Falcon"),
+    ("gpt2", "GPT-2"),
+    ("bert", "BERT"),
+    ("t5", "T5"),
+)
