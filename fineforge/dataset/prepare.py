@@ -54,7 +54,7 @@ def prepare(
     Raises FineforgeError with the rows' errors of every split at once (FF603 to FF614); then nothing has been written.
     """
     contents: dict[str, _Content] = {}
-    checks = {split: Checks(fact.source, context_length) for split, fact in facts.items()}
+    checks = {split: Checks(fact.source, fact.local_path, context_length) for split, fact in facts.items()}
     problems: list[Diagnostic] = []
     for split, fact in facts.items():
         try:

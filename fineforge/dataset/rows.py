@@ -38,6 +38,9 @@ class Checks:
     """Collects what is wrong with the rows of one split, and what they are like. Keeps numbers, no rows."""
 
     file: str
+    """As messages name it: from the spec's folder."""
+    path: str
+    """As it was opened, for the place that a terminal can jump to."""
     context_length: int | None = None
     """In tokens."""
     findings: list[Diagnostic] = field(default_factory=list)
@@ -96,7 +99,7 @@ class Checks:
         self.counts[code] = self.counts.get(code, 0) + 1
         if self.counts[code] <= SHOWN:
             hint = _HINTS.get(code, "") if self.counts[code] == 1 else ""
-            span = SourceSpan(self.file, line, 1, line, 2)
+            span = SourceSpan(self.path, line, 1, line, 2)
             self.findings.append(Diagnostic(code, f"`{self.file}` line {line}: {words}", _severity(code), span=span, hint=hint))
 
 
@@ -108,7 +111,7 @@ def shared_prompts(train: Checks, other: Checks) -> Iterator[Diagnostic]:
         shown = ", ".join(str(line) for line in both[:SHOWN]) + (" and more" if len(both) > SHOWN else "")
         message = f"`{other.file}`: {len(both)} prompts also stand in `{train.file}`: line {shown}"
         hint = "what is measured on them is memory"
-        yield Diagnostic("FF616", message, Severity.WARNING, span=SourceSpan(other.file, both[0], 1, both[0], 2), hint=hint)
+        yield Diagnostic("FF616", message, Severity.WARNING, span=SourceSpan(other.path, both[0], 1, both[0], 2), hint=hint)
 
 
 def summary(checks: Checks) -> dict[str, Any]:

@@ -125,6 +125,7 @@ def test_bad_rows(tmp_path: Path) -> None:
     by_line = {d.span.line: d.code for d in found if d.span}
     assert by_line == {line: code for line, (_, code) in enumerate(BAD_ROWS.values(), 2)}
     assert len(found) == len(BAD_ROWS) == 16
+    assert {d.span.file for d in found if d.span} == {str(tmp_path / "data/train.jsonl")}
     assert not (tmp_path / "cache").exists()
 
 
