@@ -1,7 +1,8 @@
 """The table of error codes: one row per code, read by `fineforge explain FF...`, by docs/error-codes.md and by the tests.
 
 A row says what the code means and what to do in general; the diagnostic's own message and hint say it for the case at hand.
-Ranges: FF0xx the command line, FF1xx spec, 2xx render, 3xx plan and policy, 4xx Azure, 5xx apply, 6xx data, 7xx emulator. A code is never reused.
+Ranges: FF0xx command line, 1xx spec, 2xx render, 3xx plan and policy, 4xx Azure, 5xx apply, 6xx data, 7xx emulator.
+A code is never reused.
 """
 
 from __future__ import annotations
