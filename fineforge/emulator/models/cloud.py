@@ -120,12 +120,13 @@ class Cloud:
                 shutil.copytree(self.blobs.root, folder / "blobs")
 
     def restore(self, folder: Path) -> None:
-        """Makes everything what it was; what runs meanwhile is not stopped."""
+        """Makes everything what it was, and hands the runner what ran then; what it runs now is not stopped."""
         with self._lock:
             self._context.store.restore(folder / "state.sqlite")
             shutil.rmtree(self.blobs.root, ignore_errors=True)
             if (folder / "blobs").exists():
                 shutil.copytree(folder / "blobs", self.blobs.root)
+        self.resume()
 
     def close(self) -> None:
         self._context.store.close()
@@ -143,12 +144,14 @@ class Cloud:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         with self._lock:
+            mark = len(self._context.effects)
             try:
                 with self._context.store.transaction():
                     yield
-            except AzureError as error:
-                self._context.effects.clear()
-                error.location, error.time = self.settings.location, self._context.now()
+            except BaseException as error:
+                del self._context.effects[mark:]
+                if isinstance(error, AzureError):
+                    error.location, error.time = self.settings.location, self._context.now()
                 raise
 
     def _settle(self) -> None:

@@ -1,7 +1,7 @@
 """The words of Azure's refusals: one table, each row with its source, and the bodies that carry them.
 
 A row whose source starts with `assumed` was not seen anywhere; it says no more than the rule. Here belongs no rule.
-Sources, here and in the other files: `recorded`: recordings of azure-sdk-for-python's tests of 2022 and 2023. `reported`: quoted in
+Sources, here and in the other files: `recorded`: recordings of azure-sdk-for-python tests of 2022 and 2023. `reported`: quoted in
 a public issue or log. FIELD: EON-LEE/azure-hf-sllm-finetune-workshop, GOTCHAS and VERIFIED, measured in August 2026. TSG, QUOTA:
 Microsoft's how-to-troubleshoot-online-endpoints and how-to-manage-quotas. GUIDE: a public guide to Azure ML and GitHub Actions.
 `repository#number`: a GitHub issue.

@@ -52,7 +52,7 @@ class Job(Kind):
         document = self._context.store.get("job", path)
         if document is not None:
             return self._update(path, document, properties)
-        if self._context.store.get("job_name", path):
+        if self._context.store.get("job_name", path) is not None:
             raise refuse("job_exists")  # deleted, but a name is taken for ever
         if properties.get("jobType") != "Pipeline":
             raise refuse("job_type", type=properties.get("jobType"))
