@@ -71,7 +71,7 @@ CASES: dict[str, tuple[Case, str]] = {
     "FF605": (_no_cache, "cache` cannot be written: file exists"),
     "FF606": (_changed, "`data/train.jsonl` changed while it was read"),
     "FF607": (_train(row("Where?"), train={"rows": 7}), "has 1 rows, 7 were asked for"),
-    "FF608": (_train(row("Where?"), b'{"messages": "caf\xe9"}'), "line 2: byte 18 of it, 0xe9, is not UTF-8"),
+    "FF608": (_train(row("Where?"), b'{"messages": "Z\xfcrich"}'), "line 2: byte 16 of it, 0xfc, is not UTF-8"),
     "FF609": (_train('{"messages": ['), "line 1: not JSON: expecting value at column 15"),
     "FF610": (_train(row("x" * MAX_LINE)), "line 1 is longer than 16 MiB"),
     "FF611": (_train('{"text": "Where?"}'), "line 1: no `messages`"),
@@ -164,7 +164,7 @@ NOT_THERE: dict[str, tuple[str, dict[str, Any], str, str, tuple[str, ...]]] = {
     "a folder's name": ("dta", {"train": {}}, "there is no file or folder `dta`", "did you mean `data`?", ("dataset", "source")),
     "a split": ("data", {"test": {}}, "`data` holds no `test.jsonl`", "it holds `train.jsonl`", ("dataset", "splits", "test")),
     "a source split": (
-        *("data", {"train": {"from": "trian"}}, "`data` holds no `trian.jsonl`", "did you mean `train`?"),
+        *("data", {"train": {"from": "trains"}}, "`data` holds no `trains.jsonl`", "did you mean `train`?"),
         ("dataset", "splits", "train", "from"),
     ),
     "a split of one file": (
