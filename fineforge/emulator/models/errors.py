@@ -236,9 +236,7 @@ WORDS: dict[str, Words] = {
         "Specified endpoint [{endpoint}] has not been created successfully. Please recreate the endpoint.",
         "reported",
     ),
-    "keys_of_token_endpoint": Words(
-        "Keys can be listed for endpoints with auth mode Key only.", "assumed"
-    ),
+    "keys_of_token_endpoint": Words("Keys can be listed for endpoints with auth mode Key only.", "assumed"),
     "token_of_key_endpoint": Words("Tokens are issued for endpoints with auth mode AMLToken or AADToken only.", "assumed"),
     "unrecoverable": Words(
         "Specified deployment [{deployment}] failed during initial provisioning and is in an unrecoverable state. "

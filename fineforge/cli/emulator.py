@@ -1,0 +1,110 @@
+"""`fineforge emulator`: the local Azure ML, started, stopped, looked at, and lent to other programs."""
+
+from __future__ import annotations
+
+import subprocess
+
+import click
+
+from fineforge.cli.options import streams
+from fineforge.cli.output import Output
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def group() -> None:
+    """Run the local Azure ML: the official SDK cannot tell it from Azure, and it really trains."""
+
+
+@group.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="A free one by default.")
+@click.option("--trainer", type=click.Choice(["real", "instant"]), default="real", help="`instant` trains nothing; for tests.")
+@click.option("--lifecycle", type=click.Choice(["instant", "timed", "stepped"]), default="instant", hidden=True)
+@click.option("--test-hooks", is_flag=True, hidden=True)
+@streams
+def start(output: Output, port: int, trainer: str, lifecycle: str, test_hooks: bool) -> int:
+    """Start it in the background, if it does not run."""
+    from fineforge import local
+
+    emulator = local.start(port, trainer, lifecycle, test_hooks)
+    click.echo(f"the emulator answers on {emulator.facts['host']}:{emulator.facts['port']}", output.stdout)
+    click.echo("plan against it: fineforge plan SPEC --target local", output.stderr)
+    return 0
+
+
+@group.command()
+@streams
+def stop(output: Output) -> int:
+    """Stop it; what it holds stays."""
+    from fineforge import local
+
+    click.echo("stopped" if local.stop() else "it was not running", output.stdout)
+    return 0
+
+
+@group.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@streams
+def status(output: Output, as_json: bool) -> int:
+    """Whether it runs, and where."""
+    import json
+
+    from fineforge import local
+
+    found = local.read()
+    hidden = ("client_secret",)
+    facts = {key: value for key, value in found.facts.items() if key not in hidden} if found else {}
+    if as_json:
+        click.echo(json.dumps({"running": found is not None, **facts}), output.stdout)
+    elif found is None:
+        click.echo("not running; `fineforge emulator start` starts it", output.stdout)
+    else:
+        for key in ("host", "port", "pid", "trainer", "workspace", "started", "home"):
+            click.echo(f"{key:10} {facts[key]}", output.stdout)
+    return 0 if found else 1
+
+
+@group.command()
+@click.option("-n", "--lines", type=click.IntRange(1), default=50, show_default=True)
+@streams
+def logs(output: Output, lines: int) -> int:
+    """The end of its own log."""
+    from fineforge import local
+    from fineforge.diagnostics import Diagnostic, FineforgeError
+
+    file = local.log_file()
+    if not file.exists():
+        raise FineforgeError(Diagnostic("FF701", "the local emulator was never started here"))
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]:
+        click.echo(line, output.stdout)
+    return 0
+
+
+@group.command()
+@click.option("--auto-approve", is_flag=True, help="Do not ask.")
+@streams
+def reset(output: Output, auto_approve: bool) -> int:
+    """Stop it and delete everything that it holds."""
+    from fineforge import local
+    from fineforge.cli.options import need_terminal
+
+    if not auto_approve and not need_terminal(output, f"Delete everything in {local.home()}?"):
+        return 1
+    local.reset()
+    click.echo("the emulator holds nothing any more", output.stdout)
+    return 0
+
+
+@group.command(name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@streams
+def execute(output: Output, command: tuple[str, ...]) -> int:
+    """Run COMMAND with its Azure traffic led to the emulator: any script that uses the official SDK."""
+    from fineforge import local
+    from fineforge.diagnostics import Diagnostic, FineforgeError
+
+    emulator = local.require()
+    try:
+        return subprocess.run(list(command), env=local.environment(emulator), check=False).returncode
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        raise FineforgeError(Diagnostic("FF705", f"`{command[0]}` cannot be run: {words}")) from None

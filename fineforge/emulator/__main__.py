@@ -1,0 +1,174 @@
+"""`python -m fineforge.emulator serve`: the emulator as a process. `fineforge emulator start` starts it in the background.
+
+Here the parts are put together; `emulator.json` tells clients where it is, and is there only while it answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import secrets
+import signal
+import ssl
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from fineforge.emulator import certificates
+from fineforge.emulator.app import HOSTS, Application
+from fineforge.emulator.faults import Faults
+from fineforge.emulator.instant import InstantRunner
+from fineforge.emulator.lifecycle import Lifecycle, Progression
+from fineforge.emulator.models import Cloud, Runner, Settings
+from fineforge.emulator.proxy import Front, listen
+from fineforge.emulator.routes.common import Score, Service
+from fineforge.emulator.store import Store
+
+HOST = "127.0.0.1"
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    home = Path(arguments.home).expanduser().resolve()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    try:
+        asyncio.run(_serve(home, arguments))
+    except OSError as error:
+        print(f"FF702 port {arguments.port} cannot be used: {(error.strerror or str(error)).lower()}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+async def _serve(home: Path, arguments: argparse.Namespace) -> None:
+    settings = _settings(home)
+    ca, chain = certificates.ensure(home, _hosts(settings))
+    runner, score = _runner(arguments.trainer, home)
+    store = Store(home / "state.sqlite")
+    cloud = Cloud(home, runner, store, Lifecycle(Progression(arguments.lifecycle)), settings)
+    hooks = Faults() if arguments.test_hooks else None
+    front = _front(chain)
+    front.config.app = Application(Service(cloud, score, secrets.token_hex(16)), hooks, front.drop)
+    front.config.load()
+    server = await listen(front, HOST, arguments.port)
+    port = server.sockets[0].getsockname()[1]
+    cloud.resume()
+    announced = _announce(home, port, ca, settings, arguments)
+    logging.getLogger("fineforge.emulator").info("listening on %s:%d, trainer %s", HOST, port, arguments.trainer)
+    try:
+        await _until_told_to_stop()
+    finally:
+        announced.unlink(missing_ok=True)
+        server.close()
+        close = getattr(runner, "close", None)
+        if close is not None:
+            close()
+        cloud.close()
+
+
+def _front(chain: Path) -> Front:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain)
+    config = uvicorn.Config(
+        lambda *_: None, lifespan="off", log_config=None, access_log=False, server_header=False, date_header=False
+    )
+    return Front(config, context, HOSTS)
+
+
+def _runner(trainer: str, home: Path) -> tuple[Runner, Score]:
+    if trainer == "instant":
+        instant = InstantRunner()
+
+        async def answer(endpoint: str, deployment: str, body: bytes, timeout: float) -> tuple[int, bytes]:
+            try:
+                found = instant.answer(endpoint, deployment, json.loads(body))
+            except (KeyError, ValueError, TypeError, AttributeError) as error:
+                return 400, json.dumps({"message": f"{type(error).__name__}: {error}"}).encode()
+            return 200, json.dumps(found, ensure_ascii=False).encode()
+
+        return instant, answer
+    from fineforge.emulator.worker import Worker
+
+    worker = Worker(home)
+
+    async def forward(endpoint: str, deployment: str, body: bytes, timeout: float) -> tuple[int, bytes]:
+        return await asyncio.to_thread(worker.score, endpoint, deployment, body, timeout)
+
+    return worker, forward
+
+
+def _settings(home: Path) -> Settings:
+    """The emulated workspace's names stay the same for the life of a home, so that names derived from them do too."""
+    return Settings()
+
+
+def _hosts(settings: Settings) -> tuple[str, ...]:
+    return (
+        "management.azure.com",
+        "login.microsoftonline.com",
+        "*.api.azureml.ms",
+        "*.experiments.azureml.net",
+        "*.blob.core.windows.net",
+        f"*.{settings.location}.inference.ml.azure.com",
+    )
+
+
+def _announce(home: Path, port: int, ca: Path, settings: Settings, arguments: argparse.Namespace) -> Path:
+    """`emulator.json`, whole or not at all, for this user only."""
+    facts: dict[str, Any] = {
+        "format": 1,
+        "pid": os.getpid(),
+        "host": HOST,
+        "port": port,
+        "ca": str(ca),
+        "home": str(home),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "tenant_id": settings.tenant_id,
+        "client_id": "11111111-2222-4333-8444-555555555555",
+        "client_secret": "local-emulator",
+        "subscription_id": settings.subscription_id,
+        "resource_group": settings.resource_group,
+        "workspace": settings.workspace,
+        "location": settings.location,
+        "registry": settings.registry,
+        "storage_account": settings.storage_account,
+        "trainer": arguments.trainer,
+        "test_hooks": arguments.test_hooks,
+    }
+    file = home / "emulator.json"
+    part = file.with_suffix(".part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+        json.dump(facts, stream, indent=1)
+    part.replace(file)
+    return file
+
+
+async def _until_told_to_stop() -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows has no handlers on its loop; Ctrl-C raises there.
+            loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m fineforge.emulator")
+    serve = parser.add_subparsers(dest="command", required=True).add_parser("serve")
+    serve.add_argument("--home", required=True)
+    serve.add_argument("--port", type=int, default=0)
+    serve.add_argument("--trainer", choices=("real", "instant"), default="real")
+    serve.add_argument("--lifecycle", choices=[entry.value for entry in Progression], default="instant")
+    serve.add_argument("--test-hooks", action="store_true")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""Faults on demand, and the log of requests: how tests break the service at an exact place. Only with `--test-hooks`.
+
+A rule names a request (method, path, the how-manieth) and what happens before or after its effect: the client is killed, the
+connection drops, an error is answered, the answer is late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+_NO_WRITE = re.compile(r"/(list\w+|token|invoke|score|getLogs|regenerateKeys)\Z", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Fault:
+    what: str
+    """`kill`, `drop`, `error` or `delay`."""
+    when: str = "before"
+    """`before` or `after` the effect; an `error` after it hides a success."""
+    method: str = ""
+    """Regular expression over the method; empty: any."""
+    path: str = ""
+    """Regular expression over host and path; empty: any."""
+    nth: int = 0
+    """The how-manieth match, from 1; 0: every one."""
+    writes: bool = False
+    """Only resource writes count."""
+    pid: int = 0
+    status: int = 500
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    seen: int = 0
+
+    def meets(self, entry: Request) -> bool:
+        if self.writes and not entry.write:
+            return False
+        if not re.search(self.method, entry.method) or not re.search(self.path, f"{entry.host}{entry.path}"):
+            return False
+        self.seen += 1
+        return self.nth in (0, self.seen)
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, as the log keeps it."""
+
+    method: str
+    host: str
+    path: str
+    write: bool
+    """A resource write: PUT, PATCH, DELETE, or a POST that changes something, on ARM or run history."""
+    status: int = 0
+
+
+class Faults:
+    """The rules that are set and the requests that came."""
+
+    def __init__(self) -> None:
+        self.rules: list[Fault] = []
+        self.requests: list[Request] = []
+
+    def set(self, rules: list[dict[str, Any]]) -> None:
+        self.rules = [Fault(**rule) for rule in rules]
+
+    def record(self, method: str, host: str, path: str) -> Request:
+        entry = Request(method, host, path, is_write(method, host, path))
+        self.requests.append(entry)
+        return entry
+
+    def hits(self, entry: Request) -> list[Fault]:
+        return [rule for rule in self.rules if rule.meets(entry)]
+
+    def log(self) -> list[dict[str, Any]]:
+        return [asdict(entry) for entry in self.requests]
+
+    def clear(self) -> None:
+        self.rules, self.requests = [], []
+
+
+def is_write(method: str, host: str, path: str) -> bool:
+    """Blob writes and the AAD are none; neither are POSTs that only read."""
+    if not (host == "management.azure.com" or host.endswith(".api.azureml.ms")):
+        return False
+    if method == "POST":
+        return "/cancel" in path and not _NO_WRITE.search(path)
+    return method in ("PUT", "PATCH", "DELETE")
+
+
+async def strike(fault: Fault) -> None:
+    """Kill and delay; drop and error are the application's, for it owns the answer."""
+    if fault.what == "kill":
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(fault.pid, signal.SIGKILL)
+    elif fault.what == "delay":
+        await asyncio.sleep(fault.seconds)
