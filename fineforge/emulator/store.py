@@ -31,6 +31,9 @@ INSERT INTO counter SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM counter);
 _SEPARATOR = "\x1f"
 """Between the parts of a path; no name of Azure may hold it."""
 
+_AFTER_SEPARATOR, _LAST = "\x20", "\U0010ffff"
+"""Upper bounds: of what is below a path, and of everything. With them a list reads an index range."""
+
 
 class Store:
     def __init__(self, location: Path | str = ":memory:") -> None:
@@ -87,11 +90,11 @@ class Store:
 
     def list(self, collection: str, parent: Key = ()) -> list[tuple[Key, dict[str, Any]]]:
         """Documents below a path, oldest first."""
-        prefix = _join(parent) + _SEPARATOR if parent else ""
+        first, after = (_join(parent) + end for end in (_SEPARATOR, _AFTER_SEPARATOR)) if parent else ("", _LAST)
         with self._lock:
             rows = self._connection.execute(
-                "SELECT path, body FROM documents WHERE collection = ? AND substr(path, 1, ?) = ? ORDER BY sequence",
-                (collection, len(prefix), prefix),
+                "SELECT path, body FROM documents WHERE collection = ? AND path >= ? AND path < ? ORDER BY sequence",
+                (collection, first, after),
             ).fetchall()
         return [(tuple(path.split(_SEPARATOR)), json.loads(body)) for path, body in rows]
 

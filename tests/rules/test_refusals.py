@@ -184,6 +184,7 @@ CASES: list[tuple[str, Act]] = [
     ("unrecoverable", after("model", "endpoint", failed_first, put("deployment", "answers", "blue"))),
     ("live_traffic", after("deployed", traffic(blue=100), verb("delete", "deployment", ("answers", "blue")))),
     ("deployment_count", after("model", "endpoint", many_deployments, put("deployment", "answers", "one-more"))),
+    ("deployment_quota", after(quota("deployments", 0), "deployed")),
     ("instance_count", after("model", "endpoint", put("deployment", "answers", "blue", instances=0))),
     ("instance_count", after("model", "endpoint", put("deployment", "answers", "blue", instances=51))),
     ("model_of_deployment", after("model", "endpoint", put("deployment", "answers", "blue", model="azureml:tuned:2"))),

@@ -58,6 +58,17 @@ def test_archived_versions_leave_lists_and_latest_but_not_the_point_get(world: A
     assert world.cloud.get("data", ("train", "2")).status == 200
 
 
+def test_a_container_shows_latest_and_next_and_can_be_archived(world: Any) -> None:
+    """The SDK resolves `@latest` by the container's latestVersion (seen with azure-ai-ml 1.35.2)."""
+    world.data()
+    body = world.cloud.get("data", ("train",)).body
+    assert (body["name"], body["properties"]["latestVersion"], body["properties"]["nextVersion"]) == ("train", "1", "2")
+    body["properties"]["isArchived"] = True
+    world.cloud.put("data", ("train",), body)
+    assert world.cloud.list("data").body["value"] == []
+    assert len(world.cloud.list("data", (), "ArchivedOnly").body["value"]) == 1
+
+
 def test_model_of_a_job_output_becomes_its_path(world: Any) -> None:
     """Inferred from a recorded model: the datastore path; `flavors` never null, which the SDK needs."""
     properties = world.model().body["properties"]

@@ -14,7 +14,7 @@ from fineforge.emulator.models.durations import seconds
 from fineforge.emulator.models.errors import refuse
 from fineforge.emulator.models.references import References
 from fineforge.emulator.models.runner import BaseModel
-from fineforge.emulator.models.sizes import Quota, find
+from fineforge.emulator.models.sizes import DEPLOYMENTS, Quota, find
 
 PER_ENDPOINT, INSTANCES, TIMEOUT_SECONDS = 20, 50, 180
 """QUOTA; the deployment's YAML reference."""
@@ -54,8 +54,8 @@ class Deployment(Kind):
         document = self._context.store.get("deployment", path)
         if document is not None:
             self._refuse_update(path, document)
-        elif (usage := len(self._context.store.list("deployment", (endpoint,)))) >= PER_ENDPOINT:
-            raise refuse("deployment_count", endpoint=endpoint, usage=usage, limit=PER_ENDPOINT)
+        else:
+            self._refuse_one_more(endpoint)
         held = document["cores"] if document else 0
         family, cores = self._check_size(properties, body.get("sku") or {}, held)
         model = self._check_model(path, properties)
@@ -135,6 +135,15 @@ class Deployment(Kind):
         # After a failed UPDATE of one that was healthy once, an update is accepted: not evidenced, assumed.
         if not document["healthy"]:
             raise refuse("unrecoverable", deployment=path[1])
+
+    def _refuse_one_more(self, endpoint: str) -> None:
+        """20 deployments an endpoint, 500 a region and subscription (QUOTA)."""
+        usage = len(self._context.store.list("deployment", (endpoint,)))
+        if usage >= PER_ENDPOINT:
+            raise refuse("deployment_count", endpoint=endpoint, usage=usage, limit=PER_ENDPOINT)
+        usage, limit = len(self._context.store.list("deployment")), self._quota.limit(DEPLOYMENTS) or 0
+        if usage >= limit:
+            raise refuse("deployment_quota", subscription=self._context.settings.subscription_id, usage=usage, limit=limit)
 
     def _check_size(self, properties: Mapping[str, Any], sku: Mapping[str, Any], held: int) -> tuple[str, int]:
         count = sku.get("capacity", 1)

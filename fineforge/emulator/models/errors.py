@@ -251,6 +251,10 @@ WORDS: dict[str, Words] = {
         "Deployment quota reached for endpoint [{endpoint}]. Current usage/limit: {usage}/{limit}.",
         "assumed words; how-to-manage-quotas.md",
     ),
+    "deployment_quota": Words(
+        "Deployment quota reached for subscription {subscription}. Current usage/limit: {usage}/{limit}.",
+        "assumed words; how-to-manage-quotas.md",
+    ),
     "instance_count": Words(
         "The instance count must be from 1 to {limit}; {count} was requested.", "assumed words; QUOTA, FIELD 16.1"
     ),

@@ -21,5 +21,5 @@ class Planted:
         self.store.put("planted_failure", (kind, *path), {"code": code, "message": message})
 
     def quota(self, family: str, limit: int | None) -> None:
-        """Cores of a VM family (`standardDSv2Family`); None: no entry. Also `total`, `lowPriority` and `endpoints`."""
+        """Cores of a VM family (`standardDSv2Family`); None: no entry. Also the names of `sizes.DEFAULT_LIMITS`."""
         self.store.put("quota", (family,), {"limit": limit})

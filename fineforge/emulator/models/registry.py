@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 from fineforge.catalog import snapshot
+from fineforge.catalog.facts import ComponentFact
+from fineforge.catalog.parse import parse_component
 from fineforge.emulator.models.assets import visible
 from fineforge.emulator.models.base import Body, Key, Kind, Reply, Settings
 from fineforge.emulator.models.errors import refuse
@@ -76,6 +79,12 @@ class RegistryAsset(Kind):
         marker = f"/{self._collection}/{name}/versions/".lower()
         found = [body for body in _bodies(self._collection, self._settings.metadata_era) if marker in body["id"].lower()]
         return tuple(visible(found, view))
+
+
+@cache
+def component_facts() -> Mapping[str, ComponentFact]:
+    """By id, parsed once: every job looks its component up."""
+    return {body["id"]: parse_component(body, "", "live") for body in _bodies("components", "B")}
 
 
 @cache

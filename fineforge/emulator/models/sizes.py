@@ -11,8 +11,8 @@ from fineforge.emulator.models.base import Body, Key, Kind, Reply
 from fineforge.emulator.models.context import Context
 from fineforge.emulator.models.errors import refuse
 
-TOTAL, LOW_PRIORITY, ENDPOINTS = "total", "lowPriority", "endpoints"
-DEFAULT_LIMITS = {TOTAL: 5000, LOW_PRIORITY: 1000, ENDPOINTS: 100}
+TOTAL, LOW_PRIORITY, ENDPOINTS, DEPLOYMENTS = "total", "lowPriority", "endpoints", "deployments"
+DEFAULT_LIMITS = {TOTAL: 5000, LOW_PRIORITY: 1000, ENDPOINTS: 100, DEPLOYMENTS: 500}
 FAMILY_LIMIT = 1000
 """Cores of a family, where a test did not plant another number. A new subscription of Azure has 0 for GPU families (QUOTA)."""
 
