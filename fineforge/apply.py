@@ -47,12 +47,12 @@ class _Refused(FineforgeError):
     """A gate said no."""
 
 
-class _Stopped(Exception):  # noqa: N818 (not an error)
+class _Stopped(Exception):
     """The wait was given up."""
 
 
 def run(plan: Plan, job: Job, parallel: int = 8) -> Outcome:
-    """Carries out every step whose needs are met. A failed branch does not stop the others; what waited for it is skipped and named."""
+    """Carries out every step whose needs are met. A failed branch stops no other; what waited for it is skipped and named."""
     state = _State({step.id: step for step in plan.steps})
     with ThreadPoolExecutor(parallel, thread_name_prefix="apply") as pool:
         running: dict[Future[None], Step] = {}

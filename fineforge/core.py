@@ -120,7 +120,7 @@ class Desired:
     text: str
     """The rendered YAML, owner tags included: exactly what is submitted."""
     document: Document
-    """`text`, parsed."""
+    """`text`, parsed, without our owner tags: what is compared."""
     digest: str
     depends_on: tuple[ResourceKey, ...] = ()
     path: SpecPath = ()

@@ -150,7 +150,7 @@ def plan(loaded: Loaded, gateway: Gateway, mode: Mode = Mode.APPLY, retry_failed
     facts = _with_metrics(loaded, gateway, facts, desired, world)
     options = Options(retry_failed, loaded.project_name, target)
     made = make_plan(loaded.spec, desired, facts, world, mode, options, _shown(gateway, facts, parameters))
-    notes = [d for d in found if d.severity is not Severity.ERROR] if mode is Mode.APPLY else []
+    notes = [d for d in found if d.severity is Severity.WARNING] if mode is Mode.APPLY else []
     made = replace(made, diagnostics=loaded.place([*notes, *made.diagnostics]))
     return Planned(made, facts, world, desired, parameters)
 

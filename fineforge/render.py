@@ -36,13 +36,17 @@ class Templates:
 
     def render(self, name: str, variables: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Text and parsed document. Raises FF201 (template), FF202 (not YAML) or FF203 (no mapping), with the template's line."""
+        text = self.text(name, variables)
+        return text, self._parse(name, text)
+
+    def text(self, name: str, variables: Mapping[str, Any]) -> str:
+        """The text alone. Raises FF201."""
         try:
-            text = self._environment.get_template(name).render(variables)
+            return self._environment.get_template(name).render(variables)
         except jinja2.TemplateNotFound as error:
             raise FineforgeError(Diagnostic("FF201", f"there is no template `{error.name}`")) from None
         except Exception as error:  # A template may raise anything at all; it must never be a traceback.
             raise FineforgeError(self._failed(name, error)) from None
-        return text, self._parse(name, text)
 
     def _failed(self, name: str, error: Exception) -> Diagnostic:
         line = getattr(error, "lineno", None) or _template_line(error)

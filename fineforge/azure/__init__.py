@@ -1,7 +1,6 @@
 """Azure: the only package that imports `azure.*`.
 
-`connect` gives a `Gateway`. Reads are raw ARM requests (ready in a third of a second); `azure.ai.ml` is imported when something is
-created, not before.
+Reads are raw ARM requests (ready in a third of a second); `azure.ai.ml` is imported when something is created, not before.
 """
 
 from fineforge.azure.connection import Connection

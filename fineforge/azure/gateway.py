@@ -45,7 +45,7 @@ class AzureGateway:
             return dict(answer.body)
         if is_missing(answer.status, answer.body):
             return None
-        return self._fail(answer, key)
+        raise refusal(answer.status, answer.body, key, answer.headers)
 
     def list(self, kind: str, parent: str | None = None) -> Mapping[ResourceKey, Raw]:
         path, parameters = paths.collection(self.workspace, kind, parent)

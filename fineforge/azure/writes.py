@@ -46,7 +46,10 @@ def _client(connection: Connection) -> Any:
     if connection.workspace not in clients:
         with _quiet():
             from azure.ai.ml import MLClient
+            from azure.ai.ml._utils import _azureml_polling
 
+            # Its poller prints a dot per look, whatever `show_progress` says (1.35.2): the name is shadowed in that module only.
+            _azureml_polling.print = lambda *_, **__: None
             logging.getLogger("azure").setLevel(logging.CRITICAL)
             where = connection.workspace
             clients[where] = MLClient(

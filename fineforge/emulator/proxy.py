@@ -37,7 +37,8 @@ class Front:
         return _Head(self)
 
     def application(self) -> Any:
-        return self.config.http_protocol_class(config=self.config, server_state=self.state, app_state={})  # type: ignore[operator, union-attr]
+        protocol: Any = self.config.http_protocol_class
+        return protocol(config=self.config, server_state=self.state, app_state={})
 
     def drop(self, client: tuple[str, int]) -> None:
         """Closes a client's connection at once, in the middle of whatever it is doing."""

@@ -41,13 +41,13 @@ def desired_all(context: Context, templates: Templates) -> tuple[Desired, ...]:
 
 
 def _render(kind: Kind, wanted: Wanted, context: Context, templates: Templates) -> Desired:
-    """Twice: the first text tells the fields' digests, which the second carries among its tags."""
+    """Twice: the first document tells the fields' digests, which the text that is submitted carries among its tags."""
     digest = context.identity.digests[wanted.key]
-    _, plain = templates.render(kind.template, {**wanted.variables, "tags": dict(context.tags)})
-    attempt = context.identity.attempt if kind.name == "job" else 1
-    owner = Ownership(context.project, context.spec.name, digest, field_digests(plain, kind.rules), attempt)
-    text, document = templates.render(kind.template, {**wanted.variables, "tags": {**context.tags, **kind.owner_tags(owner)}})
+    _, document = templates.render(kind.template, {**wanted.variables, "tags": dict(context.tags)})
     _same_identity(kind, wanted, document)
+    attempt = context.identity.attempt if kind.name == "job" else 1
+    owner = Ownership(context.project, context.spec.name, digest, field_digests(document, kind.rules), attempt)
+    text = templates.text(kind.template, {**wanted.variables, "tags": {**context.tags, **kind.owner_tags(owner)}})
     return Desired(wanted.key, text, document, digest, wanted.depends_on, wanted.path, wanted.uploads)
 
 

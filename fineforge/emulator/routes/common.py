@@ -30,7 +30,7 @@ class Service:
     """Signs what the emulator signs; made anew at each start."""
 
 
-class NotImplementedHere(Exception):  # noqa: N818 (answers 501, is no programming error)
+class NotImplementedHere(Exception):
     """The emulator never pretends: what it does not know, it names."""
 
 
