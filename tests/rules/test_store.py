@@ -76,6 +76,7 @@ def test_a_snapshot_brings_everything_back(tmp_path: Path, location: str) -> Non
     world.job("another")
     world.upload("up/train.jsonl.2")
     world.cloud.restore(tmp_path / "snapshot")
+    world.cloud.resume()
     assert world.state("deployment", "answers", "blue") == "Succeeded"
     assert world.runner.answer("answers", "blue", QUESTION) == {"output": "At nine."}
     assert world.state("job", "another") == "absent"

@@ -120,13 +120,12 @@ class Cloud:
                 shutil.copytree(self.blobs.root, folder / "blobs")
 
     def restore(self, folder: Path) -> None:
-        """Makes everything what it was, and hands the runner what ran then; what it runs now is not stopped."""
+        """Makes everything what it was. `resume()` then hands the runner what ran; what it runs now is not stopped."""
         with self._lock:
             self._context.store.restore(folder / "state.sqlite")
             shutil.rmtree(self.blobs.root, ignore_errors=True)
             if (folder / "blobs").exists():
                 shutil.copytree(folder / "blobs", self.blobs.root)
-        self.resume()
 
     def close(self) -> None:
         self._context.store.close()
