@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fineforge.core import WRITES, Action, FieldChange, Mode, Plan, Step
+from fineforge.core import Action, FieldChange, Mode, Plan, Step
 from fineforge.views.paint import Paint, cells, pad, visible
 
 LOOK: Mapping[Action, tuple[str, str, str]] = {
     Action.NOOP: ("=", "unchanged", "quiet"),
-    Action.READ: ("=", "used as it is", "quiet"),
+    Action.READ: ("=", "used as is", "quiet"),
     Action.CHECK: ("?", "check", "busy"),
     Action.WAIT: (">", "wait for", "busy"),
     Action.UPDATE: ("~", "update", "change"),
@@ -38,7 +38,7 @@ _SUMMARY = (
 def write_plan(plan: Plan, paint: Paint) -> str:
     """The whole plan. Its diagnostics are not in it: they go to the other stream."""
     parts = [_header(plan, paint)]
-    if plan.facts.get("parameters") and any(step.key.kind == "job" and step.action in WRITES for step in plan.steps):
+    if plan.facts.get("parameters") and any(_trains(step) for step in plan.steps):
         parts.append(write_parameters(plan.facts["parameters"], paint))
     if plan.steps:
         parts.append("\n".join(line for step in plan.steps for line in _step(step, paint)))
@@ -71,7 +71,7 @@ def write_parameters(parameters: Mapping[str, Mapping[str, Any]], paint: Paint) 
     """The parameters that somebody decided, with where each came from; the others are at the component's own default."""
     told = {name: entry for name, entry in parameters.items() if not name.startswith(_PLACES)}
     rows = [(name, shown(entry["value"]), _origin(entry)) for name, entry in told.items()]
-    return "\n".join([paint("strong", "parameters that are not the component's default"), *table(rows, paint, "  ")])
+    return "\n".join([paint("strong", "parameters (all others: the component's default)"), *table(rows, paint, "  ")])
 
 
 _PLACES = ("compute_", "instance_type_")
@@ -118,6 +118,10 @@ def object_name(step: Step) -> str:
     return f"{kind} {rest}"
 
 
+def _trains(step: Step) -> bool:
+    return step.key.kind == "job" and step.action in (Action.CREATE, Action.NEW_VERSION)
+
+
 def _header(plan: Plan, paint: Paint) -> str:
     verb = "destroy" if plan.mode is Mode.DESTROY else "plan"
     rows = [("target", plan.target), *_where(plan.facts.get("workspace") or {})]
@@ -158,16 +162,18 @@ def _step(step: Step, paint: Paint) -> list[str]:
     label = f"{symbol} {pad(word, 13)}"
     lines = paint.wrap(f"{object_name(step)}", f"  {label} ", " " * 18)
     lines[0] = lines[0].replace(label, paint(role, label), 1)
-    if step.action not in (Action.NOOP, Action.READ):
-        lines += _details(step, paint)
-    elif step.reason:
-        lines += [paint("quiet", line) for line in paint.wrap(step.reason, " " * 18)]
-    return lines
+    role = "quiet" if step.action in (Action.NOOP, Action.READ) else ""
+    if step.reason and step.reason not in _OBVIOUS:
+        lines += [paint(role, line) for line in paint.wrap(step.reason, " " * 18)]
+    return lines + _details(step, paint)
+
+
+_OBVIOUS = ("does not exist", "as the spec wants it")
+"""Reasons that the action's own word already says."""
 
 
 def _details(step: Step, paint: Paint) -> list[str]:
-    lines = paint.wrap(step.reason, " " * 18) if step.reason else []
-    lines += [line for change in step.changes for line in _change(change, paint)]
+    lines = [line for change in step.changes for line in _change(change, step.reason, paint)]
     for upload in step.uploads:
         lines += paint.wrap(f"the {upload.split} split is uploaded first", " " * 18, " " * 20)
     if step.only_if:
@@ -177,7 +183,7 @@ def _details(step: Step, paint: Paint) -> list[str]:
     return lines
 
 
-def _change(change: FieldChange, paint: Paint) -> list[str]:
+def _change(change: FieldChange, known: str, paint: Paint) -> list[str]:
     if change.before is None:
         told = f"{change.path}: {shown(change.after)} is added"
     elif change.after is None:
@@ -186,11 +192,12 @@ def _change(change: FieldChange, paint: Paint) -> list[str]:
         told = f"{change.path}: {shown(change.before)} -> {shown(change.after)}"
     lines = paint.wrap(told, " " * 18, " " * 20)
     reason = f"({change.reason})"
-    if change.reason and cells(lines[-1]) + cells(reason) + 2 <= paint.width:
+    if change.reason in known:
+        return lines
+    if cells(lines[-1]) + cells(reason) + 2 <= paint.width:
         lines[-1] += "  " + paint("quiet", reason)
-    elif change.reason:
-        lines += [paint("quiet", line) for line in paint.wrap(reason, " " * 20)]
-    return lines
+        return lines
+    return lines + [paint("quiet", line) for line in paint.wrap(reason, " " * 20)]
 
 
 def _origin(entry: Mapping[str, Any]) -> str:

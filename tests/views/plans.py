@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from fineforge import identity, ownership, params, project, source
 from fineforge import spec as specs
 from fineforge.catalog import snapshot
@@ -52,7 +54,7 @@ def world(wanted: tuple[Desired, ...], edits: Mapping[str, Mapping[str, Any]] | 
     """A world that is what `wanted` says, but for `edits`: kind -> top-level keys of its document."""
     observed: dict[ResourceKey, Observed | None] = {}
     for want in wanted:
-        tags = {str(key): str(value) for key, value in (want.document.get("tags") or {}).items()}
+        tags = {str(key): str(value) for key, value in (yaml.safe_load(want.text).get("tags") or {}).items()}
         document = {**want.document, "tags": {k: v for k, v in tags.items() if not ownership.is_owner_tag(k)}}
         if want.key.kind == "endpoint":
             document["traffic"] = {other.key.name: 100 for other in wanted if other.key.kind == "deployment"}
