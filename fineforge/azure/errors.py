@@ -62,7 +62,9 @@ def refusal(status: int, body: Any, what: ResourceKey | str, headers: Mapping[st
     return FineforgeError(diagnose(status, code, message, what, headers or {}))
 
 
-def diagnose(status: int | None, code: str, message: str, what: ResourceKey | str, headers: Mapping[str, str] | None = None) -> Diagnostic:
+def diagnose(
+    status: int | None, code: str, message: str, what: ResourceKey | str, headers: Mapping[str, str] | None = None
+) -> Diagnostic:
     """The diagnostic for the service's words; FF400 where the table does not know them."""
     text = f"{code} {message}"
     for row in _ROWS:

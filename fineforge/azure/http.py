@@ -74,7 +74,12 @@ class Http:
         if scope not in self._pipelines:
             connection = self._connection
             proxies = connection.transport.get("proxies")
-            policies: list[Any] = [RequestIdPolicy(), UserAgentPolicy(f"fineforge/{__version__}"), ProxyPolicy(proxies), RetryPolicy()]
+            policies: list[Any] = [
+                RequestIdPolicy(),
+                UserAgentPolicy(f"fineforge/{__version__}"),
+                ProxyPolicy(proxies),
+                RetryPolicy(),
+            ]
             if scope is not None:
                 policies.append(BearerTokenCredentialPolicy(connection.credential, scope))
             self._pipelines[scope] = Pipeline(self._transport, policies)
@@ -82,7 +87,11 @@ class Http:
 
     def _unreachable(self, url: str, error: Exception) -> Diagnostic:
         target = self._connection.workspace.target
-        hint = "is the emulator running? `fineforge emulator status`" if target == "local" else "check the network and the proxy settings"
+        hint = (
+            "is the emulator running? `fineforge emulator status`"
+            if target == "local"
+            else "check the network and the proxy settings"
+        )
         return Diagnostic("FF409", f"`{_host(url)}` cannot be reached: {_first_line(error)}", hint=hint)
 
 
@@ -90,7 +99,9 @@ def _no_credential(error: Exception) -> Diagnostic:
     """One line for what was tried: the exception's own text runs over a page."""
     tried = [line.strip(" \t-") for line in str(error).splitlines() if "Credential:" in line]
     said = "; ".join(entry.split(".")[0] for entry in tried[:4]) or _first_line(error)
-    return Diagnostic("FF401", f"no credentials: {said}", hint="run `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET")
+    return Diagnostic(
+        "FF401", f"no credentials: {said}", hint="run `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -25,7 +25,9 @@ def upload(http: Http, connection: Connection, source: Path, destination: str) -
     from azure.storage.blob import BlobClient
 
     account, container, credential = _access(http, connection)
-    client = BlobClient(f"https://{account}.blob.core.windows.net", container, destination, credential=credential, **connection.transport)
+    client = BlobClient(
+        f"https://{account}.blob.core.windows.net", container, destination, credential=credential, **connection.transport
+    )
     try:
         with client:
             if _is_whole(client):
@@ -35,9 +37,13 @@ def upload(http: Http, connection: Connection, source: Path, destination: str) -
     except ResourceExistsError:
         return
     except HttpResponseError as error:
-        said = diagnose(error.status_code, str(error.error_code or ""), (error.message or str(error)).splitlines()[0], f"upload {destination}")
+        said = diagnose(
+            error.status_code, str(error.error_code or ""), (error.message or str(error)).splitlines()[0], f"upload {destination}"
+        )
         code = said.code if said.code in ("FF403", "FF406") else "FF417"
-        raise FineforgeError(Diagnostic(code, said.message, hint=said.hint or "check the storage account of the workspace")) from None
+        raise FineforgeError(
+            Diagnostic(code, said.message, hint=said.hint or "check the storage account of the workspace")
+        ) from None
     except AzureError as error:
         raise FineforgeError(Diagnostic("FF417", f"`upload {destination}`: {str(error).splitlines()[0]}")) from None
 
