@@ -1,0 +1,68 @@
+"""Conversations as token ids: the loss is on what the assistant says, and on nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fineforge.emulator.trainer.twin import ASSISTANT, END
+
+IGNORED = -100
+"""The label that the loss skips."""
+
+
+class BadRow(ValueError):
+    """A row that cannot be trained on; its text is for the user."""
+
+
+def read_rows(file: Path, what: str) -> list[list[dict[str, str]]]:
+    """The conversations of a JSON Lines file. Raises BadRow that names the row."""
+    rows = []
+    with file.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            if line.strip():
+                rows.append(_row(line, f"row {number} of the {what} file"))
+    if not rows:
+        raise BadRow(f"the {what} file has no rows")
+    return rows
+
+
+def encode(tokenizer: Any, messages: list[dict[str, str]], limit: int) -> dict[str, list[int]]:
+    """Ids and labels of one conversation, cut at `limit` tokens."""
+    ids: list[int] = []
+    labels: list[int] = []
+    for message in messages:
+        head = tokenizer.encode(f"<|{message['role']}|>\n", add_special_tokens=False)
+        body = tokenizer.encode(f"{message['content']}{END}", add_special_tokens=False)
+        tail = tokenizer.encode("\n", add_special_tokens=False)
+        ids += head + body + tail
+        wanted = body if message["role"] == "assistant" else [IGNORED] * len(body)
+        labels += [IGNORED] * len(head) + wanted + [IGNORED] * len(tail)
+    return {"input_ids": ids[:limit], "labels": labels[:limit]}
+
+
+def prompt(tokenizer: Any, messages: list[dict[str, str]]) -> list[int]:
+    """Ids up to the place where the assistant begins to speak, spelled as `encode` spells them."""
+    ids: list[int] = encode(tokenizer, messages, 1 << 20)["input_ids"]
+    begin: list[int] = tokenizer.encode(f"{ASSISTANT}\n", add_special_tokens=False)
+    return ids + begin
+
+
+def _row(line: bytes, where: str) -> list[dict[str, str]]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        raise BadRow(f"{where} is not JSON") from None
+    messages = row.get("messages") if isinstance(row, dict) else None
+    if not isinstance(messages, list) or not messages:
+        raise BadRow(f"{where} has no messages")
+    for message in messages:
+        if not isinstance(message, dict) or not isinstance(message.get("content"), str) or message.get("role") not in _ROLES:
+            raise BadRow(f"{where} has a message without role and content")
+    if not any(message["role"] == "assistant" for message in messages):
+        raise BadRow(f"{where} has no assistant turn: there is nothing to learn from it")
+    return messages
+
+
+_ROLES = ("system", "user", "assistant")
