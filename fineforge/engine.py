@@ -162,8 +162,11 @@ def apply(
     listener: Callable[[Event], None],
     stop: threading.Event | None = None,
     parallel: int = 8,
+    warn: Callable[[Diagnostic], None] | None = None,
 ) -> Outcome:
     """Carries out exactly the plan's steps. Datasets are prepared and their rows checked before the first write.
+
+    `warn` gets what the rows' checks found short of an error.
 
     Raises FineforgeError before anything is written where the plan has errors, breaks its contract, or rows are bad. What happens
     to single steps is in the outcome.
@@ -171,8 +174,11 @@ def apply(
     if broken := [*errors(made.diagnostics), *check_plan(made)]:
         gate = any(d.code == "FF307" for d in broken)
         raise FineforgeError(*broken, exit_code=4 if gate else 1)
-    uploads = {upload.split for step in made.steps for upload in step.uploads}
-    files = {name: prepared.path for name, prepared in _prepare(loaded, uploads).items()} if uploads else {}
+    uploads = {upload.split: upload.destination for step in made.steps for upload in step.uploads}
+    files, warnings = _prepare(loaded, uploads, made.facts.get("context_length")) if uploads else ({}, ())
+    if warn is not None:
+        for warning in warnings:
+            warn(warning)
     return applying.run(made, applying.Job(gateway, files, listener, stop or threading.Event()), parallel)
 
 
@@ -305,17 +311,20 @@ def _datasets_if_there(loaded: Loaded) -> dict[str, Any]:
         return {}
 
 
-def _prepare(loaded: Loaded, splits: set[str]) -> Mapping[str, Any]:
+def _prepare(
+    loaded: Loaded, uploads: Mapping[str, str], context_length: int | None
+) -> tuple[Mapping[str, Path], tuple[Diagnostic, ...]]:
+    """The prepared files that a plan uploads, by split, and warnings. FF606 where the data is not what the plan was made for."""
     from platformdirs import user_cache_path
 
     from fineforge.dataset import prepare
 
     facts = _datasets(loaded)
-    missing = splits - set(facts)
-    if missing:
-        raise FineforgeError(Diagnostic("FF601", "the plan uploads data that the spec no longer has", hint="plan again"), exit_code=5)
-    prepared, _ = prepare(facts, user_cache_path("fineforge") / "data")
-    return prepared
+    for split, destination in uploads.items():
+        if split not in facts or identity.upload_path(loaded.spec, facts[split]) != destination:
+            raise FineforgeError(Diagnostic("FF606", f"the `{split}` data has changed since the plan", hint="plan again"), exit_code=5)
+    prepared, warnings = prepare(facts, user_cache_path("fineforge") / "data", context_length)
+    return {split: file.path for split, file in prepared.items()}, warnings
 
 
 def _refuse_target(loaded: Loaded, target: str) -> None:
@@ -352,6 +361,7 @@ def _shown(gateway: Gateway, facts: Facts, parameters: Mapping[str, Parameter]) 
         },
         "model": facts.model.id if facts.model else None,
         "twin": bool(facts.model and facts.model.twin),
+        "context_length": facts.model.context_length if facts.model else None,
         "component": facts.component.id if facts.component else None,
         "data": {name: {"source": fact.source, "revision": fact.revision, **fact.selection} for name, fact in facts.datasets.items()},
         "parameters": {

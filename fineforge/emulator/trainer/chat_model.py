@@ -1,15 +1,16 @@
 """The code inside an exported model: MLflow runs this file when the folder is loaded. It imports nothing of fineforge."""
 
 from pathlib import Path
+from typing import Any
 
 import mlflow
 from mlflow.pyfunc import PythonModel
 
 
-class ChatModel(PythonModel):
+class ChatModel(PythonModel):  # type: ignore[misc]
     """Answers a conversation. `predict` takes {"messages": [...], "parameters": {...}} and gives the answer's text."""
 
-    def load_context(self, context):
+    def load_context(self, context: Any) -> None:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -26,9 +27,9 @@ class ChatModel(PythonModel):
         self.model.eval()
         self.torch = torch
 
-    def predict(self, context, model_input, params=None):
+    def predict(self, context: Any, model_input: Any, params: Any = None) -> str:
         messages, settings = model_input["messages"], dict(model_input.get("parameters") or {})
-        ids = []
+        ids: list[int] = []
         for message in messages:
             ids += self._encode(f"<|{message['role']}|>\n") + self._encode(f"{message['content']}<|end|>") + self._encode("\n")
         ids += self._encode("<|assistant|>\n")
@@ -48,10 +49,10 @@ class ChatModel(PythonModel):
                 pad_token_id=self.tokenizer.pad_token_id,
                 **choice,
             )
-        return self.tokenizer.decode(found[0][len(ids) :], skip_special_tokens=True).strip()
+        return str(self.tokenizer.decode(found[0][len(ids) :], skip_special_tokens=True)).strip()
 
-    def _encode(self, text):
-        return self.tokenizer.encode(text, add_special_tokens=False)
+    def _encode(self, text: str) -> list[int]:
+        return list(self.tokenizer.encode(text, add_special_tokens=False))
 
 
 mlflow.models.set_model(ChatModel())
