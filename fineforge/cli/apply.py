@@ -40,6 +40,7 @@ def command(
     from fineforge import engine, planfile
     from fineforge.core import Mode
 
+    output.streams_events = True
     if planfile.is_plan(spec):
         return _apply_saved(output, spec, given=[target, overrides, retry_failed])
     loaded = engine.load(spec, overrides)

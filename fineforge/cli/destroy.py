@@ -22,6 +22,7 @@ def command(output: Output, spec: Path, target: str | None, auto_approve: bool) 
     from fineforge.cli.apply import approve_and_apply
     from fineforge.core import Mode
 
+    output.streams_events = True
     loaded = engine.load(spec)
     with engine.connect(loaded, target) as gateway:
         made = engine.plan(loaded, gateway, Mode.DESTROY).plan

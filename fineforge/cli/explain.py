@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 @options.command("""Explain a spec, a model, a component or an error code.
 
 \b
-  fineforge explain specs/quickstart.yaml     every parameter: value, origin, bounds
-  fineforge explain model Phi-4               sizes, dates, defaults, the local twin
+  fineforge explain specs/quickstart.yaml     parameters: value, origin, type
+  fineforge explain model Phi-4               sizes, dates, defaults, twin
   fineforge explain chat_completion_pipeline  every input of a component
-  fineforge explain FF120                     what an error means and what to do""")
+  fineforge explain FF120                     what it means, what to do""")
 @click.argument("topic", nargs=-1, required=True)
 @options.overrides
 @options.as_json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -33,24 +34,32 @@ def ending(error: BaseException, output: Output, arguments: Sequence[str]) -> in
             return error.code if isinstance(error.code, int) else 1
         case BrokenPipeError():
             return _broken_pipe()
+        case OSError(errno=errno.ENOSPC):
+            show([Diagnostic("FF007", "no space is left on the disk", hint="make room, then run the same command again")], output)
+            return 1
         case _:
             show([_internal(error, arguments)], output)
             return 1
 
 
 def show(diagnostics: Sequence[Diagnostic], output: Output) -> None:
-    """Prints diagnostics: to stderr for people, with `--json` as the one JSON document on stdout."""
+    """Prints diagnostics: to stderr for people, with `--json` to stdout, as one document or as lines of the event stream."""
     from fineforge.views.diagnostics import as_data, write_all
 
-    if output.json:
-        output.data({"errored": True, "diagnostics": [as_data(diagnostic) for diagnostic in diagnostics]})
+    if output.json and output.streams_events:
+        from fineforge.views.events import diagnostic_line
+
+        for diagnostic in diagnostics:
+            output.result(diagnostic_line(diagnostic))
+    elif output.json:
+        output.data({"errored": True, "diagnostics": [as_data(diagnostic) for diagnostic in dict.fromkeys(diagnostics)]})
     else:
         output.alert(write_all(diagnostics, output.paint_aside))
 
 
 def _usage(error: click.ClickException) -> Diagnostic:
     """click's words in the style of every other message: lower case first, no full stop, backticks."""
-    words = error.format_message().replace("'", "`").rstrip(".").replace(". Did", "; did")
+    words = error.format_message().replace("'", "`").rstrip(".").replace(". (Did", " (did").replace(". Did", "; did")
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "fineforge"
     return Diagnostic("FF002", words[:1].lower() + words[1:], hint=f"`{command} --help` shows what it takes")

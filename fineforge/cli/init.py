@@ -14,8 +14,8 @@ from fineforge.cli.output import Output
 @options.command("""Write a first spec with sample data, and the schema that editors check it with; overwrites nothing.
 
 \b
-  fineforge init support          support.yaml, data/support/*.jsonl, fineforge.schema.json
-  fineforge init support --project   also fineforge.yaml: the project's name and its workspaces""")
+  fineforge init support            support.yaml, data/support, the schema
+  fineforge init support --project  also fineforge.yaml, for its workspaces""")
 @click.argument("name")
 @click.option("--model", "model_name", default="Phi-4", show_default=True, help="The base model.")
 @click.option("--project", is_flag=True, help="Also write `fineforge.yaml`.")

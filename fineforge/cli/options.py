@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,25 @@ from fineforge.cli.output import Output
 
 
 class Command(click.Command):
-    """A command whose stdout holds its results only: whatever libraries print lands on stderr."""
+    """A command whose stdout holds its results only: whatever libraries print lands on stderr, and what they log is not shown."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        _quieten_libraries()
         with contextlib.redirect_stdout(sys.stderr):
             return super().invoke(ctx)
+
+
+def _quieten_libraries() -> None:
+    """FINEFORGE_LOG=debug, info or warning shows what the libraries log; else errors reach the user as diagnostics only."""
+    import logging
+    import warnings
+
+    level = os.environ.get("FINEFORGE_LOG", "").upper()
+    if level in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    else:
+        logging.getLogger().addHandler(logging.NullHandler())
+        warnings.simplefilter("ignore")
 
 
 def command(text: str) -> Callable[[Callable[..., int]], click.Command]:

@@ -21,6 +21,8 @@ class Output:
     json: bool = False
     no_colour: bool = False
     quiet: bool = False
+    streams_events: bool = False
+    """Whether JSON goes out as one object a line."""
 
     def result(self, text: str) -> None:
         """What was asked for."""

@@ -10,8 +10,8 @@ from fineforge.views.paint import Paint, cells, visible
 
 
 def write_all(diagnostics: Iterable[Diagnostic], paint: Paint) -> str:
-    """All diagnostics, notes first and close together, and a last line that counts them where there is more than one."""
-    listed = list(diagnostics)
+    """All diagnostics, each once, notes first and close together; a last line counts them where there is more than one."""
+    listed = list(dict.fromkeys(diagnostics))
     notes = [write(diagnostic, paint) for diagnostic in listed if diagnostic.severity is Severity.NOTE]
     parts = ["\n".join(notes)] if notes else []
     parts += [write(diagnostic, paint) for diagnostic in listed if diagnostic.severity is not Severity.NOTE]

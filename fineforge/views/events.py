@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 
 from fineforge import __version__
 from fineforge.core import WRITES, Action, Event, EventKind, Outcome, Plan, Step
+from fineforge.diagnostics import Diagnostic
 from fineforge.views.diagnostics import as_data
 from fineforge.views.json import outcome_data, step_data
 from fineforge.views.paint import Paint, visible
@@ -120,9 +121,8 @@ class JsonLines:
         self._say("outcome", end_line(outcome), exit_code=exit_code, outcome=outcome_data(outcome))
 
     def _say(self, kind: str, message: str, level: str = "info", **more: Any) -> None:
-        line = {"@level": level, "@message": message, "@timestamp": datetime.now(UTC).isoformat(), "type": kind, **more}
         with self._lock:
-            self._write(json.dumps(line, ensure_ascii=False, default=str))
+            self._write(_line(kind, message, level, **more))
 
 
 _TYPES = {
@@ -135,6 +135,16 @@ _TYPES = {
     EventKind.SKIPPED: "apply_skipped",
     EventKind.REFUSED: "gate_refused",
 }
+
+
+def diagnostic_line(diagnostic: Diagnostic) -> str:
+    """A problem as a line of the stream; it may be the only one."""
+    return _line("diagnostic", diagnostic.message, diagnostic.severity.value, diagnostic=as_data(diagnostic))
+
+
+def _line(kind: str, message: str, level: str, **more: Any) -> str:
+    line = {"@level": level, "@message": message, "@timestamp": datetime.now(UTC).isoformat(), "type": kind, **more}
+    return json.dumps(line, ensure_ascii=False, default=str)
 
 
 def started(step: Step, paint: Paint) -> str | None:

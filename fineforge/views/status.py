@@ -7,7 +7,7 @@ from typing import Any
 
 from fineforge.core import Observed, ResourceKey
 from fineforge.views.paint import Paint
-from fineforge.views.text import table
+from fineforge.views.text import LOCAL, table
 
 Row = tuple[ResourceKey, Observed | None, str]
 """Object, how it was found, and what it costs in words."""
@@ -21,7 +21,8 @@ def write_status(spec: str, target: str, rows: Sequence[Row], paint: Paint) -> s
     bills = [(str(key), cost) for key, _, cost in rows if cost]
     if traffic:
         lines += ["", paint("strong", "traffic"), *traffic]
-    lines += ["", paint("strong", "what bills now"), *(table(bills, paint, "  ") or ["  nothing that is known"])]
+    title = "what would bill on Azure; the emulator is free" if target == LOCAL else "what bills now"
+    lines += ["", paint("strong", title), *(table(bills, paint, "  ") or ["  nothing that is known"])]
     return "\n".join(lines)
 
 

@@ -27,6 +27,9 @@ LOOK: Mapping[Action, tuple[str, str, str]] = {
 }
 """Symbol, word and colour of each action."""
 
+LOCAL = "local"
+"""The emulator's target: nothing bills there."""
+
 _SUMMARY = (
     ("to add", (Action.CREATE, Action.NEW_VERSION)),
     ("to change", (Action.UPDATE, Action.RESTORE)),
@@ -208,7 +211,8 @@ def _origin(entry: Mapping[str, Any]) -> str:
 def _bills(plan: Plan, paint: Paint) -> str:
     """What costs money once this plan is applied, as far as the steps say."""
     rows = [(f"{step.key.kind} {step.key.name}", step.estimate) for step in plan.steps if step.estimate]
-    return "\n".join([paint("strong", "what will bill"), *table(rows, paint, "  ")]) if rows else ""
+    title = "what would bill on Azure; the emulator is free" if plan.target == LOCAL else "what will bill"
+    return "\n".join([paint("strong", title), *table(rows, paint, "  ")]) if rows else ""
 
 
 def _end(plan: Plan, paint: Paint) -> str:
