@@ -25,8 +25,8 @@ def text() -> str:
     lines = [
         "# Error codes",
         "",
-        "Every problem that fineforge reports has a code. `fineforge explain FF120` prints the same text on a terminal. A code is",
-        "never used again for something else. This page is written by `make docs` from `fineforge/codes.py`.",
+        "Every problem that fineforge reports has a code. `fineforge explain FF120` prints the same text on a terminal.",
+        "A code is never used again for something else. This page is written by `make docs` from `fineforge/codes.py`.",
     ]
     for prefix, area in AREAS.items():
         rows = {code: entry for code, entry in sorted(CODES.items()) if code.startswith(prefix)}

@@ -20,11 +20,16 @@ ROOT = Path(__file__).parent.parent.parent
 FINEFORGE = [sys.executable, "-m", "fineforge"]
 
 
-def call(*arguments: str, environment: dict[str, str] | None = None, **more: object) -> subprocess.CompletedProcess[str]:
+def call(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     variables = {**os.environ, "COLUMNS": "80", **(environment or {})}
-    return subprocess.run(
-        [*FINEFORGE, *arguments], capture_output=True, text=True, env=variables, timeout=60, check=False, **more
-    )  # type: ignore[call-overload, no-any-return]
+    return subprocess.run([*FINEFORGE, *arguments], capture_output=True, text=True, env=variables, timeout=60, check=False)
+
+
+def shell(command: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs a bash line in which `fineforge` is this one."""
+    line = command.replace("fineforge", f"{sys.executable} -m fineforge")
+    variables = {**os.environ, **(environment or {})}
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=variables, timeout=60, check=False)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
