@@ -44,7 +44,7 @@ CODES: dict[str, Code] = {
         "`explain` knows specs (a file), base models of the catalog and components by name, and the codes of errors.",
     ),
     "FF006": Code(
-        "the saved plan is for another spec or target",
+        "a saved plan is applied as it is",
         "`apply` with a plan file takes the target and every decision from the file. Leave the options that would change it out, "
         "or plan again.",
     ),
@@ -53,6 +53,214 @@ CODES: dict[str, Code] = {
         "The folder is missing or read-only, or the disk is full. Nothing that existed was changed.",
     ),
     # --- FF1xx: the spec, the project file, parameters -------------------------------------------------------------
+    "FF101": Code(
+        "not valid YAML",
+        "The parser cannot read the file. The place is where it gave up; the mistake is there or just before: a bracket or "
+        "quote that is not closed, a missing space after `:`, text that needs quotes.",
+    ),
+    "FF102": Code(
+        "a tab in the indentation",
+        "YAML indents with spaces only. Most editors can turn the tabs of a file into spaces.",
+    ),
+    "FF103": Code(
+        "a key is given twice",
+        "Other tools silently keep the last one, so a reader cannot know which counts. Keep one of them.",
+    ),
+    "FF104": Code(
+        "more than one document",
+        "A file holds one spec; `---` in the middle begins another document. Split the file.",
+    ),
+    "FF105": Code(
+        "too many values",
+        "Aliases can make a small file expand to billions of values, so the number is limited. Write the values out, and keep "
+        "data in data files.",
+    ),
+    "FF106": Code(
+        "a YAML tag",
+        "Tags such as `!!python/object` make a parser construct things. A spec holds plain text, numbers, lists and mappings "
+        "only.",
+    ),
+    "FF107": Code(
+        "a control character",
+        "NUL and other characters that cannot be seen have no place in a spec; often the file is binary, or was cut off while "
+        "it was written.",
+    ),
+    "FF108": Code(
+        "not UTF-8",
+        "The file was saved in another encoding. Save it as UTF-8; a byte order mark at its beginning does no harm.",
+    ),
+    "FF109": Code(
+        "the file is too large",
+        "A spec has some kilobytes. Perhaps the name of the dataset's file was given instead of the spec's.",
+    ),
+    "FF110": Code(
+        "nested too deeply",
+        "No key of a spec lies that deep; usually brackets are not closed where they should be.",
+    ),
+    "FF111": Code(
+        "not a mapping",
+        "The file is empty, or holds a list or a single value. A spec is a mapping that begins with `version: 1`.",
+    ),
+    "FF112": Code(
+        "the file cannot be read",
+        "It does not exist, is a folder, or the operating system refuses to open it.",
+    ),
+    "FF120": Code(
+        "an unknown key",
+        "A key that fineforge does not know is refused, for a misspelt one would silently do nothing. `fineforge schema` "
+        "prints all keys, and editors can complete them from it.",
+    ),
+    "FF121": Code(
+        "a key is missing",
+        "The spec cannot be understood without it. The hint says what it is for.",
+    ),
+    "FF122": Code(
+        "a value of the wrong kind",
+        "The key takes text, a number, true or false, a list, a mapping or one of several words, and got something else. Text "
+        "that looks like a number needs quotes; a key without a value is not the same as no key.",
+    ),
+    "FF123": Code(
+        "a value out of its limits",
+        "A number is too small or too large, a text too long, or a name has characters that the service refuses.",
+    ),
+    "FF124": Code(
+        "a parameter in two blocks",
+        "`training` and `optimization` are one namespace: both hold inputs of the component, and nobody could say which of "
+        "the two counts.",
+    ),
+    "FF125": Code(
+        "keys that do not go together",
+        "Two keys contradict each other, or one of several is needed. The message names them.",
+    ),
+    "FF126": Code(
+        "a tag that Azure refuses",
+        "An object has at most 50 tags, of which fineforge needs some. Names have up to 512 characters without `< > % & \\ ? "
+        "/`, are compared without capitals, and must not begin with `fineforge-`.",
+    ),
+    "FF131": Code(
+        "an unknown parameter",
+        "`training` and `optimization` take the inputs of the component version that will run, by their own names. `fineforge "
+        "explain COMPONENT` lists them. The service itself would only notice after the job has started.",
+    ),
+    "FF132": Code(
+        "a parameter's value does not fit",
+        "The component's input is a number within limits, or one of several words. Limits may also come from the model's "
+        "metadata (`learning_rate_min`, `learning_rate_max`).",
+    ),
+    "FF133": Code(
+        "a required parameter is missing",
+        "The component has no default for an input that it needs. Set it in `training`.",
+    ),
+    "FF134": Code(
+        "a parameter that is set elsewhere",
+        "Clusters, instance types and nodes follow from `compute` and `job.nodes`, assets from `model` and `dataset`. Saying "
+        "it twice could contradict itself.",
+    ),
+    "FF135": Code(
+        "the model's own default is not valid",
+        "The registry's metadata for this model holds a value that the component refuses, so the next lower default counts. "
+        "Set the parameter in the spec to be sure.",
+    ),
+    "FF136": Code(
+        "the spec overrides the model's own default",
+        "Only a notice: the model's publisher recommends another value. The spec wins, as the plan shows; in the official "
+        "walkthrough the model's defaults silently win.",
+    ),
+    "FF137": Code(
+        "a parameter without effect",
+        "The component accepts this input, but no step of it reads it. Delete it, so that nobody believes in it.",
+    ),
+    "FF140": Code(
+        "the spec is not for this target",
+        "`targets` in the spec lists where it may be applied. Name one of them, or extend the list.",
+    ),
+    "FF141": Code(
+        "fine-tuning of the model was retired",
+        "The service refuses new jobs after that date; models that are trained already stay usable. Choose another base "
+        "model, or set `model.allow_retired` where you know better.",
+    ),
+    "FF142": Code(
+        "the model is near its end",
+        "The publisher has deprecated fine-tuning, or retired the model for inference. It works for now; plan the change of "
+        "model.",
+    ),
+    "FF143": Code(
+        "the model's metadata is unclear",
+        "Part of the registry's metadata cannot be read or is missing, so fineforge cannot check what depends on it. The rest "
+        "is checked.",
+    ),
+    "FF144": Code(
+        "the model or component is not for this task",
+        "Model metadata says which tasks a model can be fine-tuned for, and every task has its own training component.",
+    ),
+    "FF145": Code(
+        "a data source that cannot be used",
+        "In this version a source is a local .jsonl file or a folder of them, and only the splits that the component takes.",
+    ),
+    "FF146": Code(
+        "an unknown model",
+        "The registry has no such model or version; without a network the dated snapshot of the catalog is asked. "
+        "`model.version` is needed, for a newer version is another model.",
+    ),
+    "FF147": Code(
+        "an unknown component",
+        "The registry has no such training component or version. `component.version` is needed, for its defaults and inputs "
+        "change from version to version.",
+    ),
+    "FF148": Code(
+        "the model is archived",
+        "The registry hides it from lists. It can still be used by name and version, until its retirement.",
+    ),
+    "FF150": Code(
+        "an unknown VM size",
+        "The region, or without a network the dated snapshot, has no such size. `lifecycle.allow_unlisted` turns this into a "
+        "warning for sizes that are newer than the snapshot.",
+    ),
+    "FF151": Code(
+        "the VM size is retired",
+        "Azure no longer offers it, although models and components may still list it. A date in the future is a warning.",
+    ),
+    "FF152": Code(
+        "the VM size cannot be used for this",
+        "Training clusters and managed online endpoints each take some sizes only.",
+    ),
+    "FF153": Code(
+        "the VM size is not in the model's list",
+        "The model's publisher lists the sizes that it was tested on. `lifecycle.allow_unlisted: true` turns this into a "
+        "warning.",
+    ),
+    "FF154": Code(
+        "the model carries no list of sizes",
+        "Without a list only the sizes are refused that the official notebooks refuse too (four K80 sizes); anything else may "
+        "be too small.",
+    ),
+    "FF155": Code(
+        "more nodes than the cluster has",
+        "A job waits for ever for nodes that a cluster may not have. Raise `compute.max_nodes` or lower `job.nodes`.",
+    ),
+    "FF156": Code(
+        "the GPUs do not fit",
+        "A node of this size has fewer GPUs than the job would use, or none.",
+    ),
+    "FF157": Code(
+        "an unknown metric",
+        "The training component is not known to log it; a gate on a metric that never comes cannot pass.",
+    ),
+    "FF158": Code(
+        "an unknown kind in `lifecycle`",
+        "Kinds are compute, data, job, model, endpoint and deployment; paths in `ignore` begin with one of them.",
+    ),
+    "FF160": Code(
+        "the project file is wrong",
+        "`fineforge.yaml` names the project, its targets and defaults; `config.json` is the workspace file that the Azure "
+        "portal offers. One of them says something that cannot be.",
+    ),
+    "FF161": Code(
+        "no workspace",
+        "A target is an entry of `targets` in `fineforge.yaml`; without one, AZUREML_ARM_SUBSCRIPTION, "
+        "AZUREML_ARM_RESOURCEGROUP and AZUREML_ARM_WORKSPACE_NAME count, then a `config.json`. The target `local` is the "
+        "emulator.",
+    ),
     # --- FF2xx: templates and rendering ----------------------------------------------------------------------------
     # --- FF3xx: planning and policy --------------------------------------------------------------------------------
     # --- FF4xx: Azure ----------------------------------------------------------------------------------------------
