@@ -27,7 +27,7 @@ class ChatModel(PythonModel):  # type: ignore[misc]
         self.model.eval()
         self.torch = torch
 
-    def predict(self, context: Any, model_input: Any, params: Any = None) -> str:
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # MLflow reads hints as a schema
         messages, settings = model_input["messages"], dict(model_input.get("parameters") or {})
         ids: list[int] = []
         for message in messages:
