@@ -262,7 +262,81 @@ CODES: dict[str, Code] = {
         "emulator.",
     ),
     # --- FF2xx: templates and rendering ----------------------------------------------------------------------------
+    "FF201": Code(
+        "a template cannot be rendered",
+        "Jinja refused the template: a syntax error, a name that is not given to it, or something that the sandbox forbids. "
+        "Templates compute nothing but text; `fineforge render` shows what comes out of each.",
+    ),
+    "FF202": Code(
+        "a template does not give YAML",
+        "What the template wrote cannot be read as YAML. Write every value as `{{ name|tojson }}`: it is quoted where it "
+        "must be.",
+    ),
+    "FF203": Code(
+        "a template does not give a mapping",
+        "Each template writes one document of keys and values, as `az ml ... create --file` takes it.",
+    ),
+    "FF204": Code(
+        "a template renames its object",
+        "Name, version and endpoint follow from the spec, and fineforge finds its objects by them. A template may add keys, "
+        "but these it must leave as they are given to it.",
+    ),
+    "FF205": Code(
+        "a template changes the job's inputs",
+        "The job's name stands for the values in the spec, so a template that sets others would let two different runs share "
+        "one name. Set the value in the spec, under `training` or `optimization`.",
+    ),
+    "FF206": Code(
+        "a template drops the owner tags",
+        "Every object carries tags that say which spec owns it; without them fineforge would not know its own objects again. "
+        "Keep `tags: {{ tags|tojson }}` in the template, or add to what it writes.",
+    ),
     # --- FF3xx: planning and policy --------------------------------------------------------------------------------
+    "FF301": Code(
+        "what should exist does not",
+        "`existing: true` says that somebody else looks after the object, so fineforge does not create it. Create it yourself, "
+        "correct the name, or take `existing` out.",
+    ),
+    "FF302": Code(
+        "an object is not what the spec says, and cannot be changed",
+        "It belongs to somebody else, or another spec uses it too, so fineforge neither updates nor replaces it. Write in the "
+        "spec what it is, or choose another name.",
+    ),
+    "FF303": Code(
+        "a name is taken",
+        "An object of that name exists and is not this spec's. fineforge changes only what carries its own tags. Choose another "
+        "name.",
+    ),
+    "FF304": Code(
+        "a version exists with another content",
+        "Versions of data and models never change, and this one was made from something else. Rename the spec or the asset, so "
+        "that a new version is made.",
+    ),
+    "FF305": Code(
+        "the job failed, or was cancelled",
+        "The message holds the service's own words. A job that failed is not submitted again by itself: mend the cause, then "
+        "`fineforge apply --retry-failed`, or set `job.retries`.",
+    ),
+    "FF306": Code(
+        "a deletion is forbidden",
+        "`lifecycle.prevent_destroy` names the kind of an object that this plan would delete or replace. Take it out if the "
+        "deletion is meant.",
+    ),
+    "FF307": Code(
+        "a metric gate refuses",
+        "The finished run misses a bound of `gates.metrics`, so its model is not registered; everything else stays as it was. "
+        "Train again with other parameters, or move the bound.",
+    ),
+    "FF308": Code(
+        "somebody else's deployment has live traffic",
+        "Moving traffic would take it from a deployment that this spec does not know. Move that traffic yourself, or use another "
+        "endpoint.",
+    ),
+    "FF309": Code(
+        "the plan is not sound",
+        "A plan must be complete in itself: unique steps without a cycle, each with all it writes and expects. A plan file that "
+        "was edited by hand, or a mistake in fineforge; plan again.",
+    ),
     # --- FF4xx: Azure ----------------------------------------------------------------------------------------------
     # --- FF5xx: apply ----------------------------------------------------------------------------------------------
     # --- FF6xx: data -----------------------------------------------------------------------------------------------
