@@ -6,6 +6,7 @@ reviewed file has no business to hold (tags, several documents, alias bombs) is 
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -41,14 +42,18 @@ class Source:
     values: dict[SpecPath, _Range]
 
     def span(self, path: SpecPath, *, key: bool = False) -> SourceSpan:
-        """Where `path` stands: its value, or with `key` the key itself. Segments that are not in the file are skipped."""
+        """Where `path` stands: its value, or with `key` the key itself. Segments that are not in the file are skipped.
+
+        A value of several lines, and the nearest ancestor of what is not in the file, are shown by their key.
+        """
         known: SpecPath = ()
         for segment in path:
             if (*known, segment) in self.values:
                 known = (*known, segment)
-        exact = known == path
-        table = self.values if exact and not key else self.keys
-        return _span(self.file, self.lines, table.get(known) or self.values.get(known) or (0, 0, 0, 1))
+        value = self.values.get(known, (0, 0, 0, 1))
+        if key or known != path or value[0] != value[2]:
+            value = self.keys.get(known, value)
+        return _span(self.file, self.lines, value)
 
     def place(self, diagnostic: Diagnostic) -> Diagnostic:
         """The diagnostic with its span attached; one that already has a span stays as it is."""
@@ -58,7 +63,7 @@ class Source:
         return Diagnostic(diagnostic.code, diagnostic.message, diagnostic.severity, diagnostic.path, span, diagnostic.hint)
 
 
-_POINTS_AT_KEY = frozenset({"FF120", "FF124"})
+_POINTS_AT_KEY = frozenset({"FF120", "FF124", "FF126", "FF131", "FF134", "FF137"})
 """Codes that speak of the key, not of its value."""
 
 
@@ -90,22 +95,34 @@ def _decode(content: bytes, file: str) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        column = error.start - content.rfind(b"\n", 0, error.start)
-        message = f"byte 0x{content[error.start]:02x} is not UTF-8"
-        span = SourceSpan(file, line, column, line, column + 1, content.split(b"\n")[line - 1].decode("utf-8", "replace"))
+        raw = error.object  # without the byte order mark, as `error.start` counts
+        number, column = _position(raw[: error.start].decode("utf-8"), error.start)
+        place = (number, column, number, column + 1)
+        span = _span(file, tuple(raw.decode("utf-8", "replace").splitlines()), place)
+        message = f"byte 0x{raw[error.start]:02x} is not UTF-8"
         raise FineforgeError(Diagnostic("FF108", message, span=span, hint="save the file as UTF-8")) from None
-    for number, line_text in enumerate(text.split("\n")):
-        bad = re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", line_text)
-        if bad:
-            place = (number, bad.start(), number, bad.end())
-            span = _span(file, (*[""] * number, line_text.replace("\x00", "\N{SYMBOL FOR NULL}")), place)
-            raise FineforgeError(Diagnostic("FF107", f"control character U+{ord(bad.group()):04X}", span=span, hint="delete it"))
+    if bad := _FORBIDDEN.search(text):
+        lines = _FORBIDDEN.sub("\N{SYMBOL FOR NULL}", text).splitlines()
+        number, column = _position(text, bad.start())
+        span = _span(file, tuple(lines), (number, column, number, column + 1))
+        raise FineforgeError(Diagnostic("FF107", f"control character U+{ord(bad.group()):04X}", span=span, hint="delete it"))
     return text
 
 
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What YAML calls not printable."""
+
+
+def _position(text: str, index: int) -> tuple[int, int]:
+    """Line and column of a character, counted from 0, with the line breaks that the parser knows."""
+    before = (text[:index] + "x").splitlines()
+    return len(before) - 1, len(before[-1]) - 1
+
+
 def _syntax(error: yaml.YAMLError, file: str, lines: tuple[str, ...]) -> Diagnostic:
-    mark = getattr(error, "problem_mark", None)
+    mark, begin = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    if mark is not None and mark.line >= len(lines) and begin is not None:
+        mark = begin  # the parser gave up at the end of the file: what was never closed begins here
     line, column = (mark.line, mark.column) if mark else (0, 0)
     text = lines[line] if line < len(lines) else ""
     span = _span(file, lines, (line, column, line, column + 1))
@@ -113,7 +130,22 @@ def _syntax(error: yaml.YAMLError, file: str, lines: tuple[str, ...]) -> Diagnos
         return Diagnostic("FF102", "a tab in the indentation", span=span, hint="YAML indents with spaces only")
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     context = getattr(error, "context", None)
-    return Diagnostic("FF101", f"not valid YAML: {problem}" + (f" {context}" if context else ""), span=span)
+    hint = next((hint for words, hint in _SYNTAX_HINTS.items() if words in problem), "")
+    return Diagnostic("FF101", f"not valid YAML: {problem}" + (f" {context}" if context else ""), span=span, hint=hint)
+
+
+_SYNTAX_HINTS = {
+    "mapping values are not allowed": "text that holds `: ` needs quotes; a block's keys begin in one column",
+    "cannot start any token": "text that begins with `@`, `%` or a backtick needs quotes",
+    "could not find expected ':'": "a key ends with `: `, and the space counts",
+    "did not find expected key": "the keys of one block begin in one column",
+    "did not find expected '-' indicator": "the entries of one list begin in one column",
+    "did not find expected ',' or ']'": "close the list with `]`",
+    "did not find expected ',' or '}'": "close the mapping with `}`",
+    "unexpected end of stream": "close the quotes",
+    "unknown escape character": "in single quotes a backslash is a backslash",
+}
+"""The parser's problem -> what usually helps."""
 
 
 def _span(file: str, lines: tuple[str, ...], place: _Range) -> SourceSpan:
@@ -174,11 +206,11 @@ class _Builder:
             self._refuse("FF106", f"the tag `{tag}` is not allowed", event, "write plain values; a spec constructs nothing")
 
     def _scalar(self, event: Any) -> None:
+        if self._expects_key():
+            self._take_key(event.value, event)
+            return
         plain = event.implicit[0] and event.style in (None, "")
         value = _resolve(event.value) if plain else event.value
-        if self._expects_key():
-            self._take_key(event.value if value is None or isinstance(value, bool | int | float) else value, event)
-            return
         if event.anchor:
             self.anchors[event.anchor] = (value, 1)
         self._add(value, event, 1)
@@ -219,7 +251,10 @@ class _Builder:
         frame.nodes += nodes
         self.nodes = max(self.nodes, frame.nodes)
         if self.nodes > MAX_NODES:
-            self._refuse("FF105", f"aliases expand to more than {MAX_NODES:,} values", event, "write the values out")
+            what, hint = (
+                ("aliases expand to", "write the values out") if self.anchors else ("the file holds", "is this the dataset?")
+            )
+            self._refuse("FF105", f"{what} more than {MAX_NODES:,} values", event, hint)
         if isinstance(frame.value, list):
             frame.value.append(value)
         elif frame.key == "<<":
@@ -268,5 +303,6 @@ def _resolve(text: str) -> Any:
         digits = text.lstrip("+-")
         return text if len(digits) > 1 and digits[0] == "0" else int(text) if len(digits) < 20 else text
     if _FLOAT.match(text):
-        return float(text)
+        number = float(text)
+        return number if math.isfinite(number) else text
     return text
