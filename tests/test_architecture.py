@@ -24,6 +24,7 @@ PURE = (
     "fineforge.diagnostics",
     "fineforge.codes",
     "fineforge.source",
+    "fineforge.shape",
     "fineforge.spec",
     "fineforge.params",
     "fineforge.checks",
