@@ -17,8 +17,9 @@ def fineforge(command: str, *more: str) -> int:
 
 
 @pytest.mark.azure
+@pytest.mark.skipif(not TARGET, reason="FINEFORGE_TEST_AZURE is not set")
 def test_the_whole_life_of_a_spec() -> None:
-    assert TARGET and SPEC, "set FINEFORGE_TEST_AZURE and FINEFORGE_TEST_SPEC: docs/azure-check.md"
+    assert SPEC, "set FINEFORGE_TEST_SPEC: docs/azure-check.md"
     try:
         assert fineforge("plan", "--detailed-exitcode") == 2
         assert fineforge("apply", "--auto-approve") == 0
