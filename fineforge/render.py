@@ -50,7 +50,7 @@ class Templates:
 
     def _failed(self, name: str, error: Exception) -> Diagnostic:
         line = getattr(error, "lineno", None) or _template_line(error)
-        words = str(error) or type(error).__name__
+        words = str(error).rstrip(".") or type(error).__name__
         return Diagnostic("FF201", f"template `{name}`: {words}", span=self._span(name, line) if line else None)
 
     def _parse(self, name: str, text: str) -> dict[str, Any]:
