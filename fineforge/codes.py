@@ -282,9 +282,9 @@ CODES: dict[str, Code] = {
         "but these it must leave as they are given to it.",
     ),
     "FF205": Code(
-        "a template changes the job's inputs",
-        "The job's name stands for the values in the spec, so a template that sets others would let two different runs share "
-        "one name. Set the value in the spec, under `training` or `optimization`.",
+        "a template changes what a name stands for",
+        "The names of jobs, versions and deployments stand for the values in the spec, so a template that sets others would let "
+        "two different objects share one name. Set the value in the spec, a job's inputs under `training` or `optimization`.",
     ),
     "FF206": Code(
         "a template drops the owner tags",

@@ -77,16 +77,19 @@ def field_digests(document: Document, rules: Sequence[FieldRule]) -> str:
 def differences(
     desired: Document, observed: Document, rules: Sequence[FieldRule], applied: str, ignored: Collection[str] = ()
 ) -> tuple[FieldChange, ...]:
-    """What differs, and whether the spec changed or somebody else did. What the desired document lacks is not compared."""
+    """What differs, and whether the spec changed or somebody else did. What the desired document lacks is not compared, but for
+    entries of a map that is still exactly as we applied it: those were ours, and the spec has dropped them."""
     found: list[FieldChange] = []
     for index, rule in enumerate(compared(rules)):
-        want = get(desired, rule.path.removesuffix(".*"))
-        if want is None or rule.spec in ignored:
+        if rule.spec in ignored:
             continue
-        have = get(observed, rule.path.removesuffix(".*"))
+        want, have = get(desired, rule.path.removesuffix(".*")), get(observed, rule.path.removesuffix(".*"))
         before = applied[index * 6 : index * 6 + 6]
-        reason = "drift" if before == _digest(_value(desired, rule)) else "changed in the spec"
-        found += _compare(rule, want, have, reason)
+        if rule.path.endswith(".*") and before == _digest(_value(observed, rule)):
+            found += _dropped(rule, want or {}, have or {})
+        if want is not None:
+            reason = "drift" if before == _digest(_value(desired, rule)) else "changed in the spec"
+            found += _compare(rule, want, have, reason)
     return tuple(found)
 
 
@@ -137,9 +140,12 @@ def rule_of(path: str, rules: Sequence[FieldRule]) -> tuple[FieldRule, tuple[str
     raise KeyError(path)
 
 
-def fingerprint(document: Document, rules: Sequence[FieldRule], archived: bool) -> str:
-    """Over the compared fields. Traffic is not among them: a traffic step carries the map that it expects."""
-    text = json.dumps([archived, field_digests(document, rules)])
+def fingerprint(document: Document, rules: Sequence[FieldRule], *others: Any) -> str:
+    """Over the compared fields, and what else the kind says must not have changed between a plan and its apply.
+
+    Traffic is not among them: a traffic step carries the entries that it expects.
+    """
+    text = json.dumps([field_digests(document, rules), *others])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -185,6 +191,12 @@ def _compare(rule: FieldRule, want: Any, have: Any, reason: str) -> list[FieldCh
         for key, value in want.items()
         if compare(value) != compare(entries.get(key))
     ]
+
+
+def _dropped(rule: FieldRule, want: Mapping[str, Any], have: Mapping[str, Any]) -> list[FieldChange]:
+    base = rule.path.removesuffix(".*")
+    gone = [key for key in have if key not in want]
+    return [FieldChange(f"{base}.{key}", have[key], None, Action.UPDATE, "no longer in the spec") for key in gone]
 
 
 def _value(document: Document, rule: FieldRule) -> Any:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fineforge.core import Desired, Ownership
+from fineforge.core import Desired, Document, Ownership
 from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.fields import field_digests
+from fineforge.fields import field_digests, get
 from fineforge.kinds.base import Context, Kind, Wanted
 from fineforge.kinds.compute import COMPUTE
 from fineforge.kinds.data import DATA
@@ -44,32 +44,45 @@ def _render(kind: Kind, wanted: Wanted, context: Context, templates: Templates) 
     """Twice: the first document tells the fields' digests, which the text that is submitted carries among its tags."""
     digest = context.identity.digests[wanted.key]
     _, document = templates.render(kind.template, {**wanted.variables, "tags": dict(context.tags)})
-    _same_identity(kind, wanted, document)
     attempt = context.identity.attempt if kind.name == "job" else 1
     owner = Ownership(context.project, context.spec.name, digest, field_digests(document, kind.rules), attempt)
     text = templates.text(kind.template, {**wanted.variables, "tags": {**context.tags, **kind.owner_tags(owner)}})
+    if problems := [*_changed(kind, wanted, document), *([] if digest in text else [_untagged(kind, wanted)])]:
+        raise FineforgeError(*problems)
     return Desired(wanted.key, text, document, digest, wanted.depends_on, wanted.path, wanted.uploads)
 
 
-def _same_identity(kind: Kind, wanted: Wanted, document: Mapping[str, object]) -> None:
-    """A user's template may add, but it may not rename, nor change the inputs that the job's digest stands for (FF204, FF205)."""
-    if document.get("name") != wanted.key.name or str(document.get("version", wanted.key.version)) != str(wanted.key.version):
-        raise FineforgeError(
-            Diagnostic("FF204", f"template `{kind.template}` changes the name of `{wanted.key}`", path=wanted.path)
-        )
-    if "inputs" not in wanted.variables:
-        return
+_NAMES = ("name", "version", "endpoint_name")
+
+
+def _changed(kind: Kind, wanted: Wanted, document: Document) -> list[Diagnostic]:
+    """A user's template may add, but it may not rename (FF204), nor change what the digest in the name stands for (FF205)."""
+    wrong = [place for place, variable in kind.fixed.items() if str(get(document, place)) != str(wanted.variables[variable])]
+    names = [f"`{place}`" for place in wrong if place in _NAMES]
+    content = [f"`{place}`" for place in wrong if place not in _NAMES]
+    if "inputs" in wanted.variables:
+        content += _changed_in_job(wanted, document)
+    found = []
+    if names:
+        message = f"template `{kind.template}` changes {', '.join(names)} of `{wanted.key}`"
+        found.append(Diagnostic("FF204", message, path=wanted.path, hint="the spec decides names; leave them as they are given"))
+    if content:
+        message = f"template `{kind.template}` changes {', '.join(content)}"
+        hint = "set it in the spec: the name stands for the values there"
+        found.append(Diagnostic("FF205", message, path=wanted.path, hint=hint))
+    return found
+
+
+def _changed_in_job(wanted: Wanted, document: Document) -> list[str]:
     steps = document.get("jobs")
     step: object = next(iter(steps.values()), None) if isinstance(steps, Mapping) else None
-    inputs: Mapping[str, object] = (step.get("inputs") or {}) if isinstance(step, Mapping) else {}
-    wrong = [
-        name
-        for name in {**wanted.variables["inputs"], **inputs}
-        if str(inputs.get(name)) != str(wanted.variables["inputs"].get(name))
-    ]
-    if wrong:
-        names = ", ".join(f"`{name}`" for name in sorted(wrong))
-        hint = "set it in the spec: the job's name stands for the values there"
-        raise FineforgeError(
-            Diagnostic("FF205", f"template `{kind.template}` changes the inputs {names}", path=wanted.path, hint=hint)
-        )
+    given: Mapping[str, object] = step if isinstance(step, Mapping) else {}
+    want, inputs = wanted.variables["inputs"], given.get("inputs")
+    have: Mapping[str, object] = inputs if isinstance(inputs, Mapping) else {}
+    wrong = [f"`{name}`" for name in {**want, **have} if str(have.get(name)) != str(want.get(name))]
+    return wrong if given.get("component") == wanted.variables["component"]["id"] else ["`component`", *wrong]
+
+
+def _untagged(kind: Kind, wanted: Wanted) -> Diagnostic:
+    hint = "keep `tags: {{ tags|tojson }}`, or add to what it writes"
+    return Diagnostic("FF206", f"template `{kind.template}` drops the owner tags of `{wanted.key}`", path=wanted.path, hint=hint)

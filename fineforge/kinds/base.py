@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from fineforge import fields, ownership
-from fineforge.core import Facts, Observed, Ownership, Raw, ResourceKey, SpecPath, Status, Upload
+from fineforge.core import Document, Facts, Observed, Ownership, Raw, ResourceKey, SpecPath, Status, Upload
 from fineforge.fields import FieldRule
 from fineforge.identity import Identity
 from fineforge.params import Parameter
@@ -64,6 +64,8 @@ class Kind:
     """Several specs may use one object; each leaves its `used-by` tag."""
     extra: Mapping[str, str] = field(default_factory=dict)
     """Document places -> body places that are read but never compared (live traffic)."""
+    fixed: Mapping[str, str] = field(default_factory=lambda: {"name": "name"})
+    """Document places -> template variables that a user's template must leave as they are: the digest stands for them."""
 
     @property
     def template(self) -> str:
@@ -77,18 +79,32 @@ class Kind:
         tags = fields.read_tags(raw)
         document["tags"] = {name: value for name, value in tags.items() if not ownership.is_owner_tag(name)}
         archived = bool(fields.get(raw, "properties.isArchived"))
-        word = str(fields.get(raw, self.state) or "Succeeded").lower()
+        status = self.states.get(str(fields.get(raw, self.state) or "Succeeded").lower(), Status.BUSY)
+        owner = ownership.from_tags(tags)
         return Observed(
             key=key,
             document=document,
-            owner=ownership.from_tags(tags),
-            status=self.states.get(word, Status.BUSY),
-            fingerprint=fields.fingerprint(document, self.rules, archived),
+            owner=owner,
+            status=status,
+            fingerprint=self.fingerprint(document, owner, tags, archived, status is Status.FAILED),
             archived=archived,
             message=_words(raw),
             tags=tags,
             created=str(fields.get(raw, "systemData.createdAt") or ""),
         )
+
+    def fingerprint(
+        self, document: Document, owner: Ownership | None, tags: Mapping[str, str], archived: bool, failed: bool
+    ) -> str:
+        """What must still hold when a step is carried out: the fields, whose it is, who else uses it, and whether it has failed.
+
+        Busy or not is no part of it, since a step waits for that; nor is the state of a job, which ends by itself; nor are tags,
+        which the service adds to jobs as they run.
+        """
+        rules = tuple(rule for rule in self.rules if rule.path != "tags.*")
+        whose = [owner.project, owner.spec] if owner else []
+        shared = sorted(ownership.used_by(tags)) if self.shared else []
+        return fields.fingerprint(document, rules, archived, failed and self.end is End.DELETE, whose, shared)
 
     def owner_tags(self, owner: Ownership) -> dict[str, str]:
         """The tags that mark an object as ours."""

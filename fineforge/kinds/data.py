@@ -39,4 +39,5 @@ DATA = Kind(
     state="properties.provisioningState",
     states=PROVISIONING,
     end=End.ARCHIVE,
+    fixed={"name": "name", "version": "version", "path": "path"},
 )

@@ -66,4 +66,5 @@ DEPLOYMENT = Kind(
     state="properties.provisioningState",
     states=PROVISIONING,
     end=End.DELETE,
+    fixed={"name": "name", "endpoint_name": "endpoint", "model": "model", "instance_type": "size"},
 )

@@ -32,4 +32,5 @@ MODEL = Kind(
     state="properties.provisioningState",
     states=PROVISIONING,
     end=End.ARCHIVE,
+    fixed={"name": "name", "version": "version", "path": "path"},
 )

@@ -1,7 +1,8 @@
 """The planner: desired objects, facts and the world in, a plan out. Pure.
 
-`plan` decides every action; `apply` only carries steps out. `decide` holds what is true of any kind, `rollout` deployments and
-traffic, `destroy` the way back, `contract` what every plan must keep.
+`plan` decides every action; `apply` only carries steps out. `decide` holds what is true of any kind, `job` and `gates` the
+training job and the model it makes, `rollout` and `traffic` how a deployment comes to answer, `destroy` the way back, `contract`
+what every plan must keep.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from fineforge.kinds import KINDS
 from fineforge.ownership import digest
 from fineforge.planner import destroy, gates, rollout
 from fineforge.planner.contract import check_plan
-from fineforge.planner.decide import Case, decide, retired
+from fineforge.planner.decide import Case, Decision, decide, retired
 from fineforge.planner.job import decide_job
 from fineforge.spec import Spec
 
@@ -28,6 +29,7 @@ class Options:
     """What the command line may ask beyond the spec."""
 
     retry_failed: bool = False
+    """Whoever names the desired job counts its attempts, so by now this is in the job's name."""
     project: str = ""
     target: str = ""
 
@@ -45,7 +47,7 @@ def plan(
 
     Problems are in `diagnostics`; a plan with an error among them is for reading, not for applying.
     """
-    case = Case(spec, facts, world, options.project, options.retry_failed, {want.key: want for want in desired})
+    case = Case(spec, facts, world, options.project, {want.key: want for want in desired})
     if mode is Mode.DESTROY:
         steps, found = destroy.steps(case)
     else:
@@ -60,53 +62,74 @@ def plan(
         facts=shown or {},
         steps=tuple(steps),
         drift=tuple(step for step in steps if _is_drift(step)),
-        diagnostics=tuple([*unread, *found]),
+        diagnostics=(*unread, *found),
     )
 
 
 def _apply_steps(case: Case) -> tuple[list[Step], list[Diagnostic]]:
+    """Kind by kind, so that what an object depends on has been decided before it."""
     steps: list[Step] = []
     found: list[Diagnostic] = []
-    for kind in KINDS:
-        for want in case.wanted(kind):
-            if want.key in case.world.unread:
-                continue
-            match kind:
-                case "job":
-                    result = decide_job(case, want)
-                case "deployment":
-                    result = rollout.decide_deployment(case, want)
-                case _:
-                    result = decide(case, want)
-            steps += result.steps
-            found += result.diagnostics
-    steps, refused = gates.guard(case, steps)
-    steps = _connect(case, steps)
-    if any(step.action in (Action.CREATE, Action.NEW_VERSION) and step.key.kind == "job" for step in steps):
+    blocked = set(case.world.unread)
+    for want in (want for kind in KINDS for want in case.wanted(kind)):
+        if want.key in blocked or _unread_list(want.key) in blocked:
+            blocked.add(want.key)
+            continue
+        decision = _decide(case, want)
+        found += decision.diagnostics
+        made = decision.steps
+        if not made or any(key in blocked for key in want.depends_on):
+            made = [step for step in made if step.action in _QUIET]  # what it needs is not known, or will not come
+            blocked |= set() if made else {want.key}
+        steps += [_after_needs(step, want, steps) for step in made]
+    if any(step.key.kind == "job" and step.action in (Action.CREATE, Action.NEW_VERSION) for step in steps):
         found += retired(case)
-    return steps, [*found, *refused]
+    return _spare_running(steps), found
 
 
-def _connect(case: Case, steps: list[Step]) -> list[Step]:
-    """Adds what each step waits for: the steps of the objects that its own object depends on."""
-    by_key: dict[ResourceKey, list[Step]] = {}
-    for step in steps:
-        if not _moves_traffic(step) and (step.action in WRITES or step.action in (Action.WAIT, Action.CHECK)):
-            by_key.setdefault(step.key, []).append(step)
-    connected = []
-    for step in steps:
-        want = case.desired.get(step.key)
-        needed = list(step.depends_on)
-        if want is not None and step.action in (Action.CREATE, Action.NEW_VERSION, Action.UPDATE, Action.RESTORE, Action.WAIT):
-            needed += [other.id for key in want.depends_on for other in by_key.get(key, ()) if other.only_if != step.id]
-        depends_on = tuple(dict.fromkeys(entry for entry in needed if entry != step.id))
-        connected.append(replace(step, depends_on=depends_on))
-    return connected
+_QUIET = frozenset({Action.NOOP, Action.READ})
 
 
-def _moves_traffic(step: Step) -> bool:
-    """Traffic steps wait for deployments, not the other way round."""
-    return bool(step.changes) and all(change.path.startswith("traffic.") for change in step.changes)
+def _decide(case: Case, want: Desired) -> Decision:
+    match want.key.kind:
+        case "job":
+            return decide_job(case, want)
+        case "model":
+            return gates.decide_model(case, want)
+        case "endpoint":
+            return rollout.decide_endpoint(case, want)
+        case "deployment":
+            return rollout.decide_deployment(case, want)
+        case _:
+            return decide(case, want)
+
+
+def _unread_list(key: ResourceKey) -> ResourceKey:
+    """The key under which the list that a deployment's decision needs is named where it could not be read."""
+    return ResourceKey("deployment", key.parent) if key.parent else key
+
+
+def _after_needs(step: Step, want: Desired, before: list[Step]) -> Step:
+    """The step, made to wait for what is done to the objects that its own object depends on. What runs already needs nothing."""
+    if step.action is Action.CHECK:
+        needed: tuple[ResourceKey, ...] = (step.key,)
+    else:
+        needed = want.depends_on if step.key.kind == want.key.kind and step.action in _NEEDING else ()
+    needs = [other.id for other in before if other.key in needed and other.action not in _QUIET]
+    return replace(step, depends_on=tuple(dict.fromkeys((*step.depends_on, *needs))))
+
+
+_NEEDING = frozenset({Action.CREATE, Action.NEW_VERSION, Action.UPDATE, Action.RESTORE})
+
+
+def _spare_running(steps: list[Step]) -> list[Step]:
+    """A cluster is not deleted under a job of ours: first the job ends, by itself or by the plan's own cancel."""
+    jobs = tuple(step.id for step in steps if step.key.kind == "job" and step.action in (Action.WAIT, Action.CANCEL))
+    return [replace(step, depends_on=(*step.depends_on, *jobs)) if _deletes_compute(step) else step for step in steps]
+
+
+def _deletes_compute(step: Step) -> bool:
+    return step.key.kind == "compute" and step.action is Action.DELETE
 
 
 def _is_drift(step: Step) -> bool:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+import yaml
+
+from fineforge import ownership
 from fineforge.core import WRITES, Action, Plan, Step
 from fineforge.diagnostics import Diagnostic
 
-_NEEDS_TEXT = frozenset({Action.CREATE, Action.NEW_VERSION, Action.CHECK})
-_NEEDS_CHANGES = frozenset({Action.UPDATE})
+_MAKES = frozenset({Action.CREATE, Action.NEW_VERSION})
+_NEEDS_TEXT = _MAKES | {Action.CHECK}
 
 
 def check_plan(plan: Plan) -> tuple[Diagnostic, ...]:
@@ -30,14 +33,33 @@ def _references(step: Step) -> tuple[str, ...]:
 
 
 def _effect(step: Step) -> list[str]:
+    """What is wrong with a step by itself: it must say what it writes, to what, and what it expects to find."""
     found = []
     if step.action in _NEEDS_TEXT and not step.text:
         found.append(f"`{step.id}` does not say what it writes")
-    if step.action in _NEEDS_CHANGES and not step.changes:
+    if step.action in _MAKES and step.text:
+        found += _made(step)
+    if step.action is Action.UPDATE and not step.changes:
         found.append(f"`{step.id}` changes nothing")
-    if step.action in (WRITES - {Action.UPDATE}) and not step.expected and not step.depends_on:
+    if step.action in WRITES and not step.expected and not step.depends_on:
         found.append(f"`{step.id}` does not say what it expects to find")
     return found
+
+
+def _made(step: Step) -> list[str]:
+    """What is created must be what the key says, and carry the tags by which it is known again."""
+    try:
+        document = yaml.safe_load(step.text)
+    except yaml.YAMLError:
+        document = None
+    if not isinstance(document, dict):
+        return [f"`{step.id}` writes something that is not a YAML mapping"]
+    want = (step.key.name, step.key.version, step.key.parent)
+    have = (document.get("name"), document.get("version"), document.get("endpoint_name"))
+    found = [] if have == want else [f"`{step.id}` writes the text of something else, `{document.get('name')}`"]
+    tags = document.get("tags")
+    owner = ownership.from_tags(tags) if isinstance(tags, dict) else None
+    return found if owner and owner.digest else [*found, f"`{step.id}` would create something without owner tags"]
 
 
 def _cycle(steps: tuple[Step, ...]) -> list[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from fineforge import ownership
 from fineforge.core import Action, Desired, Facts, FieldChange, Observed, ResourceKey, SpecPath, Status, Step, World
-from fineforge.diagnostics import Diagnostic, Severity
-from fineforge.fields import Change, differences, fingerprint, rule_of
+from fineforge.diagnostics import Diagnostic
+from fineforge.fields import Change, FieldRule, differences, rule_of
 from fineforge.kinds import KINDS
+from fineforge.kinds.base import End
 from fineforge.spec import Spec
 
 ABSENT = "absent"
@@ -24,7 +27,6 @@ class Case:
     facts: Facts
     world: World
     project: str
-    retry_failed: bool
     desired: Mapping[ResourceKey, Desired]
 
     def wanted(self, kind: str) -> Iterable[Desired]:
@@ -52,39 +54,58 @@ def decide(case: Case, want: Desired) -> Decision:
     """Steps for one object, from nothing to whatever it takes. Order matters: each question assumes the answers before it."""
     have = case.have(want.key)
     if have is None:
-        return Decision([create(case, want)])
-    if not case.is_ours(have):
+        return _absent(case, want)
+    if not case.is_ours(have) or _is_existing(case, want):
         return _foreign(case, want, have)
     return _ours(case, want, have)
 
 
 def create(case: Case, want: Desired, reason: str = "", after: tuple[str, ...] = ()) -> Step:
     """The one write that makes an object; what must lie in the datastore first goes with it."""
-    older = any(key.kind == want.key.kind and key.name == want.key.name and key != want.key for key in _existing(case))
-    action = Action.NEW_VERSION if older and want.key.version is not None else Action.CREATE
+    older = any(_is_older(case, want, have) for have in case.world.observed.values() if have is not None)
+    action = Action.NEW_VERSION if older and not after else Action.CREATE
+    retry = re.search(r"-r(\d+)\Z", want.key.name) if want.key.kind == "job" else None
+    if retry:
+        why = f"attempt {retry[1]}, after the last one failed"
+    elif want.key.kind == "job":
+        why = "what decides its result changed" if older else "does not exist"
+    else:
+        why = "a new version: its content changed" if older else "does not exist"
     expected = "" if after else ABSENT
-    why = reason or ("a new version: its content changed" if action is Action.NEW_VERSION else "does not exist")
-    return make(want, action, why, expected=expected, text=want.text, uploads=want.uploads, depends_on=after, case=case)
+    step = make(want, action, reason or why, expected=expected, text=want.text, uploads=want.uploads, depends_on=after)
+    return replace(step, estimate=_estimate(case, want.key.kind))
 
 
-def make(want: Desired, action: Action, reason: str, *, case: Case | None = None, **more: object) -> Step:
+def make(want: Desired, action: Action, reason: str, **more: Any) -> Step:
     """A step on a desired object, named after its action and object."""
-    step = Step(f"{action} {want.key}", want.key, action, reason, path=want.path, **more)  # type: ignore[arg-type]
-    return step if case is None else _estimated(case, step)
+    return step_on(want.key, action, reason, path=want.path, **more)
 
 
-def step_on(key: ResourceKey, action: Action, reason: str, *, path: SpecPath = (), suffix: str = "", **more: object) -> Step:
+def step_on(key: ResourceKey, action: Action, reason: str, *, path: SpecPath = (), suffix: str = "", **more: Any) -> Step:
     """A step on an object that need not be desired."""
     name = f"{action} {key}" + (f" {suffix}" if suffix else "")
-    return Step(name, key, action, reason, path=path, **more)  # type: ignore[arg-type]
+    return Step(name, key, action, reason, path=path, **more)
 
 
 def compare(case: Case, want: Desired, have: Observed) -> tuple[FieldChange, ...]:
+    """What differs, less what the spec's `lifecycle.ignore` leaves to others."""
     applied = have.owner.fields if have.owner else ""
-    return differences(want.document, have.document, KINDS[want.key.kind].rules, applied, case.spec.lifecycle.ignore)
+    ignored = set(case.spec.lifecycle.ignore)
+    if case.spec.compute is not None and case.spec.compute.tier == "dedicated_then_low_priority":
+        ignored.add("compute.tier")  # either is what the spec wants
+    rules = KINDS[want.key.kind].rules
+    found = differences(want.document, have.document, rules, applied, ignored)
+    return tuple(change for change in found if _spec_entry(change, rules) not in ignored)
+
+
+def _spec_entry(change: FieldChange, rules: Sequence[FieldRule]) -> str:
+    """`lifecycle.ignore` may name one entry of a map: `tags.cost-center`, `deployment.environment.LOG_LEVEL`."""
+    rule, rest = rule_of(change.path, rules)
+    return ".".join((rule.spec, *rest))
 
 
 def update(want: Desired, have: Observed, changes: tuple[FieldChange, ...], after: tuple[str, ...] = ()) -> Step:
+    """The one write that changes an object in place."""
     reason = "drift: somebody changed it" if all(change.reason == "drift" for change in changes) else "changed in the spec"
     return make(want, Action.UPDATE, reason, changes=changes, text=want.text, expected=have.fingerprint, depends_on=after)
 
@@ -93,11 +114,8 @@ def fingerprint_after(want: Desired, have: Observed, changes: tuple[FieldChange,
     """What the object's fingerprint will be once our own changes are in."""
     if not changes:
         return have.fingerprint
-    rules = KINDS[want.key.kind].rules
-    document = {**have.document, **{key: value for key, value in want.document.items() if key in have.document and key != "tags"}}
-    tags = {key: value for key, value in (want.document.get("tags") or {}).items() if not ownership.is_owner_tag(key)}
-    document["tags"] = {**(have.document.get("tags") or {}), **tags}
-    return fingerprint(document, rules, have.archived)
+    document = {**have.document, **{key: value for key, value in want.document.items() if key in have.document}}
+    return KINDS[want.key.kind].fingerprint(document, have.owner, have.tags, have.archived, failed=False)
 
 
 def prevented(case: Case, key: ResourceKey, path: SpecPath) -> list[Diagnostic]:
@@ -118,42 +136,51 @@ def retired(case: Case) -> list[Diagnostic]:
     return [Diagnostic("FF141", message, path=("model", "version"), hint=hint)]
 
 
+def _absent(case: Case, want: Desired) -> Decision:
+    if not _is_existing(case, want):
+        return Decision([create(case, want)])
+    hint = f"create it yourself, correct its name, or take `{want.key.kind}.existing` out"
+    message = f"`{want.key}` does not exist, but `{want.key.kind}.existing: true` says that it does"
+    return Decision(diagnostics=[Diagnostic("FF301", message, path=want.path, hint=hint)])
+
+
 def _ours(case: Case, want: Desired, have: Observed) -> Decision:
     changes = compare(case, want, have)
     if have.status is Status.FAILED:
         return _heal(case, want, have)
+    if refused := _fixed(want, have, changes):
+        return refused
     if have.archived:
-        restore = make(want, Action.RESTORE, "is archived", expected=have.fingerprint)
-        return _fixed(want, changes) or Decision([restore])
+        return Decision([make(want, Action.RESTORE, "is archived", expected=have.fingerprint)])
     waits = [make(want, Action.WAIT, "another operation is still running")] if have.status is Status.BUSY else []
     if not changes:
         return Decision(waits or [make(want, Action.NOOP, "as the spec wants it")])
-    after = tuple(step.id for step in waits)
-    if refused := _fixed(want, changes):
-        return refused
     if any(change.action is Action.DELETE for change in changes):
         return _replace(case, want, have, changes, waits)
-    return Decision([*waits, update(want, have, changes, after)])
+    return Decision([*waits, update(want, have, changes, tuple(step.id for step in waits))])
 
 
-def _fixed(want: Desired, changes: tuple[FieldChange, ...]) -> Decision | None:
-    """FF304: a version or name whose content is not what its digest says."""
-    rules = KINDS[want.key.kind].rules
-    wrong = [change for change in changes if rule_of(change.path, rules)[0].change is Change.FIXED]
+def _fixed(want: Desired, have: Observed, changes: tuple[FieldChange, ...]) -> Decision | None:
+    """FF304: a version whose content is not what its digest says, or that was made for another digest."""
+    kind = KINDS[want.key.kind]
+    wrong = [f"`{change.path}`" for change in changes if rule_of(change.path, kind.rules)[0].change is Change.FIXED]
+    if not wrong and kind.end is End.ARCHIVE and have.owner is not None and have.owner.digest != want.digest:
+        wrong = ["digest"]
     if not wrong:
         return None
-    names = ", ".join(f"`{change.path}`" for change in wrong)
-    message = f"`{want.key}` exists with another {names}, and cannot be changed"
-    return Decision(
-        diagnostics=[Diagnostic("FF304", message, path=want.path, hint="rename the spec or the asset, so that a new one is made")]
-    )
+    message = f"`{want.key}` exists with another {', '.join(wrong)}, and cannot be changed"
+    hint = "rename the spec or the asset, so that a new one is made"
+    return Decision(diagnostics=[Diagnostic("FF304", message, path=want.path, hint=hint)])
 
 
 def _heal(case: Case, want: Desired, have: Observed) -> Decision:
-    """A failed object cannot be updated; the service says `Delete and re-create` (reported for deployments, clusters, endpoints)."""
-    if KINDS[want.key.kind].end.value != "delete":
+    """A failed object is never updated: `Delete and re-create` (reported for deployments; assumed for clusters and endpoints)."""
+    if KINDS[want.key.kind].end is not End.DELETE:
         message = f"`{want.key}` is in a failed state: {have.message or 'the service says no more'}"
         return Decision(diagnostics=[Diagnostic("FF305", message, path=want.path)])
+    if others := _others(case, have):
+        message = f"`{want.key}` failed and must be created again, but {others} uses it too"
+        return Decision(diagnostics=[Diagnostic("FF302", message, path=want.path)])
     why = f"its provisioning failed: {have.message}" if have.message else "its provisioning failed"
     delete = make(want, Action.DELETE, why, expected=have.fingerprint)
     again = create(case, want, "created again after the failure", (delete.id,))
@@ -161,82 +188,87 @@ def _heal(case: Case, want: Desired, have: Observed) -> Decision:
 
 
 def _replace(case: Case, want: Desired, have: Observed, changes: tuple[FieldChange, ...], waits: list[Step]) -> Decision:
-    others = ownership.used_by(have.tags) - {case.spec.name}
-    if others:
-        names = ", ".join(f"`{name}`" for name in sorted(others))
-        return Decision(
-            diagnostics=[Diagnostic("FF302", f"`{want.key}` must be replaced, but {names} uses it too", path=want.path)]
-        )
+    if others := _others(case, have):
+        message = f"`{want.key}` must be replaced, but {others} uses it too"
+        return Decision(diagnostics=[Diagnostic("FF302", message, path=want.path, hint="give this spec an object of its own")])
     fields = ", ".join(f"`{change.path}`" for change in changes if change.action is Action.DELETE)
+    why = f"{fields} cannot be changed in place"
     after = tuple(step.id for step in waits)
-    delete = make(
-        want, Action.DELETE, f"{fields} cannot be changed in place", changes=changes, expected=have.fingerprint, depends_on=after
-    )
+    delete = make(want, Action.DELETE, why, changes=changes, expected=have.fingerprint, depends_on=after)
     again = create(case, want, "replaced", (delete.id,))
     return Decision([*waits, delete, again], prevented(case, want.key, want.path))
 
 
 def _foreign(case: Case, want: Desired, have: Observed) -> Decision:
     """Not ours: used where it fits, never changed. A sibling's cluster gets our `used-by` tag and nothing else."""
-    changes = tuple(change for change in compare(case, want, have) if not change.path.startswith("tags."))
+    if not KINDS[want.key.kind].shared and not _is_existing(case, want):
+        return Decision(diagnostics=[_taken(want, have)])
     if have.status is Status.FAILED or have.archived:
-        state = "archived" if have.archived else "in a failed state"
-        return Decision(diagnostics=[Diagnostic("FF303", f"`{want.key}` is {state} and not this spec's", path=want.path)])
-    if not KINDS[want.key.kind].shared and not _may_be_foreign(case, want):
-        return Decision(diagnostics=[_taken(case, want, have)])
+        said = f": {have.message}" if have.message else ""
+        message = f"`{want.key}` is not this spec's, and its provisioning failed{said}"
+        return Decision(diagnostics=[Diagnostic("FF302", message, path=want.path, hint="its owner must mend it")])
+    changes = [change for change in compare(case, want, have) if _was_written(case, change, want.key.kind)]
     if changes:
         told = "; ".join(f"`{change.path}` is `{change.before}`, the spec wants `{change.after}`" for change in changes)
         hint = "write in the spec what it is, or use another name"
-        return Decision(
-            diagnostics=[Diagnostic("FF302", f"`{want.key}` is not this spec's and differs: {told}", path=want.path, hint=hint)]
-        )
+        message = f"`{want.key}` is not this spec's and differs: {told}"
+        return Decision(diagnostics=[Diagnostic("FF302", message, path=_field_path(want, changes[0]), hint=hint)])
+    waits = [make(want, Action.WAIT, "another operation is still running")] if have.status is Status.BUSY else []
     if case.is_siblings(have) and case.spec.name not in ownership.used_by(have.tags):
         tag = ownership.USED_BY + case.spec.name
         change = FieldChange(f"tags.{tag}", None, "true", Action.UPDATE, "shared with another spec of this project")
-        shared = make(want, Action.UPDATE, "also used by this spec", changes=(change,), expected=have.fingerprint)
-        return Decision([shared])
-    return Decision([make(want, Action.READ, "exists and fits; it is not this spec's")])
+        after = tuple(step.id for step in waits)
+        share = make(
+            want, Action.UPDATE, "also used by this spec", changes=(change,), expected=have.fingerprint, depends_on=after
+        )
+        return Decision([*waits, share])
+    return Decision(waits or [make(want, Action.READ, "exists and fits; fineforge only uses it")])
 
 
-def _may_be_foreign(case: Case, want: Desired) -> bool:
-    return want.key.kind == "endpoint" and case.spec.endpoint is not None and case.spec.endpoint.existing
+def _is_existing(case: Case, want: Desired) -> bool:
+    """`existing: true`: somebody else looks after it, whatever its tags say."""
+    block = {"compute": case.spec.compute, "endpoint": case.spec.endpoint}.get(want.key.kind)
+    return block is not None and block.existing
 
 
-def _taken(case: Case, want: Desired, have: Observed) -> Diagnostic:
-    owner = (
-        f"the spec `{have.owner.spec}` of project `{have.owner.project}`" if have.owner else "somebody who does not use fineforge"
-    )
+def _was_written(case: Case, change: FieldChange, kind: str) -> bool:
+    """Only what the spec spells out can be wrong about somebody else's object; our defaults are for our own."""
+    place = rule_of(change.path, KINDS[kind].rules)[0].spec
+    block, _, key = place.partition(".")
+    given = getattr(case.spec, block, None)
+    return bool(key) and given is not None and key in given.model_fields_set
+
+
+def _field_path(want: Desired, change: FieldChange) -> SpecPath:
+    return tuple(rule_of(change.path, KINDS[want.key.kind].rules)[0].spec.split("."))
+
+
+def _others(case: Case, have: Observed) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(ownership.used_by(have.tags) - {case.spec.name}))
+
+
+def _is_older(case: Case, want: Desired, have: Observed) -> bool:
+    """An earlier version of the asset, or an earlier run of ours."""
+    if have.key.kind != want.key.kind or have.key == want.key:
+        return False
+    return case.is_ours(have) if want.key.kind == "job" else want.key.version is not None and have.key.name == want.key.name
+
+
+def _taken(want: Desired, have: Observed) -> Diagnostic:
+    owner = have.owner
+    whose = f"the spec `{owner.spec}` of project `{owner.project}`" if owner else "somebody who does not use fineforge"
     hint = "choose another name" + (", or set `endpoint.existing: true`" if want.key.kind == "endpoint" else "")
-    return Diagnostic("FF303", f"`{want.key}` exists already and belongs to {owner}", path=want.path, hint=hint)
+    return Diagnostic("FF303", f"`{want.key}` exists already and belongs to {whose}", path=want.path, hint=hint)
 
 
-def _existing(case: Case) -> Iterable[ResourceKey]:
-    return (key for key, have in case.world.observed.items() if have is not None)
-
-
-def _estimated(case: Case, step: Step) -> Step:
-    from dataclasses import replace
-
-    name = str(_size_name(case, step) or "")
-    size = case.facts.sizes.get(name.lower())
-    price = size.price_hour.get(case.facts.location) or next(iter(size.price_hour.values()), None) if size else None
-    if price is None or size is None:
-        return step
-    if step.key.kind == "deployment" and case.spec.deployment is not None:
-        total = price * case.spec.deployment.instances
-        return replace(step, estimate=f"about {total:.2f} USD/h for as long as it exists")
-    return (
-        replace(step, estimate=f"about {price:.2f} USD/h per node while a job runs, nothing when idle")
-        if step.key.kind == "compute"
-        else step
-    )
-
-
-def _size_name(case: Case, step: Step) -> str | None:
-    if step.key.kind == "compute" and case.spec.compute is not None:
-        return case.spec.compute.size
-    return case.spec.deployment.size if step.key.kind == "deployment" and case.spec.deployment is not None else None
-
-
-def warning(code: str, message: str, path: SpecPath = (), hint: str = "") -> Diagnostic:
-    return Diagnostic(code, message, Severity.WARNING, path, hint=hint)
+def _estimate(case: Case, kind: str) -> str:
+    """What it costs by existing; pay-as-you-go prices of the region, else of any (undated, so about)."""
+    block = {"compute": case.spec.compute, "deployment": case.spec.deployment}.get(kind)
+    size = case.facts.sizes.get((block.size or "").lower()) if block else None
+    price = (size.price_hour.get(case.facts.location) or next(iter(size.price_hour.values()), None)) if size else None
+    if price is None:
+        return ""
+    if kind == "compute":
+        return f"about {price:.2f} USD/h per node while a job runs, nothing when idle"
+    instances = case.spec.deployment.instances if case.spec.deployment else 1
+    return f"about {price * instances:.2f} USD/h for as long as it exists"

@@ -8,7 +8,8 @@ from fineforge.diagnostics import Diagnostic
 from fineforge.kinds import KINDS
 from fineforge.kinds.base import End
 from fineforge.planner.decide import Case, prevented, step_on
-from fineforge.planner.rollout import to_zero
+from fineforge.planner.rollout import deployments
+from fineforge.planner.traffic import to_zero, traffic_of
 
 
 def steps(case: Case) -> tuple[list[Step], list[Diagnostic]]:
@@ -49,10 +50,12 @@ def _end(case: Case, have: Observed, planned: list[Step]) -> list[Step]:
 
 
 def _end_endpoint(case: Case, have: Observed) -> list[Step]:
-    """Deleting an endpoint deletes its deployments: only where every one of them is ours."""
-    inside = _deployments(case, have.key)
-    if any(not case.is_ours(deployment) for deployment in inside):
+    """Deleting an endpoint deletes its deployments: only where all of them were read, and every one is ours."""
+    inside = deployments(case, have.key)
+    if "deployment" not in case.world.listed:
         return []
+    if foreign := [f"`{other.key.name}`" for other in inside if not case.is_ours(other)]:
+        return [step_on(have.key, Action.NOOP, f"stays: {', '.join(foreign)} in it is not this spec's")]
     names = ", ".join(f"`{deployment.key.name}`" for deployment in inside)
     reason = f"with its deployment {names}" if names else "created by this spec"
     return [step_on(have.key, Action.DELETE, reason, expected=have.fingerprint)]
@@ -62,11 +65,10 @@ def _end_deployment(case: Case, have: Observed, planned: list[Step]) -> list[Ste
     endpoint = ResourceKey("endpoint", have.key.parent or "")
     if any(step.key == endpoint and step.action is Action.DELETE for step in planned):
         return []
-    owner = case.have(endpoint)
-    traffic = {str(name): int(value) for name, value in ((owner.document.get("traffic") if owner else None) or {}).items()}
-    ours = [other.key.name for other in _deployments(case, endpoint) if case.is_ours(other)]
-    stop = [] if any(step.key == endpoint for step in planned) else to_zero(case, endpoint, traffic, ours)
-    after = tuple(step.id for step in [*planned, *stop] if step.key == endpoint)
+    ours = [other.key.name for other in deployments(case, endpoint) if case.is_ours(other)]
+    moved = any(step.key == endpoint and step.action is Action.UPDATE for step in planned)
+    stop = [] if moved else to_zero(case, endpoint, traffic_of(case, endpoint), ours)[0]
+    after = tuple(step.id for step in [*planned, *stop] if step.key == endpoint and step.action is Action.UPDATE)
     return [*stop, step_on(have.key, Action.DELETE, "created by this spec", expected=have.fingerprint, depends_on=after)]
 
 
@@ -97,12 +99,4 @@ def _leave_shared(case: Case) -> list[Step]:
         and KINDS[key.kind].shared
         and not case.is_ours(have)
         and case.spec.name in ownership.used_by(have.tags)
-    ]
-
-
-def _deployments(case: Case, endpoint: ResourceKey) -> list[Observed]:
-    return [
-        have
-        for key, have in case.world.observed.items()
-        if key.kind == "deployment" and key.parent == endpoint.name and have is not None
     ]

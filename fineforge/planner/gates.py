@@ -6,27 +6,30 @@ from dataclasses import replace
 
 from fineforge.core import Action, Desired, Step
 from fineforge.diagnostics import Diagnostic
-from fineforge.planner.decide import Case, step_on
+from fineforge.planner.decide import Case, Decision, decide, step_on
 from fineforge.render import yaml_json
 from fineforge.spec import MetricGate
 
 
-def guard(case: Case, steps: list[Step]) -> tuple[list[Step], list[Diagnostic]]:
-    """Puts the metric gate before the model's creation. A metric that is known already is decided here and now (FF307)."""
-    creates = [s for s in steps if s.key.kind == "model" and s.action in (Action.CREATE, Action.NEW_VERSION, Action.RESTORE)]
-    jobs = list(case.wanted("job"))
-    if not creates or not case.spec.gates.metrics or not jobs:
-        return steps, []
+def decide_model(case: Case, want: Desired) -> Decision:
+    """Steps for the model, its metric gate first. A metric that is known already is decided here and now (FF307).
+
+    A model that exists, archived or not, has passed.
+    """
+    decision = decide(case, want)
+    creates = [step for step in decision.steps if step.action in (Action.CREATE, Action.NEW_VERSION)]
+    job = next(iter(case.wanted("job")), None)
+    if not creates or job is None or not case.spec.gates.metrics:
+        return decision
     if case.facts.model is not None and case.facts.model.twin:
-        noop = step_on(
-            jobs[0].key, Action.NOOP, "metric gates are not judged on a twin", suffix="metrics", path=("gates", "metrics")
-        )
-        return _insert(steps, noop, creates[0]), []
+        why = "metric gates are not judged on a twin"
+        note = step_on(job.key, Action.NOOP, why, suffix="metrics", path=("gates", "metrics"))
+        return Decision([note, *decision.steps], decision.diagnostics)
     if case.facts.metrics is not None:
-        return steps, _judge(case)
-    check = _check(case, jobs[0], steps)
-    guarded = [replace(s, only_if=check.id, depends_on=(*s.depends_on, check.id)) if s in creates else s for s in steps]
-    return _insert(guarded, check, next(s for s in guarded if s.id == creates[0].id)), []
+        refusals = _judge(case)
+        return Decision(diagnostics=[*decision.diagnostics, *refusals]) if refusals else decision
+    check = _check(case, job)
+    return Decision([check, *(replace(step, only_if=check.id) for step in decision.steps)], decision.diagnostics)
 
 
 def judge(gate: MetricGate, value: float | None) -> str | None:
@@ -46,21 +49,8 @@ def _judge(case: Case) -> list[Diagnostic]:
     return [Diagnostic("FF307", words, path=("gates", "metrics", index)) for index, words in refusals if words]
 
 
-def _check(case: Case, job: Desired, steps: list[Step]) -> Step:
+def _check(case: Case, job: Desired) -> Step:
     text = yaml_json({"metrics": [gate.model_dump(exclude_none=True) for gate in case.spec.gates.metrics]})
-    waits = tuple(step.id for step in steps if step.key == job.key and step.action is not Action.NOOP)
     names = ", ".join(f"`{gate.name}`" for gate in case.spec.gates.metrics)
-    return step_on(
-        job.key,
-        Action.CHECK,
-        f"{names} must pass before the model is registered",
-        suffix="metrics",
-        path=("gates", "metrics"),
-        text=text,
-        depends_on=waits,
-    )
-
-
-def _insert(steps: list[Step], step: Step, before: Step) -> list[Step]:
-    index = next(i for i, entry in enumerate(steps) if entry.id == before.id)
-    return [*steps[:index], step, *steps[index:]]
+    why = f"{names} must pass before the model is registered"
+    return step_on(job.key, Action.CHECK, why, suffix="metrics", path=("gates", "metrics"), text=text)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import assert_never
+
 from fineforge.core import Action, Desired, Observed, Status, Step
 from fineforge.diagnostics import Diagnostic
 from fineforge.planner.decide import Case, Decision, compare, create, make, step_on, update
 
 
 def decide_job(case: Case, want: Desired) -> Decision:
-    """Steps for the job. `want` is already the attempt that counts: the last one that exists, or the next where a retry is due."""
-    if _model_stands(case):
-        return Decision([make(want, Action.NOOP, "its model is registered; the job is not needed")])
-    have = case.have(want.key)
+    """Steps for the job. `want` is the attempt that counts: the last one that exists, or the next where a retry is due."""
+    have, model = case.have(want.key), _model(case)
+    if model is not None and (have is None or not model.archived):
+        state = "archived, and is restored" if model.archived else "registered"
+        return Decision([make(want, Action.NOOP, f"its model is {state}; the job is not needed")])
     if have is None:
         cancels = _superseded(case, want)
-        return Decision([*cancels, create(case, want)])
+        made = create(case, want)
+        # First the cancel: were the new job submitted and this apply killed in between, the old one would run on unseen.
+        return Decision([*cancels, replace(made, depends_on=tuple(step.id for step in cancels))])
     if not case.is_ours(have):
         return Decision(diagnostics=[Diagnostic("FF303", f"`{want.key}` exists already and is not this spec's", path=want.path)])
     match have.status:
@@ -24,6 +30,8 @@ def decide_job(case: Case, want: Desired) -> Decision:
             return Decision([make(want, Action.WAIT, "is running")])
         case Status.COMPLETED | Status.READY:
             return _completed(case, want, have)
+        case _:
+            assert_never(have.status)
 
 
 def _completed(case: Case, want: Desired, have: Observed) -> Decision:
@@ -35,19 +43,13 @@ def _completed(case: Case, want: Desired, have: Observed) -> Decision:
     return Decision([update(want, have, changes)] if changes else [make(want, Action.NOOP, "completed")])
 
 
-def _model_stands(case: Case) -> bool:
-    """The model of exactly this job exists: a completed job is then never needed again, not even if it was deleted."""
+def _model(case: Case) -> Observed | None:
+    """The model of exactly this job: while it exists the job is never needed again, not even if it was deleted."""
     for want in case.wanted("model"):
         have = case.have(want.key)
-        if (
-            have is not None
-            and case.is_ours(have)
-            and have.owner is not None
-            and have.owner.digest == want.digest
-            and not have.archived
-        ):
-            return True
-    return False
+        if have is not None and case.is_ours(have) and have.owner is not None and have.owner.digest == want.digest:
+            return have
+    return None
 
 
 def _ended(want: Desired, have: Observed) -> Diagnostic:
