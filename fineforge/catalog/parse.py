@@ -9,22 +9,31 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import re
+import warnings
 from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from fineforge.catalog.facts import ComponentFact, InputFact, ModelFact, SizeFact
 
-EXECUTION_INPUTS = re.compile(
-    r"compute_.*|instance_type_.*|shm_size_.*|dataloader_num_workers|logging_.*|task_name|evaluation_config.*\Z"
+EXECUTION_INPUTS = (
+    "compute_*",
+    "instance_type_*",
+    "shm_size_*",
+    "dataloader_num_workers",
+    "logging_*",
+    "task_name",
+    "evaluation_config*",
 )
-"""Inputs that say where and how a job runs, not what comes out: they stay out of the digest."""
-
-_NUMBERS = {"integer": int, "number": float}
+"""Inputs that say where and how a job runs, not what comes out: they stay out of the digest. GPUs and nodes are not among them,
+for they decide the global batch."""
 
 
 def parse_model(body: Mapping[str, Any], registry: str, origin: str) -> ModelFact:
     """A registry model version: the new metadata where it has a value, else the old tag; notes on what cannot be read."""
+    body = _mapping(body)
     properties = _mapping(body.get("properties"))
     tags, system = _mapping(properties.get("tags")), _mapping(properties.get("systemMetadata"))
     extra = _mapping(properties.get("properties"))
@@ -46,7 +55,7 @@ def parse_model(body: Mapping[str, Any], registry: str, origin: str) -> ModelFac
         version=version,
         registry=registry,
         type=str(properties.get("modelType") or "mlflow_model"),
-        archived=_flag(properties.get("isArchived", False)),
+        archived=_true(properties.get("isArchived")),
         tasks=_names(tasks.get("fineTuningTasks", extra.get("finetuning-tasks"))) or (),
         defaults=_read_mapping(tags.get("model_specific_defaults"), notes, "model_specific_defaults"),
         finetune_sizes=_names(finetune),
@@ -55,9 +64,9 @@ def parse_model(body: Mapping[str, Any], registry: str, origin: str) -> ModelFac
         finetune_retirement=day("finetuneRetirementDate"),
         inference_retirement=day("inferenceRetirementDate"),
         context_length=_count(system.get("textContextWindow", tags.get("textContextWindow"))),
-        era="system_metadata" if computes else "tags" if finetune is not None else "none",
+        era="system_metadata" if computes else "tags" if finetune is not None or inference is not None else "none",
         origin=origin,
-        twin=_flag(extra.get("fineforge-twin", False)),
+        twin="fineforge-twin" in extra and _tag_is_set(extra["fineforge-twin"]),
         notes=tuple(notes),
     )
 
@@ -67,6 +76,7 @@ def parse_component(body: Mapping[str, Any], registry: str, origin: str, unused:
 
     `unused` are inputs that no step reads; the registry does not say so, the snapshot does.
     """
+    body = _mapping(body)
     properties = _mapping(body.get("properties"))
     spec = _mapping(properties.get("componentSpec"))
     name, version = _identity(str(body.get("id", "")), "components", spec)
@@ -79,57 +89,63 @@ def parse_component(body: Mapping[str, Any], registry: str, origin: str, unused:
 
 def parse_sizes(body: Mapping[str, Any], known: Mapping[str, SizeFact]) -> dict[str, SizeFact]:
     """The region's sizes by lower-case name. What the list does not say (GPU model, retirement ...) is taken from `known`."""
-    found = {}
-    for row in body.get("value") or ():
-        entry = _mapping(row)
-        name = str(entry.get("name", ""))
-        base = known.get(name.lower())
-        types = {str(kind) for kind in entry.get("supportedComputeTypes") or ()}
-        found[name.lower()] = SizeFact(
-            name=base.name if base else name,
-            gpus=_count(entry.get("gpus")) or 0,
-            gpu_model=base.gpu_model if base else "",
-            gpu_memory_gib=base.gpu_memory_gib if base else 0.0,
-            vcpus=_count(entry.get("vCPUs")) or 0,
-            memory_gib=float(entry.get("memoryGB") or 0.0),
-            retired=base.retired if base else None,
-            training="AmlCompute" in types if types else bool(base and base.training),
-            endpoint="MIR" in types if types else bool(base and base.endpoint),
-            skip_reserve=bool(base and base.skip_reserve),
-            family=str(entry.get("family", "")),
-            price_hour=base.price_hour if base else {},
-            low_priority_price_hour=base.low_priority_price_hour if base else {},
-            origin="live",
-        )
-    return found
+    rows = _mapping(body).get("value")
+    entries = [_mapping(row) for row in (rows if isinstance(rows, list) else ())]
+    named = {str(entry["name"]).lower(): entry for entry in entries if entry.get("name")}
+    return {name: _size(entry, known.get(name)) for name, entry in named.items()}
+
+
+def _size(entry: Mapping[str, Any], known: SizeFact | None) -> SizeFact:
+    types = _names(entry.get("supportedComputeTypes")) or ()
+    return SizeFact(
+        name=known.name if known else str(entry["name"]),
+        gpus=_count(entry.get("gpus")) or 0,
+        gpu_model=known.gpu_model if known else "",
+        gpu_memory_gib=known.gpu_memory_gib if known else 0.0,
+        vcpus=_count(entry.get("vCPUs")) or 0,
+        memory_gib=_number(entry.get("memoryGB")) or 0.0,
+        retired=known.retired if known else None,
+        training="AmlCompute" in types if types else bool(known and known.training),
+        endpoint="MIR" in types if types else bool(known and known.endpoint),
+        skip_reserve=bool(known and known.skip_reserve),
+        family=str(entry.get("family") or ""),
+        price_hour=known.price_hour if known else {},
+        low_priority_price_hour=known.low_priority_price_hour if known else {},
+        origin="live",
+    )
 
 
 def typed(value: Any, kind: str) -> Any:
     """A default or a setting in its input's type; a value that does not fit comes back as it is."""
-    if value is None or kind not in (*_NUMBERS, "boolean"):
-        return None if value is None else str(value) if not isinstance(value, bool) else str(value).lower()
-    if kind == "boolean":
-        return _flag(value)
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return value
-    return int(number) if kind == "integer" and number.is_integer() else number
+    if value is None:
+        return None
+    match kind:
+        case "boolean":
+            return _BOOLEANS.get(str(value).strip().lower(), value)
+        case "integer" | "number":
+            number = None if isinstance(value, bool) else _number(value)
+            if number is None:
+                return value
+            return int(number) if kind == "integer" and number.is_integer() else number
+        case _:
+            return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+_BOOLEANS = {"true": True, "false": False}
 
 
 def _input(name: str, entry: Mapping[str, Any], used: bool) -> InputFact:
-    kind = str(entry.get("type", "string")).lower()
-    bounds = {key: typed(entry.get(key), "number") for key in ("min", "max")}
+    kind = str(entry.get("type") or "string").lower()
     return InputFact(
         name=name,
         type=kind,
-        optional=_flag(entry.get("optional", False)),
+        optional=_true(entry.get("optional")),
         default=typed(entry.get("default"), kind),
-        enum=tuple(str(option) for option in _read_list(entry.get("enum")) or ()),
-        minimum=bounds["min"] if isinstance(bounds["min"], int | float) else None,
-        maximum=bounds["max"] if isinstance(bounds["max"], int | float) else None,
+        enum=_names(entry.get("enum")) or (),
+        minimum=_number(entry.get("min")),
+        maximum=_number(entry.get("max")),
         description=str(entry.get("description") or ""),
-        affects="execution" if EXECUTION_INPUTS.match(name) else "result",
+        affects="execution" if any(fnmatchcase(name, pattern) for pattern in EXECUTION_INPUTS) else "result",
         used=used,
     )
 
@@ -148,12 +164,18 @@ def _read(value: Any) -> Any:
     """JSON, else a Python literal, else the text: one registry body holds all three."""
     if not isinstance(value, str):
         return value
-    for reader in (json.loads, ast.literal_eval):
+    for reader in (json.loads, _literal):
         try:
             return reader(value)
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             continue
     return value
+
+
+def _literal(text: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a wrong escape within a literal is a SyntaxWarning, and would reach the terminal
+        return ast.literal_eval(text)
 
 
 def _read_mapping(value: Any, notes: list[str], name: str) -> Mapping[str, Any]:
@@ -179,16 +201,27 @@ def _names(value: Any) -> tuple[str, ...] | None:
     return None if found is None else tuple(str(entry) for entry in found)
 
 
-def _flag(value: Any) -> bool:
-    """Text booleans; in tags an EMPTY string means that the tag is set."""
-    return value if isinstance(value, bool) else str(value).strip().lower() in ("true", "1", "")
+def _true(value: Any) -> bool:
+    """Text booleans: `"False"` is false."""
+    return str(value).strip().lower() in ("true", "1")
+
+
+def _tag_is_set(value: Any) -> bool:
+    """In tags an EMPTY string means that the tag is set."""
+    return value == "" or _true(value)
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _count(value: Any) -> int | None:
-    try:
-        return int(float(value))
-    except (TypeError, ValueError, OverflowError):
-        return None
+    number = _number(value)
+    return None if number is None else int(number)
 
 
 def _day(value: Any, notes: list[str], name: str) -> str | None:

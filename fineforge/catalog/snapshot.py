@@ -22,6 +22,14 @@ TASK_COMPONENTS = {
     "text-classification": "text_classification_pipeline",
     "summarization": "summarization_pipeline",
 }
+"""Task -> the pipeline of the registry that fine-tunes for it."""
+
+TASK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "chat-completion": {"save_total_limit": 1},
+    "text-generation": {"save_total_limit": 1},
+}
+"""Task -> where fineforge differs from the component's defaults. These keep every checkpoint, and those of a large model
+fill a node's disk, which may have 64 GB whatever the size."""
 
 
 @dataclass(frozen=True, slots=True)
