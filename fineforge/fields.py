@@ -59,9 +59,11 @@ def read_document(raw: Raw, rules: Sequence[FieldRule]) -> dict[str, Any]:
     for rule in rules:
         if not rule.wire:
             continue
-        value = get(raw, rule.wire)
-        if value is not None:
-            put(document, rule.path.removesuffix(".*"), FORMS[rule.form].read(value))
+        value, read = get(raw, rule.wire), FORMS[rule.form].read
+        if rule.path.endswith(".*") and isinstance(value, Mapping):
+            put(document, rule.path.removesuffix(".*"), {str(key): read(entry) for key, entry in value.items()})
+        elif value is not None:
+            put(document, rule.path, read(value))
     return document
 
 
@@ -101,7 +103,7 @@ def patch(raw: Raw, changes: Sequence[FieldChange], rules: Sequence[FieldRule], 
         rule, rest = rule_of(change.path, rules)
         if rule.wire == "":
             continue
-        value = FORMS[rule.form].write(change.after)
+        value = None if change.after is None else FORMS[rule.form].write(change.after)
         if rest:
             _put_entry(body, rule.wire, rest, value)
         else:
@@ -160,14 +162,20 @@ def get(document: Mapping[str, Any], path: str) -> Any:
 
 
 def put(document: dict[str, Any], path: str, value: Any) -> None:
-    """Sets the value at a dotted path; mappings on the way are made."""
+    """Sets the value at a dotted path, under the spelling that is there; mappings on the way are made."""
     *parents, last = path.split(".")
     for part in parents:
-        inner = document.get(part)
+        name = _spelled(document, part)
+        inner = document.get(name)
         if not isinstance(inner, dict):
-            inner = document[part] = {}
+            inner = document[name] = {}
         document = inner
-    document[last] = value
+    document[_spelled(document, last)] = value
+
+
+def _spelled(document: Mapping[str, Any], key: str) -> str:
+    """The key as the mapping writes it; a second spelling beside it would be two values."""
+    return key if key in document else next((str(name) for name in document if str(name).lower() == key.lower()), key)
 
 
 def _put_entry(body: dict[str, Any], wire: str, rest: tuple[str, ...], value: Any) -> None:

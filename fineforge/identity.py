@@ -5,6 +5,7 @@ Equal wishes get equal names, whoever asks and whenever: that is what makes an a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -78,8 +79,9 @@ def model_version(job_digest: str) -> str:
 
 
 def default_endpoint_name(spec_name: str, workspace_id: str) -> str:
-    """Unique in the region, as it is a DNS label: the spec's name and five characters of the workspace's digest."""
-    return f"{spec_name[:26].rstrip('-')}-{digest(['workspace', workspace_id.lower()])[:5]}"
+    """Unique in the region, as it is a DNS label, so with single dashes: the spec's name and five characters of the workspace's digest."""
+    label = re.sub("-+", "-", spec_name)[:26].rstrip("-")
+    return f"{label}-{digest(['workspace', workspace_id.lower()])[:5]}"
 
 
 def _compute(spec: Spec) -> ResourceKey | None:
