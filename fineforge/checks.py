@@ -6,14 +6,16 @@ training parameters are `fineforge.params`. Every check returns diagnostics; non
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
-from fineforge.catalog.facts import ComponentFact, ModelFact, SizeFact
-from fineforge.catalog.snapshot import near_names
+from fineforge.catalog import snapshot
+from fineforge.catalog.facts import ComponentFact, ModelFact
+from fineforge.catalog.snapshot import TASK_COMPONENTS, near_names
 from fineforge.core import Facts, SpecPath
 from fineforge.diagnostics import Diagnostic, Severity
-from fineforge.params import Parameter
+from fineforge.params import Parameter, spec_path
+from fineforge.shape import known_keys
 from fineforge.spec import Spec
 
 K80_SIZES = frozenset({"standard_nc6", "standard_nc12", "standard_nc24", "standard_nc24r"})
@@ -46,38 +48,59 @@ def _targets(spec: Spec, target: str) -> list[Diagnostic]:
 
 
 def _model(spec: Spec, facts: Facts) -> list[Diagnostic]:
-    model, component = facts.model, facts.component
+    model = facts.model
     if model is None:
-        return []
+        return _component(spec, facts.component)
     found = [Diagnostic("FF143", f"metadata of `{model.name}`: {note}", Severity.WARNING, ("model",)) for note in model.notes]
-    found += _retirement(spec, model, facts.today)
-    if spec.task not in model.tasks and component is not None:
+    found += [*_retirement(spec, model, facts.today), *_component(spec, facts.component)]
+    if model.archived:
+        message = f"`{model.name}` {model.version} is archived in registry `{model.registry}`"
+        found.append(Diagnostic("FF148", message, Severity.WARNING, ("model", "name")))
+    if spec.task not in model.tasks:
         tasks = ", ".join(f"`{task}`" for task in model.tasks) or "no task at all"
-        found.append(Diagnostic("FF144", f"`{model.name}` can be fine-tuned for {tasks}, not for `{spec.task}`", path=("task",)))
+        message = f"`{model.name}` can be fine-tuned for {tasks}, not for `{spec.task}`"
+        path = ("task",) if "task" in spec.model_fields_set else ("model", "name")
+        found.append(Diagnostic("FF144", message, path=path, hint=_still_offered(spec.task, facts.today)))
     return found
+
+
+def _component(spec: Spec, component: ComponentFact | None) -> list[Diagnostic]:
+    """A pipeline that is known to be for another task; what it does not know, fineforge does not judge."""
+    if component is None or component.name == TASK_COMPONENTS[spec.task] or component.name not in TASK_COMPONENTS.values():
+        return []
+    message = f"`{component.name}` is not for `{spec.task}`"
+    hint = f"use `{TASK_COMPONENTS[spec.task]}`, or leave the name out"
+    return [Diagnostic("FF144", message, path=("component",), hint=hint)]
 
 
 def _retirement(spec: Spec, model: ModelFact, today: str) -> list[Diagnostic]:
     """Retirement stops training, not what is deployed already; the planner asks only where a job must be created."""
     path: SpecPath = ("model", "version")
+    found = []
     if model.finetune_retirement and model.finetune_retirement <= today:
         message = f"fine-tuning of `{model.name}` was retired on {model.finetune_retirement}"
-        if spec.model.allow_retired:
-            return [Diagnostic("FF141", message, Severity.WARNING, path)]
-        return [
-            Diagnostic(
-                "FF141", message, path=path, hint="choose a model that is still offered, or set `model.allow_retired: true`"
-            )
-        ]
-    found = []
-    if model.finetune_deprecation and model.finetune_deprecation <= today:
+        severity = Severity.WARNING if spec.model.allow_retired else Severity.ERROR
+        hint = "" if spec.model.allow_retired else f"{_still_offered(spec.task, today)}; or set `model.allow_retired: true`"
+        found.append(Diagnostic("FF141", message, severity, path, hint=hint))
+    elif model.finetune_deprecation and model.finetune_deprecation <= today:
         until = f", it ends on {model.finetune_retirement}" if model.finetune_retirement else ""
         message = f"fine-tuning of `{model.name}` is deprecated since {model.finetune_deprecation}{until}"
         found.append(Diagnostic("FF142", message, Severity.WARNING, path))
-    if model.inference_retirement and model.inference_retirement <= today:
+    if spec.deployment is not None and model.inference_retirement and model.inference_retirement <= today:
         message = f"`{model.name}` was retired for inference on {model.inference_retirement}"
         found.append(Diagnostic("FF142", message, Severity.WARNING, path))
     return found
+
+
+def _still_offered(task: str, today: str) -> str:
+    """Base models of the snapshot that can be fine-tuned for the task, for a hint."""
+    known = snapshot.load().models.values()
+    names = sorted(
+        model.name
+        for model in known
+        if task in model.tasks and not model.archived and not (model.finetune_retirement and model.finetune_retirement <= today)
+    )
+    return f"still offered for {task}: " + (", ".join(f"`{name}`" for name in names) or "none that fineforge knows")
 
 
 def _dataset(spec: Spec, component: ComponentFact | None) -> list[Diagnostic]:
@@ -101,50 +124,61 @@ def _dataset(spec: Spec, component: ComponentFact | None) -> list[Diagnostic]:
 
 
 def _compute(spec: Spec, facts: Facts) -> list[Diagnostic]:
-    compute = spec.compute
-    if compute is None or compute.size is None or not spec.trains:
+    if spec.compute is None or spec.compute.size is None or not spec.trains:
         return []
-    path: SpecPath = ("compute", "size")
-    size = facts.sizes.get(compute.size.lower())
     allowed = facts.model.finetune_sizes if facts.model else None
-    found = _size(compute.size, size, facts, path, "training")
-    if found:
-        return found
-    if facts.model is not None and allowed is None:
-        found.append(_no_list(facts.model.name, compute.size, path))
-    elif facts.model is not None and allowed is not None and compute.size.lower() not in {name.lower() for name in allowed}:
-        found.append(_unlisted(compute.size, facts.model.name, "fine-tuning", allowed, facts, spec, path))
-    return found
+    return _size_for(_Use("training clusters", "fine-tuning", ("compute", "size")), spec.compute.size, allowed, spec, facts)
 
 
-def _size(name: str, size: SizeFact | None, facts: Facts, path: SpecPath, use: str) -> list[Diagnostic]:
+def _deployment(spec: Spec, facts: Facts) -> list[Diagnostic]:
+    if spec.deployment is None:
+        return []
+    allowed = facts.model.inference_sizes if facts.model else None
+    use = _Use("managed online endpoints", "serving", ("deployment", "size"))
+    return _size_for(use, spec.deployment.size, allowed, spec, facts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What a size is used for, in words, and where the spec names it."""
+
+    place: str
+    purpose: str
+    path: SpecPath
+
+
+def _size_for(use: _Use, name: str, allowed: tuple[str, ...] | None, spec: Spec, facts: Facts) -> list[Diagnostic]:
+    size, lenient = facts.sizes.get(name.lower()), Severity.WARNING if spec.lifecycle.allow_unlisted else Severity.ERROR
     if size is None:
         near = near_names(name, (fact.name for fact in facts.sizes.values()))
         hint = "did you mean " + " or ".join(f"`{entry}`" for entry in near) + "?" if near else ""
-        return [Diagnostic("FF150", f"there is no VM size `{name}`", path=path, hint=hint)]
+        return [Diagnostic("FF150", f"there is no VM size `{name}`", lenient, use.path, hint=hint)]
+    if allowed is None and use.purpose == "fine-tuning" and name.lower() in K80_SIZES:
+        return [Diagnostic("FF153", f"`{size.name}` (K80) is too old to fine-tune anything", path=use.path)]
     if size.retired and size.retired <= facts.today:
-        return [Diagnostic("FF151", f"`{size.name}` ({size.gpu_model}) was retired on {size.retired}", path=path)]
-    if not (size.training if use == "training" else size.endpoint):
-        what = "training clusters" if use == "training" else "managed online endpoints"
-        return [Diagnostic("FF152", f"`{size.name}` cannot be used for {what}", path=path)]
-    return []
+        hint = _listed(allowed, facts) if allowed else ""
+        return [Diagnostic("FF151", f"`{size.name}` ({size.gpu_model}) was retired on {size.retired}", path=use.path, hint=hint)]
+    found = []
+    if size.retired:
+        found.append(Diagnostic("FF151", f"`{size.name}` will be retired on {size.retired}", Severity.WARNING, use.path))
+    if not (size.training if use.purpose == "fine-tuning" else size.endpoint):
+        return [*found, Diagnostic("FF152", f"`{size.name}` cannot be used for {use.place}", path=use.path)]
+    if facts.model is None:
+        return found
+    if allowed is None:
+        message = f"`{facts.model.name}` carries no list of sizes for {use.purpose}; `{size.name}` is not checked"
+        return [*found, Diagnostic("FF154", message, Severity.WARNING, use.path)]
+    if name.lower() not in {entry.lower() for entry in allowed}:
+        message = f"`{size.name}` is not in the list of sizes for {use.purpose} `{facts.model.name}`"
+        found.append(Diagnostic("FF153", message, lenient, use.path, hint=_listed(allowed, facts)))
+    return found
 
 
-def _no_list(model: str, size: str, path: SpecPath) -> Diagnostic:
-    if size.lower() in K80_SIZES:
-        return Diagnostic("FF153", f"`{size}` (K80) cannot train `{model}`", path=path)
-    return Diagnostic(
-        "FF154", f"`{model}` carries no list of sizes for fine-tuning; `{size}` is not checked", Severity.WARNING, path
-    )
-
-
-def _unlisted(size: str, model: str, use: str, allowed: tuple[str, ...], facts: Facts, spec: Spec, path: SpecPath) -> Diagnostic:
-    live = [
-        fact for name in allowed if (fact := facts.sizes.get(name.lower())) and not (fact.retired and fact.retired <= facts.today)
-    ]
-    hint = "listed: " + (", ".join(f"`{fact.name}`" for fact in live) or "none that is still offered")
-    severity = Severity.WARNING if spec.lifecycle.allow_unlisted else Severity.ERROR
-    return Diagnostic("FF153", f"`{size}` is not in the list of sizes for {use} `{model}`", severity, path, hint=hint)
+def _listed(allowed: tuple[str, ...], facts: Facts) -> str:
+    """The sizes of a model's list that are still offered, for a hint."""
+    known = [fact for name in allowed if (fact := facts.sizes.get(name.lower()))]
+    live = [fact.name for fact in known if not (fact.retired and fact.retired <= facts.today)]
+    return "listed: " + (", ".join(f"`{name}`" for name in live) or "none that is still offered")
 
 
 def _nodes(spec: Spec, facts: Facts, parameters: Mapping[str, Parameter]) -> list[Diagnostic]:
@@ -156,42 +190,54 @@ def _nodes(spec: Spec, facts: Facts, parameters: Mapping[str, Parameter]) -> lis
         message = f"`job.nodes` is {spec.job.nodes}, the cluster has at most {compute.max_nodes}"
         found.append(Diagnostic("FF155", message, path=("job", "nodes"), hint="raise `compute.max_nodes`"))
     size = facts.sizes.get((compute.size or "").lower())
-    gpus: Any = parameters["number_of_gpu_to_use_finetuning"].value if "number_of_gpu_to_use_finetuning" in parameters else None
-    if size is not None and isinstance(gpus, int) and gpus > size.gpus:
-        message = f"`number_of_gpu_to_use_finetuning` is {gpus}, a `{size.name}` node has {size.gpus}"
-        block = "optimization" if "number_of_gpu_to_use_finetuning" in spec.optimization else "training"
-        found.append(Diagnostic("FF156", message, path=(block, "number_of_gpu_to_use_finetuning")))
+    given = parameters.get("number_of_gpu_to_use_finetuning")
+    if size is None or given is None:
+        return found
+    if size.gpus == 0:
+        found.append(Diagnostic("FF156", f"`{size.name}` has no GPU", path=("compute", "size"), hint="training needs one"))
+    elif isinstance(given.value, int) and given.value > size.gpus:
+        message = f"`{given.name}` is {given.value}, a `{size.name}` node has {size.gpus}"
+        found.append(Diagnostic("FF156", message, path=spec_path(spec, given.name)))
     return found
 
 
 def _gates(spec: Spec) -> list[Diagnostic]:
     return [
         Diagnostic(
-            "FF157", f"`{gate.name}` is not a metric that fineforge knows", Severity.WARNING, ("gates", "metrics", index, "name")
+            "FF157",
+            f"`{gate.name}` is not a metric that fineforge knows",
+            Severity.WARNING,
+            ("gates", "metrics", index, "name"),
+            hint=_near(gate.name, KNOWN_METRICS),
         )
         for index, gate in enumerate(spec.gates.metrics)
         if gate.name not in KNOWN_METRICS
     ]
 
 
-def _deployment(spec: Spec, facts: Facts) -> list[Diagnostic]:
-    deployment = spec.deployment
-    if deployment is None:
-        return []
-    path: SpecPath = ("deployment", "size")
-    found = _size(deployment.size, facts.sizes.get(deployment.size.lower()), facts, path, "endpoint")
-    allowed = facts.model.inference_sizes if facts.model else None
-    if not found and facts.model and allowed is not None and deployment.size.lower() not in {name.lower() for name in allowed}:
-        found.append(_unlisted(deployment.size, facts.model.name, "serving", allowed, facts, spec, path))
-    return found
+def _near(name: str, known: Collection[str]) -> str:
+    near = near_names(name, sorted(known), 1)
+    return f"did you mean `{near[0]}`?" if near else "known: " + ", ".join(f"`{entry}`" for entry in sorted(known))
+
+
+KINDS = ("compute", "data", "job", "model", "endpoint", "deployment")
 
 
 def _lifecycle(spec: Spec) -> list[Diagnostic]:
-    kinds = ("compute", "data", "job", "model", "endpoint", "deployment")
-    return [
+    found = [
         Diagnostic(
-            "FF158", f"`{name}` is not a kind of object", path=("lifecycle", "prevent_destroy", index), hint=", ".join(kinds)
+            "FF158", f"`{kind}` is not a kind of object", path=("lifecycle", "prevent_destroy", index), hint=_near(kind, KINDS)
         )
-        for index, name in enumerate(spec.lifecycle.prevent_destroy)
-        if name not in kinds
+        for index, kind in enumerate(spec.lifecycle.prevent_destroy)
+        if kind not in KINDS
     ]
+    for index, name in enumerate(spec.lifecycle.ignore):
+        path: SpecPath = ()
+        for part in name.split("."):
+            known = known_keys(Spec, path)
+            if known and part not in known:
+                message = f"`{name}` is not a key of the spec"
+                found.append(Diagnostic("FF158", message, path=("lifecycle", "ignore", index), hint=_near(part, known)))
+                break
+            path = (*path, part)
+    return found

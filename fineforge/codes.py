@@ -247,8 +247,9 @@ CODES: dict[str, Code] = {
         "The training component is not known to log it; a gate on a metric that never comes cannot pass.",
     ),
     "FF158": Code(
-        "an unknown kind in `lifecycle`",
-        "Kinds are compute, data, job, model, endpoint and deployment; paths in `ignore` begin with one of them.",
+        "an unknown name in `lifecycle`",
+        "`prevent_destroy` takes kinds: compute, data, job, model, endpoint, deployment. `ignore` takes keys of the spec with "
+        "their blocks, such as `deployment.instances` or `tags.owner`.",
     ),
     "FF160": Code(
         "the project file is wrong",

@@ -13,6 +13,7 @@ from typing import Any
 
 from fineforge.catalog.facts import ComponentFact, InputFact, ModelFact, SizeFact
 from fineforge.catalog.parse import typed
+from fineforge.catalog.snapshot import TASK_DEFAULTS
 from fineforge.core import SpecPath
 from fineforge.diagnostics import Diagnostic, Severity
 from fineforge.spec import Spec
@@ -43,6 +44,9 @@ class Parameter:
 
 Layer = tuple[str, Mapping[str, Any]]
 
+_USERS = ("project", "spec", "--set")
+"""Layers that people write; the others come from metadata."""
+
 
 def resolve(
     component: ComponentFact,
@@ -55,6 +59,7 @@ def resolve(
     """Effective parameters by name, in the component's order, and every problem with them at once (FF13x)."""
     found: list[Diagnostic] = []
     layers: list[Layer] = [
+        ("task default", {name: value for name, value in TASK_DEFAULTS.get(spec.task, {}).items() if name in component.inputs}),
         ("model default", dict(model.defaults) if model else {}),
         ("compute", _from_compute(component, spec, size)),
         ("project", project_defaults),
@@ -69,8 +74,10 @@ def resolve(
         parameter = _choose(name, fact, layers, spec, bounds, found)
         if parameter is not None:
             parameters[name] = parameter
-    for origin, values in layers[2:]:
-        found += [_unknown(name, origin, component, spec) for name in values if _unsettable(name, component)]
+    for origin, values in layers:
+        if origin in _USERS:
+            found += [_unknown(name, origin, component, spec) for name in values if _unsettable(name, component)]
+            found += [_unused(name, origin, component, spec) for name in values if _is_unused(name, component)]
     return parameters, tuple(found)
 
 
@@ -102,27 +109,44 @@ def _choose(
     name: str, fact: InputFact, layers: list[Layer], spec: Spec, bounds: Mapping[str, float], found: list[Diagnostic]
 ) -> Parameter | None:
     opinions: list[tuple[str, Any]] = [] if fact.default is None else [("component default", fact.default)]
+    refused = False
     for origin, values in layers:
-        if name not in values or (name in DERIVED and origin in ("project", "spec", "--set")):
+        if name not in values or (name in DERIVED and origin in _USERS):
             continue
         value = _fit(values[name], fact)
         problem = _problem(name, value, fact, bounds)
         if problem is None:
             opinions.append((origin, value))
         else:
-            found.append(_refusal(name, origin, problem, fact, spec))
+            refused = True
+            found.append(_refusal(name, origin, values[name], problem, fact, spec))
     if not opinions:
-        if not fact.optional and not any(d.path[-1:] == (name,) for d in found):
+        if not fact.optional and not refused:
             hint = f"the component wants it: {fact.description.lower()}" if fact.description else ""
             found.append(Diagnostic("FF133", f"`training.{name}` is missing", path=("training",), hint=hint))
         return None
     origin, value = opinions[-1]
     lower = tuple((where, other) for where, other in opinions[:-1] if where != "component default" and other != value)
-    if origin in ("spec", "--set") and any(where == "model default" for where, _ in lower):
-        model_value = next(other for where, other in lower if where == "model default")
-        message = f"`{name}: {_text(value)}` overrides the model's own default, `{_text(model_value)}`"
-        found.append(Diagnostic("FF136", message, Severity.NOTE, spec_path(spec, name)))
+    found += _overriding(name, origin, value, lower, spec)
     return Parameter(name, value, origin, fact, lower)
+
+
+def _overriding(name: str, origin: str, value: Any, lower: tuple[tuple[str, Any], ...], spec: Spec) -> list[Diagnostic]:
+    """FF136 where somebody overrides what the model's publisher recommends."""
+    recommended = next((other for where, other in lower if where == "model default"), None)
+    if origin not in _USERS or recommended is None:
+        return []
+    where = "" if origin == "spec" else f" ({_WHERE[origin]})"
+    message = f"`{name}: {_text(value)}`{where} overrides the model's own default, `{_text(recommended)}`"
+    return [Diagnostic("FF136", message, Severity.NOTE, _place(spec, name, origin))]
+
+
+_WHERE = {"project": "`defaults` of the project file", "spec": "the spec", "--set": "--set"}
+
+
+def _place(spec: Spec, name: str, origin: str) -> SpecPath:
+    """Only what the spec says has a place in it; the others are named in the message."""
+    return spec_path(spec, name) if origin == "spec" else ()
 
 
 def spec_path(spec: Spec, name: str) -> SpecPath:
@@ -131,41 +155,47 @@ def spec_path(spec: Spec, name: str) -> SpecPath:
 
 
 def _fit(value: Any, fact: InputFact) -> Any:
-    """A value in the form that the component takes: text enums from booleans and numbers, numbers from text."""
-    if fact.enum or fact.type == "string":
-        return str(value).lower() if isinstance(value, bool) else str(value)
-    return value if isinstance(value, bool) and fact.type != "boolean" else typed(value, fact.type)
+    """A value in the form that the component takes: words whatever their capitals, numbers from text."""
+    if fact.enum:
+        text = typed(value, "string")
+        return next((option for option in fact.enum if option.lower() == text.lower()), text)
+    return typed(value, fact.type)
 
 
 def _problem(name: str, value: Any, fact: InputFact, bounds: Mapping[str, float]) -> str | None:
     """What is wrong with a value, in words that follow `name: value`; None when nothing is."""
     if fact.enum:
         return None if value in fact.enum else "is not one of " + ", ".join(f"`{option}`" for option in fact.enum)
+    if fact.type == "boolean":
+        return None if isinstance(value, bool) else "must be true or false"
     if fact.type == "integer" and (isinstance(value, bool) or not isinstance(value, int)):
         return "must be a whole number"
     if fact.type == "number" and (isinstance(value, bool) or not isinstance(value, int | float)):
         return "must be a number"
     if fact.type not in ("integer", "number"):
         return None
-    low = max((b for b in (fact.minimum, bounds.get(f"{name}_min")) if b is not None), default=None)
-    high = min((b for b in (fact.maximum, bounds.get(f"{name}_max")) if b is not None), default=None)
-    if low is not None and value < low:
-        return f"must be {_text(low)} or more"
-    return f"must be {_text(high)} or less" if high is not None and value > high else None
-
-
-def _refusal(name: str, origin: str, problem: str, fact: InputFact, spec: Spec) -> Diagnostic:
-    if origin == "model default":
-        message = f"the model's own default for `{name}` {problem}"
-        return Diagnostic(
-            "FF135", message, Severity.WARNING, ("model",), hint="the component's default is used; set it in the spec to be sure"
-        )
-    value = spec.parameters.get(name) if origin == "spec" else None
-    shown = f"`{name}: {_text(value)}`" if value is not None else f"`{name}` ({origin})"
-    near = difflib.get_close_matches(str(value), fact.enum, 1) if fact.enum else []
-    return Diagnostic(
-        "FF132", f"{shown} {problem}", path=spec_path(spec, name), hint=f"did you mean `{near[0]}`?" if near else ""
+    limits = (
+        (fact.minimum, fact.maximum, ""),
+        (bounds.get(f"{name}_min"), bounds.get(f"{name}_max"), ", says the model's metadata"),
     )
+    for low, high, source in limits:
+        if low is not None and value < low:
+            return f"must be {low:g} or more{source}"
+        if high is not None and value > high:
+            return f"must be {high:g} or less{source}"
+    return None
+
+
+def _refusal(name: str, origin: str, given: Any, problem: str, fact: InputFact, spec: Spec) -> Diagnostic:
+    shown = f"`{name}: {_text(given)}`"
+    if origin not in _USERS:
+        message = f"{shown}, the {origin}, {problem}"
+        hint = "the next lower default is used; set it in the spec to be sure"
+        return Diagnostic("FF135", message, Severity.WARNING, ("model",), hint=hint)
+    where = "" if origin == "spec" else f" ({_WHERE[origin]})"
+    near = difflib.get_close_matches(_text(given).lower(), fact.enum, 1) if fact.enum else []
+    hint = f"did you mean `{near[0]}`?" if near else ""
+    return Diagnostic("FF132", f"{shown}{where} {problem}", path=_place(spec, name, origin), hint=hint)
 
 
 def _unsettable(name: str, component: ComponentFact) -> bool:
@@ -174,19 +204,27 @@ def _unsettable(name: str, component: ComponentFact) -> bool:
 
 
 def _unknown(name: str, origin: str, component: ComponentFact, spec: Spec) -> Diagnostic:
-    path = spec_path(spec, name) if origin == "spec" else ("training",)
+    path, where = _place(spec, name, origin), "" if origin == "spec" else f" ({_WHERE[origin]})"
     if name in DERIVED:
-        return Diagnostic("FF134", f"`{name}` is decided by `compute` and `job.nodes`", path=path, hint="delete it here")
+        message = f"`{name}`{where} is decided by `compute` and `job.nodes`"
+        return Diagnostic("FF134", message, path=path, hint="delete it here")
     if name in component.inputs:
-        return Diagnostic("FF134", f"`{name}` is an asset, not a parameter", path=path, hint="`model` and `dataset` decide it")
+        message = f"`{name}`{where} is an asset, not a parameter"
+        return Diagnostic("FF134", message, path=path, hint="`model` and `dataset` decide it")
     known = [key for key, fact in component.inputs.items() if not _is_asset(fact) and key not in DERIVED]
-    near = difflib.get_close_matches(name, known, 2, cutoff=0.6)
-    hint = (
-        "did you mean " + " or ".join(f"`{entry}`" for entry in near) + "?"
-        if near
-        else f"`fineforge explain {component.name}` lists them"
-    )
-    return Diagnostic("FF131", f"`{component.name}` {component.version} has no input `{name}`", path=path, hint=hint)
+    near = difflib.get_close_matches(name.lower(), known, 2, cutoff=0.6)
+    listed = " or ".join(f"`{entry}`" for entry in near)
+    hint = f"did you mean {listed}?" if near else f"`fineforge explain {component.name}` lists them"
+    return Diagnostic("FF131", f"`{component.name}` {component.version} has no input `{name}`{where}", path=path, hint=hint)
+
+
+def _is_unused(name: str, component: ComponentFact) -> bool:
+    return not _unsettable(name, component) and not component.inputs[name].used
+
+
+def _unused(name: str, origin: str, component: ComponentFact, spec: Spec) -> Diagnostic:
+    message = f"`{name}` has no effect: no step of `{component.name}` {component.version} reads it"
+    return Diagnostic("FF137", message, Severity.WARNING, _place(spec, name, origin), hint="delete it")
 
 
 def _bounds(model: ModelFact | None, component: ComponentFact) -> dict[str, float]:

@@ -6,45 +6,59 @@ its name the scope of ownership.
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, StringConstraints
 
 from fineforge import source
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.gateway import Workspace
+from fineforge.shape import ParameterValue, Shape, fit
+from fineforge.spec import Tags, tag_problems
 
 FILE_NAME = "fineforge.yaml"
 LOCAL = "local"
 """The emulator; it always exists as a target."""
 
 
-class _Target(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    subscription_id: str
-    resource_group: str
-    workspace: str
+NAME = r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$"
+_PATTERNS = {NAME: "2 to 63 characters: lower-case letters, digits and dashes, a letter first"}
+
+Text = Annotated[str, StringConstraints(min_length=1)]
 
 
-class _Defaults(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    training: dict[str, bool | int | float | str] = {}
-    tags: dict[str, str] = {}
+class Target(Shape):
+    """A workspace that specs are applied to."""
+
+    subscription_id: Text
+    resource_group: Text
+    workspace: Text
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]{1,62}$")
-    targets: dict[str, _Target] = {}
-    default_target: str | None = None
-    defaults: _Defaults = _Defaults()
-    templates: str | None = None
+class Defaults(Shape):
+    """What every spec of the project gets unless it says otherwise."""
+
+    training: dict[str, ParameterValue] = Field(default_factory=dict)
+    optimization: dict[str, ParameterValue] = Field(default_factory=dict)
+    tags: Tags = Field(default_factory=dict)
+
+
+class File(Shape):
+    """`fineforge.yaml`."""
+
+    name: Annotated[str, StringConstraints(pattern=NAME)]
+    targets: dict[str, Target] = Field(default_factory=dict)
+    default_target: Text | None = None
+    defaults: Defaults = Defaults()
+    templates: Text | None = None
+    """A folder, seen from the project file's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +66,10 @@ class Project:
     name: str
     """Empty where there is no project file: the spec's own name counts."""
     root: Path
-    targets: Mapping[str, _Target] = field(default_factory=dict)
+    targets: Mapping[str, Target] = field(default_factory=dict)
     default_target: str | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
+    """Defaults of parameters; `training` and `optimization` are one namespace."""
     tags: Mapping[str, str] = field(default_factory=dict)
     templates: Path | None = None
 
@@ -75,10 +90,12 @@ class Project:
             return Workspace(target, *found)
         known = ", ".join(f"`{name}`" for name in (LOCAL, *self.targets))
         if target == "default":
-            hint = "add `targets` to `fineforge.yaml`, set AZUREML_ARM_SUBSCRIPTION, AZUREML_ARM_RESOURCEGROUP and"
-            hint += " AZUREML_ARM_WORKSPACE_NAME, or use `--target local`"
+            hint = f"add `targets` to `fineforge.yaml`, set {_VARIABLES[0]}, {_VARIABLES[1]} and"
+            hint += f" {_VARIABLES[2]}, or use `--target local`"
             raise FineforgeError(Diagnostic("FF161", "no workspace is configured", hint=hint))
-        raise FineforgeError(Diagnostic("FF161", f"there is no target `{target}`", hint=f"known: {known}"))
+        near = difflib.get_close_matches(target, (LOCAL, *self.targets), 1)
+        hint = f"did you mean `{near[0]}`?" if near else f"known: {known}"
+        raise FineforgeError(Diagnostic("FF161", f"there is no target `{target}`", hint=hint))
 
 
 def find(start: Path) -> Project:
@@ -97,7 +114,7 @@ def templates(project: Project) -> dict[str, str]:
     if not shipped.is_dir():
         shipped = Path(__file__).parent.parent / "templates"
     folders = [shipped] + ([project.templates] if project.templates else [])
-    return {file.name: file.read_text(encoding="utf-8") for folder in folders for file in sorted(folder.glob("*.yml.j2"))}
+    return {file.name: _text(file) for folder in folders for file in sorted(folder.glob("*.yml.j2"))}
 
 
 def read_file(file: Path) -> bytes:
@@ -111,44 +128,92 @@ def read_file(file: Path) -> bytes:
         raise FineforgeError(Diagnostic("FF112", f"`{file}` cannot be read: {(error.strerror or str(error)).lower()}")) from None
 
 
+def _text(file: Path) -> str:
+    try:
+        return read_file(file).decode("utf-8")
+    except UnicodeDecodeError:
+        raise FineforgeError(Diagnostic("FF112", f"`{file}` is not UTF-8", hint="save the file as UTF-8")) from None
+
+
 def _read(file: Path) -> Project:
     parsed = source.load(read_file(file), str(file))
-    try:
-        data = _File.model_validate(parsed.data)
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-        problems = [
-            parsed.place(Diagnostic("FF160", f"`{'.'.join(map(str, d['loc']))}`: {d['msg'].lower()}", path=d["loc"]))
-            for d in details
-        ]
-        raise FineforgeError(*problems) from None
-    folder = file.parent
+    data, found = fit(File, parsed, _PATTERNS)
+    defaults = parsed.data.get("defaults")
+    found += tag_problems(defaults.get("tags") if isinstance(defaults, dict) else None, ("defaults", "tags"))
+    if data is not None:
+        found += _contradictions(data, file.parent)
+    if data is None or found:
+        raise FineforgeError(*(parsed.place(diagnostic) for diagnostic in found))
     return Project(
         name=data.name,
-        root=folder,
+        root=file.parent,
         targets=data.targets,
         default_target=data.default_target,
-        training=data.defaults.training,
+        training={**data.defaults.training, **data.defaults.optimization},
         tags=data.defaults.tags,
-        templates=folder / data.templates if data.templates else None,
+        templates=file.parent / data.templates if data.templates else None,
     )
 
 
+def _contradictions(data: File, folder: Path) -> list[Diagnostic]:
+    """FF160: what one key says against another, or against the disk."""
+    found = [
+        Diagnostic("FF124", f"`{key}` stands in `training` and in `optimization`", path=("defaults", "optimization", key))
+        for key in data.defaults.optimization
+        if key in data.defaults.training
+    ]
+    if LOCAL in data.targets:
+        message = "`local` is always the emulator, it cannot be a workspace"
+        found.append(Diagnostic("FF160", message, path=("targets", LOCAL), hint="give the target another name"))
+    if data.default_target is not None and data.default_target not in (LOCAL, *data.targets):
+        hint = "known: " + ", ".join(f"`{name}`" for name in (LOCAL, *data.targets))
+        found.append(Diagnostic("FF160", f"there is no target `{data.default_target}`", path=("default_target",), hint=hint))
+    if data.templates is not None and not (folder / data.templates).is_dir():
+        message = f"there is no folder `{data.templates}`"
+        found.append(Diagnostic("FF160", message, path=("templates",), hint="the path starts at the project file's folder"))
+    return found
+
+
+_VARIABLES = ("AZUREML_ARM_SUBSCRIPTION", "AZUREML_ARM_RESOURCEGROUP", "AZUREML_ARM_WORKSPACE_NAME")
+"""Set within the service's own jobs, and by `fineforge emulator exec`."""
+
+
 def _from_environment() -> tuple[str, str, str] | None:
-    names = ("AZUREML_ARM_SUBSCRIPTION", "AZUREML_ARM_RESOURCEGROUP", "AZUREML_ARM_WORKSPACE_NAME")
-    values = [os.environ.get(name) for name in names]
-    return (str(values[0]), str(values[1]), str(values[2])) if all(values) else None
+    values = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
+    missing = [name for name in _VARIABLES if name not in values]
+    if not values:
+        return None
+    if missing:
+        hint = f"set {' and '.join(missing)} as well, or none of the three"
+        raise FineforgeError(Diagnostic("FF161", "the environment says only in part where the workspace is", hint=hint))
+    subscription, group, workspace = (values[name] for name in _VARIABLES)
+    return subscription, group, workspace
 
 
 def _from_config(root: Path) -> tuple[str, str, str] | None:
-    """`config.json` or `.azureml/config.json`, as the Azure portal offers it for download."""
-    for file in (root / "config.json", root / ".azureml" / "config.json"):
-        if not file.is_file():
-            continue
-        try:
-            data = json.loads(file.read_text(encoding="utf-8-sig"))
-            return (str(data["subscription_id"]), str(data["resource_group"]), str(data["workspace_name"]))
-        except (ValueError, KeyError, TypeError):
-            hint = "it needs subscription_id, resource_group and workspace_name"
-            raise FineforgeError(Diagnostic("FF160", f"`{file}` is not a workspace file", hint=hint)) from None
+    """`config.json` as the Azure portal offers it for download, found from the root upwards as the SDK finds it."""
+    for folder in (root, *root.parents):
+        for file in (folder / ".azureml" / "config.json", folder / "config.json"):
+            if file.is_file() and (found := _workspace_file(file)):
+                return found
     return None
+
+
+_CONFIG_KEYS = ("subscription_id", "resource_group", "workspace_name")
+
+
+def _workspace_file(file: Path) -> tuple[str, str, str] | None:
+    """None for another program's `config.json`: one that names none of the keys."""
+    text = read_file(file).decode("utf-8-sig", "replace")
+    if not any(key in text for key in _CONFIG_KEYS):
+        return None
+    try:
+        data = json.loads(text)
+    except ValueError:
+        data = None
+    values = [data.get(key) if isinstance(data, dict) else None for key in _CONFIG_KEYS]
+    if not all(isinstance(value, str) and value for value in values):
+        hint = "it needs subscription_id, resource_group and workspace_name"
+        raise FineforgeError(Diagnostic("FF160", f"`{file}` is not a workspace file", hint=hint))
+    subscription, group, workspace = (str(value) for value in values)
+    return subscription, group, workspace

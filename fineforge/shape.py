@@ -75,7 +75,7 @@ def known_keys(model: Any, path: SpecPath) -> list[str]:
         if isinstance(part, int):
             continue
         fields = {field.alias or name: field for name, field in model.model_fields.items()}
-        model = _model_of(fields[part].annotation) if part in fields else _model_of(model)
+        model = _model_of(fields[part].annotation) if part in fields else None
         if model is None:
             return []
     return [field.alias or name for name, field in model.model_fields.items()]

@@ -56,8 +56,8 @@ class Source:
         return _span(self.file, self.lines, value)
 
     def place(self, diagnostic: Diagnostic) -> Diagnostic:
-        """The diagnostic with its span attached; one that already has a span stays as it is."""
-        if diagnostic.span is not None:
+        """The diagnostic with its span; one that has a span already, or speaks of no place in the file, stays as it is."""
+        if diagnostic.span is not None or (not diagnostic.path and diagnostic.code not in _SPEAKS_OF_THE_WHOLE):
             return diagnostic
         span = self.span(diagnostic.path, key=diagnostic.code in _POINTS_AT_KEY)
         return Diagnostic(diagnostic.code, diagnostic.message, diagnostic.severity, diagnostic.path, span, diagnostic.hint)
@@ -65,6 +65,8 @@ class Source:
 
 _POINTS_AT_KEY = frozenset({"FF120", "FF124", "FF126", "FF131", "FF134", "FF137"})
 """Codes that speak of the key, not of its value."""
+_SPEAKS_OF_THE_WHOLE = frozenset({"FF121", "FF122", "FF125"})
+"""Codes for which no path means the document, not that the file is not at fault."""
 
 
 def load(content: bytes, file: str) -> Source:
