@@ -1,0 +1,193 @@
+"""A gateway that calls the emulator's rules directly: no HTTP, no SDK, and no rule about Azure of its own.
+
+What azure-ai-ml makes of a rendered YAML is done here by the field rules, and for the job's steps by `_job`; that the two agree
+is tested in tests/render/test_official_body.py.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fineforge import fields
+from fineforge.azure.paths import key_of
+from fineforge.core import Action, FieldChange, Raw, ResourceKey, Status
+from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.emulator.instant import InstantRunner
+from fineforge.emulator.lifecycle import Lifecycle, Progression
+from fineforge.emulator.models import Cloud, Reply, Settings
+from fineforge.emulator.models.errors import AzureError
+from fineforge.emulator.store import Store
+from fineforge.gateway import Progress, Workspace
+from fineforge.kinds import KINDS
+from tests.offline import leaves
+
+WITH_LOCATION = ("compute", "endpoint", "deployment")
+
+
+class MemoryGateway:
+    """Implements `fineforge.gateway.Gateway`. `writes` lists every resource write: verb and key."""
+
+    def __init__(self, home: Path, progression: Progression = Progression.STEPPED) -> None:
+        self.settings = Settings()
+        self.runner = InstantRunner()
+        self.cloud = Cloud(home, self.runner, Store(), Lifecycle(progression), self.settings)
+        self.writes: list[tuple[str, str]] = []
+        self.submitted: list[str] = []
+
+    @property
+    def workspace(self) -> Workspace:
+        where = self.settings
+        return Workspace("dev", where.subscription_id, where.resource_group, where.workspace)
+
+    def location(self) -> str:
+        return self.settings.location
+
+    def get(self, key: ResourceKey) -> Raw | None:
+        try:
+            body: dict[str, Any] = self.cloud.get(key.kind, path_of(key)).body
+            return body
+        except AzureError as error:
+            if error.status == 404:
+                return None
+            raise _diagnosed(error) from None
+
+    def list(self, kind: str, parent: str | None = None) -> Mapping[ResourceKey, Raw]:
+        try:
+            found = self.cloud.list(kind, (parent,) if parent else (), view="All").body["value"]
+        except AzureError as error:
+            if error.status == 404:
+                return {}
+            raise _diagnosed(error) from None
+        return {key_of(kind, parent, raw): raw for raw in found}
+
+    def create(self, key: ResourceKey, text: str) -> None:
+        if key.kind == "job":
+            self.submitted.append(key.name)
+        self._write("create", key, lambda: self.cloud.put(key.kind, path_of(key), _body(key.kind, text, self.settings)))
+
+    def update(self, key: ResourceKey, body: Raw) -> None:
+        self._write("update", key, lambda: self.cloud.put(key.kind, path_of(key), dict(body)))
+
+    def delete(self, key: ResourceKey) -> None:
+        self._write("delete", key, lambda: self.cloud.delete(key.kind, path_of(key)))
+
+    def cancel(self, key: ResourceKey) -> None:
+        self._write("cancel", key, lambda: self.cloud.post(key.kind, path_of(key), "cancel"))
+
+    def wait(self, key: ResourceKey, progress: Progress, stopped: Callable[[], bool]) -> Raw | None:
+        for _ in range(100):
+            raw = self.get(key)
+            if raw is None or KINDS[key.kind].observe(key, raw).status not in (Status.BUSY, Status.RUNNING) or stopped():
+                return raw
+            progress(raw)
+        raise AssertionError(f"{key} is busy for ever")
+
+    def upload(self, source: Path, destination: str) -> None:
+        target = self.cloud.blobs.path(self.settings.container, destination)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+    def read_log(self, job: str, offset: int) -> tuple[str, int]:
+        return "", offset
+
+    def read_metrics(self, job: str) -> Mapping[str, Sequence[tuple[int, float]]]:
+        found: dict[str, list[tuple[int, float]]] = {}
+        for row in self.cloud.list("metric", (job,)).body["value"]:
+            found.setdefault(row["name"], []).append((row["step"], row["value"]))
+        return found
+
+    def read_model(self, registry: str, name: str, version: str) -> Raw | None:
+        return self._read("registry_model", (registry, name, version))
+
+    def read_component(self, registry: str, name: str, version: str) -> Raw | None:
+        return self._read("registry_component", (registry, name, version))
+
+    def read_sizes(self) -> Raw:
+        body: dict[str, Any] = self.cloud.get("vm_sizes").body
+        return body
+
+    def invoke(self, endpoint: str, deployment: str | None, request: Mapping[str, Any]) -> Any:
+        assert deployment is not None
+        return self.runner.answer(endpoint, deployment, request)
+
+    def close(self) -> None:
+        self.cloud.close()
+
+    def _read(self, kind: str, path: tuple[str, ...]) -> Raw | None:
+        try:
+            body: dict[str, Any] = self.cloud.get(kind, path).body
+            return body
+        except AzureError:
+            return None
+
+    def _write(self, verb: str, key: ResourceKey, change: Callable[[], Reply]) -> None:
+        try:
+            change()
+        except AzureError as error:
+            raise _diagnosed(error) from None
+        self.writes.append((verb, str(key)))
+
+
+def _diagnosed(error: AzureError) -> FineforgeError:
+    return FineforgeError(Diagnostic("FF400", f"{error.status} {error.code}: {error.message}"))
+
+
+def path_of(key: ResourceKey) -> tuple[str, ...]:
+    return tuple(part for part in (key.parent, key.name, key.version) if part is not None)
+
+
+def _body(kind: str, text: str, settings: Settings) -> dict[str, Any]:
+    """The PUT body of a rendered YAML."""
+    document = yaml.safe_load(text)
+    rules = KINDS[kind].rules
+    frame: dict[str, Any] = {"location": settings.location} if kind in WITH_LOCATION else {}
+    tags = {str(name): str(value) for name, value in (document.pop("tags", None) or {}).items()}
+    changes = [
+        FieldChange(path, None, value, Action.CREATE, "")
+        for path, value in leaves(document).items()
+        if fields.rule_of(path, rules)[0].wire
+    ]
+    body = fields.patch({**frame, "properties": {}}, changes, rules, tags)
+    properties = body["properties"]
+    match kind:
+        case "compute":
+            properties["computeType"] = "AmlCompute"
+        case "job":
+            properties |= _job(document)
+        case "model":
+            properties["modelUri"] = document["path"]
+        case "deployment":
+            _, name, version = document["model"].split(":")
+            properties["model"] = f"{settings.workspace_path}/models/{name}/versions/{version}"
+            properties["endpointComputeType"] = "Managed"
+            body["sku"]["name"] = "Default"
+        case _:
+            pass
+    return body
+
+
+def _job(document: Mapping[str, Any]) -> dict[str, Any]:
+    nodes = {}
+    for name, step in document["jobs"].items():
+        inputs = {
+            key: {"job_input_type": value["type"], "uri": value["path"]}
+            if isinstance(value, dict)
+            else {"job_input_type": "literal", "value": str(value)}
+            for key, value in step["inputs"].items()
+        }
+        outputs = {key: {"type": "literal", "value": value} for key, value in step["outputs"].items()}
+        nodes[name] = {"name": name, "type": "pipeline", "componentId": step["component"], "inputs": inputs, "outputs": outputs}
+    return {
+        "jobType": "Pipeline",
+        "experimentName": document["experiment_name"],
+        "jobs": nodes,
+        "inputs": {},
+        "properties": {},
+        "settings": {**document["settings"], "_source": "YAML.JOB"},
+        "outputs": {name: {"jobOutputType": "mlflow_model", "mode": "ReadWriteMount"} for name in document["outputs"]},
+    }
