@@ -96,7 +96,7 @@ def body(want: Desired, edits: Mapping[str, Any] | None = None) -> dict[str, Any
     tags = {str(name): str(value) for name, value in (text.get("tags") or {}).items()}
     raw = fields.patch(
         {"name": want.key.version or want.key.name, "systemData": dict(SYSTEM), **copy.deepcopy(EMPTY[want.key.kind])},
-        [change for change in changes if not change.path.startswith("tags.")],
+        [change for change in changes if change.path.split(".")[0] != "tags"],
         kind.rules,
         tags,
     )

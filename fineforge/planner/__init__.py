@@ -81,7 +81,8 @@ def _apply_steps(case: Case) -> tuple[list[Step], list[Diagnostic]]:
         if not made or any(key in blocked for key in want.depends_on):
             made = [step for step in made if step.action in _QUIET]  # what it needs is not known, or will not come
             blocked |= set() if made else {want.key}
-        steps += [_after_needs(step, want, steps) for step in made]
+        own = {step.id for step in made}
+        steps += [_after_needs(step, want, steps, own) for step in made]
     if any(step.key.kind == "job" and step.action in (Action.CREATE, Action.NEW_VERSION) for step in steps):
         found += retired(case)
     return _spare_running(steps), found
@@ -109,17 +110,21 @@ def _unread_list(key: ResourceKey) -> ResourceKey:
     return ResourceKey("deployment", key.parent) if key.parent else key
 
 
-def _after_needs(step: Step, want: Desired, before: list[Step]) -> Step:
-    """The step, made to wait for what is done to the objects that its own object depends on. What runs already needs nothing."""
+def _after_needs(step: Step, want: Desired, before: list[Step], own: set[str]) -> Step:
+    """The step, made to wait for what is done to the objects that its own object depends on. What runs already needs nothing.
+
+    Of a rollout the first steps wait, whatever they do: an old deployment is not taken away while its successor still trains.
+    """
+    first = want.key.kind == "deployment" and step.action in WRITES and not own.intersection(step.depends_on)
     if step.action is Action.CHECK:
         needed: tuple[ResourceKey, ...] = (step.key,)
     else:
-        needed = want.depends_on if step.key.kind == want.key.kind and step.action in _NEEDING else ()
+        needed = want.depends_on if first or (step.key.kind == want.key.kind and step.action in _NEEDING) else ()
     needs = [other.id for other in before if other.key in needed and other.action not in _QUIET]
     return replace(step, depends_on=tuple(dict.fromkeys((*step.depends_on, *needs))))
 
 
-_NEEDING = frozenset({Action.CREATE, Action.NEW_VERSION, Action.UPDATE, Action.RESTORE})
+_NEEDING = frozenset({Action.CREATE, Action.NEW_VERSION, Action.UPDATE})
 
 
 def _spare_running(steps: list[Step]) -> list[Step]:

@@ -98,11 +98,11 @@ def _recreate(case: Case, want: Desired, endpoint: ResourceKey, traffic: Mapping
 
 
 def _smoke(case: Case, want: Desired, before: list[Step]) -> list[Step]:
-    """Asked of the new deployment by header, at whatever traffic it has; guards the traffic that follows."""
+    """Asked of the deployment by header, whatever traffic it has; guards the traffic that follows."""
     if not case.spec.gates.smoke:
         return []
     requests = [gate.model_dump(exclude_none=True, mode="json") for gate in case.spec.gates.smoke]
-    reason = f"{len(requests)} smoke request{'s' if len(requests) > 1 else ''} must be answered as expected before traffic moves"
+    reason = f"{len(requests)} smoke request{'s' if len(requests) > 1 else ''} must be answered as expected"
     waits = [step.id for step in before if step.key == want.key and step.action is not Action.NOOP][-1:]
     text = yaml_json({"smoke": requests})
     path = ("gates", "smoke")
