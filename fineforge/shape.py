@@ -57,15 +57,25 @@ Version = Annotated[
 
 
 def fit(model: type[M], source: Source, patterns: Mapping[str, str]) -> tuple[M | None, list[Diagnostic]]:
-    """The document as `model`, or None and every error of its shape. `patterns` says in words what a pattern means."""
+    """The document as `model`, or None and every error of its shape. `patterns` says in words what a pattern means.
+
+    A list is too short for pydantic, too, when its entries are wrong; only an empty one is said.
+    """
     found = [_empty(path) for path in _nulls(source.data)]
     placed = {diagnostic.path for diagnostic in found}
     try:
         fitted = model.model_validate(source.data)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        said = (_say(detail, model, _path(detail["loc"], source.data), patterns) for detail in details)
-        return None, [*found, *(diagnostic for diagnostic in said if diagnostic.path not in placed)]
+        paths = [_path(detail["loc"], source.data) for detail in details]
+        return None, [
+            *found,
+            *(
+                _say(detail, model, path, patterns)
+                for detail, path in zip(details, paths, strict=True)
+                if path not in placed and not (detail["type"] == "too_short" and detail["input"])
+            ),
+        ]
     return (None if found else fitted), found
 
 
@@ -135,6 +145,8 @@ def _say(detail: ErrorDetails, model: type[Shape], where: SpecPath, patterns: Ma
         return Diagnostic(
             "FF122", f"`{name}` cannot be {given}", path=where, hint=_option(str(detail["input"]), context["expected"])
         )
+    if kind == "too_short":
+        return Diagnostic("FF123", f"`{name}` has no entry", path=where, hint="give it one, or delete the key")
     if kind in _LIMITS:
         return Diagnostic("FF123", f"`{name}` is {given}, must be {_LIMITS[kind].format(**context)}", path=where)
     expected, hint = next((words for prefix, words in _KINDS.items() if kind.startswith(prefix)), ("another kind of value", ""))
@@ -148,7 +160,6 @@ _LIMITS = {
     "less_than_equal": "{le} or less",
     "string_too_long": "{max_length} characters or fewer",
     "string_too_short": "{min_length} characters or more",
-    "too_short": "at least {min_length} entry long",
 }
 """pydantic's kind of error -> what the value must be."""
 

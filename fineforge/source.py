@@ -100,19 +100,23 @@ def _decode(content: bytes, file: str) -> str:
         raw = error.object  # without the byte order mark, as `error.start` counts
         number, column = _position(raw[: error.start].decode("utf-8"), error.start)
         place = (number, column, number, column + 1)
-        span = _span(file, tuple(raw.decode("utf-8", "replace").splitlines()), place)
+        span = _span(file, _shown(raw.decode("utf-8", "replace")), place)
         message = f"byte 0x{raw[error.start]:02x} is not UTF-8"
         raise FineforgeError(Diagnostic("FF108", message, span=span, hint="save the file as UTF-8")) from None
     if bad := _FORBIDDEN.search(text):
-        lines = _FORBIDDEN.sub("\N{SYMBOL FOR NULL}", text).splitlines()
         number, column = _position(text, bad.start())
-        span = _span(file, tuple(lines), (number, column, number, column + 1))
+        span = _span(file, _shown(text), (number, column, number, column + 1))
         raise FineforgeError(Diagnostic("FF107", f"control character U+{ord(bad.group()):04X}", span=span, hint="delete it"))
     return text
 
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What YAML calls not printable."""
+
+
+def _shown(text: str) -> tuple[str, ...]:
+    """Lines that a terminal may be given."""
+    return tuple(_FORBIDDEN.sub("\N{SYMBOL FOR NULL}", text).splitlines())
 
 
 def _position(text: str, index: int) -> tuple[int, int]:
@@ -260,16 +264,16 @@ class _Builder:
         if isinstance(frame.value, list):
             frame.value.append(value)
         elif frame.key == "<<":
-            self._merge(frame, value, event)
+            self._merge(frame, value, event, start)
             frame.has_key = False
         else:
             frame.value[frame.key] = value
             frame.has_key = False
 
-    def _merge(self, frame: _Frame, value: Any, event: Any) -> None:
+    def _merge(self, frame: _Frame, value: Any, event: Any, start: Any) -> None:
         sources = value if isinstance(value, list) else [value]
         if not all(isinstance(source, dict) for source in sources):
-            self._refuse("FF101", "`<<` takes a mapping", event, "")
+            self._refuse("FF101", "`<<` takes a mapping", event, "", start)
         frame.merges.extend(sources)
 
     def _expects_key(self) -> bool:
@@ -291,8 +295,8 @@ class _Builder:
         frame = self.stack[-1]
         return (*frame.path, len(frame.value) if isinstance(frame.value, list) else frame.key)
 
-    def _refuse(self, code: str, message: str, event: Any, hint: str) -> NoReturn:
-        begin, end = event.start_mark, event.end_mark
+    def _refuse(self, code: str, message: str, event: Any, hint: str, start: Any = None) -> NoReturn:
+        begin, end = start or event.start_mark, event.end_mark
         place = (begin.line, begin.column, end.line, max(end.column, begin.column + 1))
         raise FineforgeError(Diagnostic(code, message, span=_span(self.file, self.lines, place), hint=hint))
 

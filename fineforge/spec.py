@@ -267,7 +267,8 @@ def tag_problems(tags: Any, path: SpecPath) -> list[Diagnostic]:
         problem = _tag_problem(name, seen)
         seen.add(name.lower())
         if problem:
-            found.append(Diagnostic("FF126", f"the tag `{name[:60]}` {problem}", path=(*path, name)))
+            what = f"the tag `{name[:60]}`" if name else "a tag's name"
+            found.append(Diagnostic("FF126", f"{what} {problem}", path=(*path, name)))
     return found
 
 
@@ -297,11 +298,11 @@ def _namespace(data: Mapping[str, Any]) -> list[Diagnostic]:
 
 
 _NEEDED = {
-    "dataset": "the data to train on",
-    "compute": "where the job runs",
-    "register": "the name of the trained model",
+    "dataset": "it names the data to train on",
+    "compute": "it says where the job runs",
+    "register": "it names the trained model",
 }
-"""Blocks that training needs, and what they say."""
+"""Blocks that training needs, and what for."""
 
 _ONLY_TO_TRAIN = ("component", "dataset", "compute", "training", "optimization", "job", "register")
 """Blocks without a meaning where `model.registered` deploys a model that exists."""
@@ -312,11 +313,7 @@ def _blocks(data: Mapping[str, Any]) -> list[Diagnostic]:
     found = []
     model = data.get("model")
     if isinstance(model, dict) and "name" in model and "registered" not in model:
-        found += [
-            Diagnostic("FF121", f"`{block}` is missing", hint=f"`{block}` says {why}")
-            for block, why in _NEEDED.items()
-            if block not in data
-        ]
+        found += [Diagnostic("FF121", f"`{block}` is missing", hint=why) for block, why in _NEEDED.items() if block not in data]
     if isinstance(model, dict) and "registered" in model and "name" not in model:
         found += [
             Diagnostic(
@@ -340,7 +337,7 @@ PATTERNS = {
     ENDPOINT_NAME: "3 to 32 characters: letters, digits and single dashes, a letter first",
     COMPUTE_NAME: "3 to 24 characters: letters, digits and dashes, a letter first",
     ASSET_NAME: "letters, digits, dashes and underscores; the service refuses dots",
-    COMPONENT_ID: "azureml://registries/REGISTRY/components/NAME/versions/VERSION",
-    REGISTERED: "azureml:NAME:VERSION",
+    COMPONENT_ID: "write `azureml://registries/REGISTRY/components/NAME/versions/VERSION`",
+    REGISTERED: "write `azureml:NAME:VERSION`",
 }
 """What a pattern means, in words."""
