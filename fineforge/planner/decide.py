@@ -110,6 +110,16 @@ def update(want: Desired, have: Observed, changes: tuple[FieldChange, ...], afte
     return make(want, Action.UPDATE, reason, changes=changes, text=want.text, expected=have.fingerprint, depends_on=after)
 
 
+def restore(case: Case, want: Desired, have: Observed, reason: str) -> list[Step]:
+    """Out of the archive, and then as the spec wants it: what was archived long ago may carry old tags."""
+    back = make(want, Action.RESTORE, reason, expected=have.fingerprint)
+    changes = compare(case, want, have)
+    if not changes:
+        return [back]
+    restored = KINDS[want.key.kind].fingerprint(have.document, have.owner, have.tags, archived=False, failed=False)
+    return [back, update(want, replace(have, fingerprint=restored), changes, (back.id,))]
+
+
 def fingerprint_after(want: Desired, have: Observed, changes: tuple[FieldChange, ...]) -> str:
     """What the object's fingerprint will be once our own changes are in."""
     if not changes:
@@ -151,7 +161,7 @@ def _ours(case: Case, want: Desired, have: Observed) -> Decision:
     if refused := _fixed(want, have, changes):
         return refused
     if have.archived:
-        return Decision([make(want, Action.RESTORE, "is archived", expected=have.fingerprint)])
+        return Decision(restore(case, want, have, "is archived"))
     waits = [make(want, Action.WAIT, "another operation is still running")] if have.status is Status.BUSY else []
     if not changes:
         return Decision(waits or [make(want, Action.NOOP, "as the spec wants it")])

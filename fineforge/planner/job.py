@@ -7,7 +7,7 @@ from typing import assert_never
 
 from fineforge.core import Action, Desired, Observed, Status, Step
 from fineforge.diagnostics import Diagnostic
-from fineforge.planner.decide import Case, Decision, compare, create, make, step_on, update
+from fineforge.planner.decide import Case, Decision, compare, create, make, restore, step_on, update
 
 
 def decide_job(case: Case, want: Desired) -> Decision:
@@ -36,9 +36,7 @@ def decide_job(case: Case, want: Desired) -> Decision:
 
 def _completed(case: Case, want: Desired, have: Observed) -> Decision:
     if have.archived:
-        return Decision(
-            [make(want, Action.RESTORE, "completed and archived; nothing is trained again", expected=have.fingerprint)]
-        )
+        return Decision(restore(case, want, have, "completed and archived; nothing is trained again"))
     changes = compare(case, want, have)
     return Decision([update(want, have, changes)] if changes else [make(want, Action.NOOP, "completed")])
 
