@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from graphlib import CycleError, TopologicalSorter
 
 import yaml
 
@@ -63,19 +64,9 @@ def _made(step: Step) -> list[str]:
 
 
 def _cycle(steps: tuple[Step, ...]) -> list[str]:
-    """A cycle among the steps, or nothing; depth first, three colours."""
-    needs = {step.id: _references(step) for step in steps}
-    done: set[str] = set()
-
-    def walk(name: str, trail: list[str]) -> list[str]:
-        if name in trail:
-            return [*trail[trail.index(name) :], name]
-        if name in done:
-            return []
-        for other in needs[name]:
-            if found := walk(other, [*trail, name]):
-                return found
-        done.add(name)
-        return []
-
-    return next((found for step in steps if (found := walk(step.id, []))), [])
+    """Steps that wait for each other, the first one again at the end; or nothing."""
+    try:
+        TopologicalSorter({step.id: _references(step) for step in steps}).prepare()
+    except CycleError as error:
+        return list(reversed(error.args[1]))
+    return []
