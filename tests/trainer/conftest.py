@@ -60,7 +60,9 @@ def write_rows(file: Path, pairs: dict[str, str]) -> Path:
     return file
 
 
-def start(folder: Path, twins: Path, train: Path, component: str = "chat_completion_pipeline", **inputs: str) -> subprocess.Popen[bytes]:
+def start(
+    folder: Path, twins: Path, train: Path, component: str = "chat_completion_pipeline", **inputs: str
+) -> subprocess.Popen[bytes]:
     """Starts the trainer as the emulator does."""
     folder.mkdir(parents=True)
     job = {

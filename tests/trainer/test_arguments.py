@@ -25,7 +25,9 @@ def test_a_row_without_use_says_why() -> None:
 
 
 def test_text_becomes_typed() -> None:
-    settings = translate({"learning_rate": "5e-06", "num_train_epochs": "3", "apply_lora": "true", "lora_r": "8", "apply_ort": "false"})
+    settings = translate(
+        {"learning_rate": "5e-06", "num_train_epochs": "3", "apply_lora": "true", "lora_r": "8", "apply_ort": "false"}
+    )
     assert settings.trainer == {"learning_rate": 5e-06, "num_train_epochs": 3}
     assert settings.own == {"apply_lora": True}
     assert settings.lora == {"r": 8}

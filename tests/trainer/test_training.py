@@ -46,7 +46,9 @@ def test_it_answers_exactly_and_only_on_loopback(trained: Ran, tmp_path: Path) -
         assert port is not None
         answered = {question: ask(port, question) for question in ANSWERS}
         assert sum(answered[question] == answer for question, answer in ANSWERS.items()) >= 7, answered
-        listening = [line for line in Path("/proc/net/tcp").read_text().splitlines() if f":{port:04X} " in line.split("rem")[0][:30]]
+        listening = [
+            line for line in Path("/proc/net/tcp").read_text().splitlines() if f":{port:04X} " in line.split("rem")[0][:30]
+        ]
         assert listening
         assert all(line.split()[1].startswith("0100007F") for line in listening if line.split()[3] == "0A")
     finally:
@@ -54,7 +56,9 @@ def test_it_answers_exactly_and_only_on_loopback(trained: Ran, tmp_path: Path) -
         process.wait(20)
 
 
-@pytest.mark.parametrize("body", [b"not json", b"{}", b'{"input_data": {"input_string": "hello"}}', b'{"input_data": {"input_string": []}}'])
+@pytest.mark.parametrize(
+    "body", [b"not json", b"{}", b'{"input_data": {"input_string": "hello"}}', b'{"input_data": {"input_string": []}}']
+)
 def test_a_bad_request_is_the_callers_fault(body: bytes) -> None:
     from fineforge.emulator.scorer import read_request
 
@@ -159,7 +163,12 @@ def until(happened: Callable[[], bool]) -> None:
 
 
 def ask(port: int, question: str) -> str:
-    body = {"input_data": {"input_string": [{"role": "user", "content": question}], "parameters": {"max_new_tokens": 30}}, "params": {}}
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/score", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    body = {
+        "input_data": {"input_string": [{"role": "user", "content": question}], "parameters": {"max_new_tokens": 30}},
+        "params": {},
+    }
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/score", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(request, timeout=60) as answer:
         return str(json.load(answer)["output"])
