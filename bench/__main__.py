@@ -31,7 +31,9 @@ class Row:
 def main() -> int:
     offline = [measure() for measure in OFFLINE]
     with tempfile.TemporaryDirectory() as home, emulator.running(Path(home)) as running:
-        online = [_no_change_plan(running)]
+        objects = running.apply(SPEC)
+        online = [_no_change_plan(running, objects, delay) for delay in (0.0, 0.05)]
+        running.answer_late(0)
         rates = emulator.rates(running)
     console = Console(width=118)
     console.print(_table([*offline, *online]))
@@ -71,13 +73,15 @@ _SAFE_LOAD = (
 OFFLINE: tuple[Callable[[], Row], ...] = (_help, _version, _validate, _validate_many)
 
 
-def _no_change_plan(running: emulator.Running) -> Row:
+def _no_change_plan(running: emulator.Running, objects: str, delay: float) -> Row:
     """The same objects, read by fineforge's plan and by MLClient, each in a new process against the same emulator."""
+    running.answer_late(delay)
     plan = [*FINEFORGE, "plan", SPEC, "--target", "local", "--detailed-exitcode"]
-    objects = running.apply(SPEC)
+    requests = running.count(plan)
     ours = command(plan, running.home_only)
     theirs = command([sys.executable, str(Path(__file__).parent / "peer_reads.py"), SPEC, objects], running.routed, runs=3)
-    return Row("plan, nothing to change", ours, "the same reads through MLClient", theirs, "4x faster")
+    what = f"plan, nothing to change, {requests} requests" + (f", {delay * 1000:.0f} ms each" if delay else "")
+    return Row(what, ours, "the same reads through MLClient", theirs, "at most 0.65 s, 4x faster" if delay else "")
 
 
 def _table(rows: list[Row]) -> Table:

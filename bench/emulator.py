@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPSConnection
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -37,6 +37,22 @@ class Running:
         told = subprocess.run([*FINEFORGE[:-1], "status", *words, "--json"], env=environment, check=True, capture_output=True)
         return json.dumps(json.loads(told.stdout)["objects"])
 
+    def answer_late(self, seconds: float) -> None:
+        """From now on every answer comes so much later."""
+        rules = [{"what": "delay", "seconds": seconds}] if seconds else []
+        self._hook("POST", "/faults", {"rules": rules})
+
+    def count(self, words: list[str]) -> int:
+        """Requests that a command makes."""
+        self._hook("DELETE", "/requests")
+        subprocess.run(words, env={**os.environ, **self.home_only}, check=True, capture_output=True)
+        return len(self._hook("GET", "/requests")["requests"])
+
+    def _hook(self, method: str, path: str, body: object = None) -> Any:
+        connection = HTTPConnection(self.facts["host"], self.facts["port"])
+        connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
+        return json.loads(connection.getresponse().read())
+
     @property
     def routed(self) -> dict[str, str]:
         """What any other program needs."""
@@ -56,7 +72,9 @@ class Running:
 @contextmanager
 def running(home: Path) -> Iterator[Running]:
     environment = {**os.environ, "FINEFORGE_EMULATOR_HOME": str(home)}
-    subprocess.run([*FINEFORGE, "start", "--trainer", "instant"], env=environment, check=True, capture_output=True)
+    subprocess.run(
+        [*FINEFORGE, "start", "--trainer", "instant", "--test-hooks"], env=environment, check=True, capture_output=True
+    )
     try:
         yield Running(home, json.loads((home / "emulator.json").read_text(encoding="utf-8")))
     finally:
