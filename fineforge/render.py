@@ -70,10 +70,13 @@ class Templates:
         return SourceSpan(f"templates/{name}", line, 1, line, len(snippet) + 1, snippet)
 
 
+_UNSAFE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+
 @lru_cache(maxsize=4096)
 def _scalar(value: str) -> str:
-    """A JSON string, with the characters that YAML calls unprintable escaped."""
-    return re.sub(r"[\x7f-\x9f\ufeff\ufffe\uffff]", lambda m: f"\\u{ord(m.group()):04x}", json.dumps(value, ensure_ascii=False))
+    """A JSON string, with the characters escaped that YAML calls unprintable or line breaks."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def yaml_json(value: Any) -> str:

@@ -76,10 +76,10 @@ def _in_place(case: Case, want: Desired, endpoint: ResourceKey, traffic: Mapping
     kept = replace(want, key=older[0].key)
     decision = decide(replace(case, desired={**case.desired, kept.key: kept}), kept)
     steps = decision.steps
-    changed = any(step.action is not Action.NOOP for step in steps)
-    if changed or traffic.get(kept.key.name, 0) < 100:
-        steps = [*steps, *_smoke(case, kept, steps)]
-    if traffic.get(kept.key.name, 0) < 100:
+    moves = traffic.get(kept.key.name, 0) < 100
+    if moves or any(step.action is not Action.NOOP for step in steps):
+        steps = [*steps, *_smoke(case, kept, steps, moves)]
+    if moves:
         steps = [*steps, *shift(case, kept, endpoint, traffic, steps)]
     gone, found = _retire(case, kept, _beyond(case, older[1:]), steps)
     return Decision([*steps, *gone], [*decision.diagnostics, *found])
@@ -97,12 +97,13 @@ def _recreate(case: Case, want: Desired, endpoint: ResourceKey, traffic: Mapping
     return Decision([*steps, *shift(case, want, endpoint, left, steps)], found)
 
 
-def _smoke(case: Case, want: Desired, before: list[Step]) -> list[Step]:
+def _smoke(case: Case, want: Desired, before: list[Step], moves: bool = True) -> list[Step]:
     """Asked of the deployment by header, whatever traffic it has; guards the traffic that follows."""
     if not case.spec.gates.smoke:
         return []
     requests = [gate.model_dump(exclude_none=True, mode="json") for gate in case.spec.gates.smoke]
     reason = f"{len(requests)} smoke request{'s' if len(requests) > 1 else ''} must be answered as expected"
+    reason += " before traffic moves" if moves else ""
     waits = [step.id for step in before if step.key == want.key and step.action is not Action.NOOP][-1:]
     text = yaml_json({"smoke": requests})
     path = ("gates", "smoke")
