@@ -153,6 +153,8 @@ def _act(step: Step, job: Job) -> None:
             return
         case Action.CHECK:
             _check(step, job)
+        case Action.WAIT if step.expected == "absent":
+            _until_gone(step, job)
         case Action.WAIT:
             _wait(step, job)
         case Action.CREATE | Action.NEW_VERSION:
@@ -189,7 +191,8 @@ def _update(step: Step, job: Job) -> None:
     if raw is None:
         raise _Moved(Diagnostic("FF501", f"`{step.key}` is gone; the plan was to update it", hint="plan again"))
     kind = KINDS[step.key.kind]
-    document = kind.observe(step.key, raw).document
+    have = kind.observe(step.key, raw)
+    document = {**have.document, "tags": have.tags}  # our own tags too: `used-by` comes and goes by a change
     for change in step.changes:
         live = fields.get(document, change.path) if "." not in change.path else _entry(document, change.path)
         if not _same(live, change.before):
@@ -254,6 +257,15 @@ def _wait(step: Step, job: Job) -> None:
             )
         case Status.BUSY | Status.RUNNING:
             raise _Stopped
+
+
+def _until_gone(step: Step, job: Job) -> None:
+    raw = job.gateway.wait(step.key, _progress(step, job), job.stop.is_set)
+    if raw is None:
+        return
+    if KINDS[step.key.kind].observe(step.key, raw).leaving:
+        raise _Stopped
+    raise _Moved(Diagnostic("FF501", f"`{step.key}` was being deleted, and is there again", hint="plan again"))
 
 
 def _failed(key: ResourceKey, message: str) -> Diagnostic:

@@ -51,7 +51,7 @@ class Action(StrEnum):
     CHECK = "check"
     """A gate that is evaluated during apply: a metric of the run, or a smoke answer."""
     WAIT = "wait"
-    """Something already runs (a job, an operation on the object): wait for it."""
+    """Something already runs (a job, an operation on the object): wait for it; where `absent` is expected, until it is gone."""
     UPDATE = "update"
     CREATE = "create"
     NEW_VERSION = "new_version"
@@ -145,6 +145,8 @@ class Observed:
     tags: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
     """When the service says it was created; orders old deployments, decides nothing else."""
+    leaving: bool = False
+    """BUSY because the service is deleting it."""
 
 
 @dataclass(frozen=True, slots=True)

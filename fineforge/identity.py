@@ -79,7 +79,7 @@ def model_version(job_digest: str) -> str:
 
 
 def default_endpoint_name(spec_name: str, workspace_id: str) -> str:
-    """Unique in the region, as it is a DNS label, so with single dashes: the spec's name and five characters of the workspace's digest."""
+    """Unique in the region, as it is a DNS label, so with single dashes: the spec's name and the workspace's digest."""
     label = re.sub("-+", "-", spec_name)[:26].rstrip("-")
     return f"{label}-{digest(['workspace', workspace_id.lower()])[:5]}"
 

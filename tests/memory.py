@@ -38,6 +38,9 @@ class MemoryGateway:
         self.cloud = Cloud(home, self.runner, Store(), Lifecycle(progression), self.settings)
         self.writes: list[tuple[str, str]] = []
         self.submitted: list[str] = []
+        self.dead = False
+        self.dies: tuple[int, bool] | None = None
+        """The write, counted from 0, at which the client's machine loses its power, and whether the service still got it."""
 
     @property
     def workspace(self) -> Workspace:
@@ -48,6 +51,7 @@ class MemoryGateway:
         return self.settings.location
 
     def get(self, key: ResourceKey) -> Raw | None:
+        self._alive()
         try:
             body: dict[str, Any] = self.cloud.get(key.kind, path_of(key)).body
             return body
@@ -66,8 +70,6 @@ class MemoryGateway:
         return {key_of(kind, parent, raw): raw for raw in found}
 
     def create(self, key: ResourceKey, text: str) -> None:
-        if key.kind == "job":
-            self.submitted.append(key.name)
         self._write("create", key, lambda: self.cloud.put(key.kind, path_of(key), _body(key.kind, text, self.settings)))
 
     def update(self, key: ResourceKey, body: Raw) -> None:
@@ -126,11 +128,28 @@ class MemoryGateway:
             return None
 
     def _write(self, verb: str, key: ResourceKey, change: Callable[[], Reply]) -> None:
+        number, got = self.dies if self.dies is not None else (-1, True)
+        if len(self.writes) == number and not got:
+            self.dead = True
+        self._alive()
         try:
             change()
         except AzureError as error:
             raise _diagnosed(error) from None
         self.writes.append((verb, str(key)))
+        if (verb, key.kind) == ("create", "job"):
+            self.submitted.append(key.name)
+        if len(self.writes) == number + 1:
+            self.dead = True
+        self._alive()
+
+    def _alive(self) -> None:
+        if self.dead:
+            raise Killed
+
+
+class Killed(Exception):
+    """From here on nothing reaches the service any more."""
 
 
 def _diagnosed(error: AzureError) -> FineforgeError:

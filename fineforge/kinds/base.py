@@ -79,7 +79,8 @@ class Kind:
         tags = fields.read_tags(raw)
         document["tags"] = {name: value for name, value in tags.items() if not ownership.is_owner_tag(name)}
         archived = bool(fields.get(raw, "properties.isArchived"))
-        status = self.states.get(str(fields.get(raw, self.state) or "Succeeded").lower(), Status.BUSY)
+        word = str(fields.get(raw, self.state) or "Succeeded").lower()
+        status = self.states.get(word, Status.BUSY)
         owner = ownership.from_tags(tags)
         return Observed(
             key=key,
@@ -91,6 +92,7 @@ class Kind:
             message=_words(raw),
             tags=tags,
             created=str(fields.get(raw, "systemData.createdAt") or ""),
+            leaving=word == "deleting",
         )
 
     def fingerprint(

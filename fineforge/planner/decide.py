@@ -55,6 +55,9 @@ def decide(case: Case, want: Desired) -> Decision:
     have = case.have(want.key)
     if have is None:
         return _absent(case, want)
+    if have.leaving and not _is_existing(case, want):
+        gone = until_gone(have, want.path)
+        return Decision([gone, create(case, want, "created again once the old one is gone", (gone.id,))])
     if not case.is_ours(have) or _is_existing(case, want):
         return _foreign(case, want, have)
     return _ours(case, want, have)
@@ -85,6 +88,11 @@ def step_on(key: ResourceKey, action: Action, reason: str, *, path: SpecPath = (
     """A step on an object that need not be desired."""
     name = f"{action} {key}" + (f" {suffix}" if suffix else "")
     return Step(name, key, action, reason, path=path, **more)
+
+
+def until_gone(have: Observed, path: SpecPath = ()) -> Step:
+    """For what the service is deleting already: it needs no second deletion, and its name is free only afterwards."""
+    return step_on(have.key, Action.WAIT, "is being deleted", path=path, expected=ABSENT)
 
 
 def compare(case: Case, want: Desired, have: Observed) -> tuple[FieldChange, ...]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fineforge import ownership
 from fineforge.core import Action, FieldChange, Observed, ResourceKey, Status, Step
 from fineforge.diagnostics import Diagnostic
 from fineforge.kinds import KINDS
 from fineforge.kinds.base import End
-from fineforge.planner.decide import Case, prevented, step_on
+from fineforge.planner.decide import Case, prevented, step_on, until_gone
 from fineforge.planner.rollout import deployments
 from fineforge.planner.traffic import to_zero, traffic_of
 
 
 def steps(case: Case) -> tuple[list[Step], list[Diagnostic]]:
     """Destroy twice is the same as once: what is gone or archived already needs nothing."""
+    case = replace(case, desired={})  # what the spec would change now is not done first
     found: list[Diagnostic] = []
     planned: list[Step] = []
     ours = [have for have in case.world.observed.values() if have is not None and case.is_ours(have)]
@@ -31,6 +34,8 @@ _ORDER = ("endpoint", "deployment", "model", "job", "data", "compute")
 
 def _end(case: Case, have: Observed, planned: list[Step]) -> list[Step]:
     key = have.key
+    if have.leaving:
+        return [until_gone(have)]
     if key.kind == "endpoint":
         return _end_endpoint(case, have)
     if key.kind == "deployment":
@@ -63,7 +68,7 @@ def _end_endpoint(case: Case, have: Observed) -> list[Step]:
 
 def _end_deployment(case: Case, have: Observed, planned: list[Step]) -> list[Step]:
     endpoint = ResourceKey("endpoint", have.key.parent or "")
-    if any(step.key == endpoint and step.action is Action.DELETE for step in planned):
+    if any(step.key == endpoint and step.action in (Action.DELETE, Action.WAIT) for step in planned):
         return []
     ours = [other.key.name for other in deployments(case, endpoint) if case.is_ours(other)]
     moved = any(step.key == endpoint and step.action is Action.UPDATE for step in planned)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fineforge.core import Action, Desired, Observed, ResourceKey, Status, Step
 from fineforge.diagnostics import Diagnostic
-from fineforge.planner.decide import ABSENT, Case, Decision, create, decide, prevented, step_on
+from fineforge.planner.decide import ABSENT, Case, Decision, create, decide, prevented, step_on, until_gone
 from fineforge.planner.traffic import foreign_traffic, shift, to_zero, traffic_of
 from fineforge.render import yaml_json
 
@@ -15,7 +15,7 @@ from fineforge.render import yaml_json
 def decide_endpoint(case: Case, want: Desired) -> Decision:
     """Steps for the endpoint. Its deletion would take every deployment in it along, so all of them must be ours."""
     decision = decide(case, want)
-    if not _goes(decision, want.key):
+    if not _deleted(decision, want.key):
         return decision
     foreign = [f"`{have.key.name}`" for have in deployments(case, want.key) if not case.is_ours(have)]
     if not foreign:
@@ -34,7 +34,7 @@ def decide_deployment(case: Case, want: Desired) -> Decision:
     if refused := foreign_traffic(case, want, traffic, older):
         return Decision(diagnostics=refused)
     rollout = case.spec.deployment.rollout if case.spec.deployment else "blue_green"
-    if case.have(want.key) is None and older and rollout == "in_place" and older[0].status is not Status.FAILED:
+    if case.have(want.key) is None and older and rollout == "in_place" and _serves(older[0]):
         return _in_place(case, want, endpoint, traffic, older)
     if case.have(want.key) is None and older and rollout != "blue_green":
         return _recreate(case, want, endpoint, traffic, older)
@@ -52,7 +52,7 @@ def _blue_green(case: Case, want: Desired, endpoint: ResourceKey, traffic: Mappi
     if decision.diagnostics and not decision.steps:
         return decision
     steps = decision.steps
-    if traffic.get(want.key.name) and _goes(decision, want.key):
+    if traffic.get(want.key.name) and _deleted(decision, want.key):
         steps, traffic = _drained(case, want, endpoint, traffic, steps)
     if traffic.get(want.key.name, 0) < 100:
         steps = [*steps, *_smoke(case, want, steps)]
@@ -115,9 +115,12 @@ def _retire(case: Case, want: Desired, old: list[Observed], before: list[Step]) 
     moved = tuple(step.id for step in before if step.key.kind == "endpoint")[-1:]
     reason = f"`{want.key.name}` takes its place"
     steps = [
-        step_on(have.key, Action.DELETE, reason, path=want.path, expected=have.fingerprint, depends_on=moved) for have in old
+        until_gone(have, want.path)
+        if have.leaving
+        else step_on(have.key, Action.DELETE, reason, path=want.path, expected=have.fingerprint, depends_on=moved)
+        for have in old
     ]
-    return steps, [found for have in old for found in prevented(case, have.key, want.path)]
+    return steps, [found for have in old if not have.leaving for found in prevented(case, have.key, want.path)]
 
 
 def _older(case: Case, want: Desired) -> list[Observed]:
@@ -130,12 +133,22 @@ def _older(case: Case, want: Desired) -> list[Observed]:
 def _beyond(case: Case, older: list[Observed]) -> list[Observed]:
     """What `keep_previous` does not keep; a failed one, which bills and cannot serve, is never kept."""
     count = case.spec.deployment.keep_previous if case.spec.deployment else 0
-    kept = [have.key for have in older if have.status is not Status.FAILED][:count]
+    kept = [have.key for have in older if _serves(have)][:count]
     return [have for have in older if have.key not in kept]
 
 
-def _goes(decision: Decision, key: ResourceKey) -> bool:
+def _serves(have: Observed) -> bool:
+    return have.status is not Status.FAILED and not have.leaving
+
+
+def _deleted(decision: Decision, key: ResourceKey) -> bool:
     return any(step.key == key and step.action is Action.DELETE for step in decision.steps)
+
+
+def _goes(decision: Decision, key: ResourceKey) -> bool:
+    """Deleted by a step of ours, or by the service at this moment."""
+    leaves = any(step.key == key and step.action is Action.WAIT and step.expected == ABSENT for step in decision.steps)
+    return leaves or _deleted(decision, key)
 
 
 def _emptied(case: Case, endpoint: ResourceKey) -> Case:
