@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
+from itertools import combinations
 
 import yaml
 
 from fineforge import ownership
-from fineforge.core import WRITES, Action, Plan, Step
+from fineforge.core import WRITES, Action, Plan, ResourceKey, Step
 from fineforge.diagnostics import Diagnostic
 
 _MAKES = frozenset({Action.CREATE, Action.NEW_VERSION})
@@ -16,7 +18,8 @@ _NEEDS_TEXT = _MAKES | {Action.CHECK}
 
 
 def check_plan(plan: Plan) -> tuple[Diagnostic, ...]:
-    """FF309 for every breach: ids are unique, references exist, there is no cycle, each step carries its whole effect."""
+    """FF309 for every breach: ids are unique, references exist, there is no cycle, each step carries its whole effect, and writes
+    to one object come one after the other."""
     known = {step.id for step in plan.steps}
     found = [f"the step `{name}` stands twice" for name, count in Counter(step.id for step in plan.steps).items() if count > 1]
     for step in plan.steps:
@@ -26,6 +29,8 @@ def check_plan(plan: Plan) -> tuple[Diagnostic, ...]:
         found += _effect(step)
     if not found and (cycle := _cycle(plan.steps)):
         found.append("steps wait for each other: " + " -> ".join(f"`{name}`" for name in cycle))
+    if not found:
+        found += _racing(plan)
     return tuple(Diagnostic("FF309", words) for words in found)
 
 
@@ -70,3 +75,28 @@ def _cycle(steps: tuple[Step, ...]) -> list[str]:
     except CycleError as error:
         return list(reversed(error.args[1]))
     return []
+
+
+def _racing(plan: Plan) -> list[str]:
+    """Pairs of writes to one object of which neither waits for the other: the service would refuse one, or lose it."""
+    needs = {step.id: _references(step) for step in plan.steps}
+    by_key: dict[ResourceKey, list[str]] = {}
+    for step in plan.writes:
+        by_key.setdefault(step.key, []).append(step.id)
+    return [
+        f"`{one}` and `{two}` write to one object at the same time"
+        for names in by_key.values()
+        for one, two in combinations(names, 2)
+        if two not in _before(one, needs) and one not in _before(two, needs)
+    ]
+
+
+def _before(name: str, needs: Mapping[str, tuple[str, ...]]) -> set[str]:
+    """Everything that is done before a step."""
+    seen: set[str] = set()
+    todo = [name]
+    while todo:
+        fresh = set(needs[todo.pop()]) - seen
+        seen |= fresh
+        todo += fresh
+    return seen

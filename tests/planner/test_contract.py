@@ -30,6 +30,7 @@ def job_with(old: str, new: str) -> Plan:
 
 MODEL = next(step.id for step in PLAN.steps if step.key.kind == "model")
 JOB = next(step.id for step in PLAN.steps if step.key.kind == "job")
+STEPS = {step.id: step for step in PLAN.steps}
 JOB_NAME = JOB.rsplit("/", 1)[1]
 
 BREACHES: dict[str, tuple[Plan, str]] = {
@@ -46,6 +47,10 @@ BREACHES: dict[str, tuple[Plan, str]] = {
     "writes into another endpoint": (
         edited("create deployment", lambda s: replace(s, text=s.text.replace("support-desk", "theirs"))),
         "the text of something else",
+    ),
+    "writes twice at once": (
+        replace(PLAN, steps=(*PLAN.steps, replace(STEPS["update endpoint/support-desk traffic 100"], id="again", depends_on=()))),
+        "write to one object at the same time",
     ),
     "creates what nobody owns": (job_with("fineforge-", "other-"), "without owner tags"),
 }
@@ -68,7 +73,10 @@ def test_a_long_chain_is_no_cycle() -> None:
     """As long as a plan may get; nothing may depend on the depth of Python's stack."""
     change = (FieldChange("tags.a", None, "b", Action.UPDATE, ""),)
     step = replace(PLAN.steps[0], action=Action.UPDATE, changes=change, expected="x")
-    chain = [replace(step, id=str(n), depends_on=(str(n + 1),) if n < 4999 else ()) for n in range(5000)]
+    chain = [
+        replace(step, id=str(n), key=replace(step.key, name=str(n)), depends_on=(str(n + 1),) if n < 4999 else ())
+        for n in range(5000)
+    ]
     assert check_plan(replace(PLAN, steps=tuple(chain))) == ()
     looped = [*chain[:-1], replace(chain[-1], depends_on=("0",))]
     assert [entry.code for entry in check_plan(replace(PLAN, steps=tuple(looped)))] == ["FF309"]
