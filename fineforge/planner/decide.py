@@ -136,12 +136,12 @@ def fingerprint_after(want: Desired, have: Observed, changes: tuple[FieldChange,
     return KINDS[want.key.kind].fingerprint(document, have.owner, have.tags, have.archived, failed=False)
 
 
-def prevented(case: Case, key: ResourceKey, path: SpecPath) -> list[Diagnostic]:
-    """FF306 where the spec forbids the deletion."""
+def prevented(case: Case, key: ResourceKey, path: SpecPath, end: str = "deleted") -> list[Diagnostic]:
+    """FF306 where the spec forbids that the object ends."""
     if key.kind not in case.spec.lifecycle.prevent_destroy:
         return []
     hint = f"take `{key.kind}` out of `lifecycle.prevent_destroy` if this is meant"
-    return [Diagnostic("FF306", f"`{key}` would be deleted, which `lifecycle.prevent_destroy` forbids", path=path, hint=hint)]
+    return [Diagnostic("FF306", f"`{key}` would be {end}, which `lifecycle.prevent_destroy` forbids", path=path, hint=hint)]
 
 
 def retired(case: Case) -> list[Diagnostic]:

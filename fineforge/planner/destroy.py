@@ -23,10 +23,17 @@ def steps(case: Case) -> tuple[list[Step], list[Diagnostic]]:
     for have in sorted(ours, key=lambda have: _ORDER.index(have.key.kind)):
         planned += _end(case, have, planned)
     for have in ours:
-        if any(step.key == have.key and step.action is Action.DELETE for step in planned):
-            found += prevented(case, have.key, (have.key.kind,))
+        if end := _fate(have.key, planned):
+            found += prevented(case, have.key, (have.key.kind,), end)
     planned += _leave_shared(case)
     return planned, found
+
+
+def _fate(key: ResourceKey, planned: list[Step]) -> str:
+    """How the object ends, in a word; a deployment ends with its endpoint too."""
+    ends = {step.key: step.action for step in planned if step.action in (Action.DELETE, Action.ARCHIVE)}
+    end = ends.get(key) or (ends.get(ResourceKey("endpoint", key.parent)) if key.parent else None)
+    return {Action.DELETE: "deleted", Action.ARCHIVE: "archived"}[end] if end else ""
 
 
 _ORDER = ("endpoint", "deployment", "model", "job", "data", "compute")

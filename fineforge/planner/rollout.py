@@ -17,9 +17,11 @@ def decide_endpoint(case: Case, want: Desired) -> Decision:
     decision = decide(case, want)
     if not _deleted(decision, want.key):
         return decision
-    foreign = [f"`{have.key.name}`" for have in deployments(case, want.key) if not case.is_ours(have)]
+    inside = deployments(case, want.key)
+    foreign = [f"`{have.key.name}`" for have in inside if not case.is_ours(have)]
     if not foreign:
-        return decision
+        kept = [found for have in inside for found in prevented(case, have.key, want.path)]
+        return Decision(decision.steps, [*decision.diagnostics, *kept])
     message = f"`{want.key}` must be created again, which would delete {', '.join(foreign)}, which this spec does not own"
     return Decision(diagnostics=[Diagnostic("FF302", message, path=want.path, hint="use another endpoint")])
 
