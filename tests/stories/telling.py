@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from fineforge import engine
-from fineforge.core import Event, Mode, Outcome, Plan, Step
+from fineforge.core import Event, Mode, Outcome, Plan
 from fineforge.diagnostics import errors
 from fineforge.planner import check_plan
 from tests.memory import MemoryGateway
@@ -52,7 +52,6 @@ class Telling:
         """The plan, sound in itself."""
         made = engine.plan(self.loaded(), self.gateway, mode).plan
         assert check_plan(made) == ()
-        assert one_after_the_other(made) == []
         return made
 
     def apply(self, mode: Mode = Mode.APPLY) -> Plan:
@@ -78,24 +77,3 @@ class Telling:
         made = self.plan(mode)
         assert not errors(made.diagnostics), made.diagnostics
         return [f"{step.id}: {step.reason}" for step in made.writes]
-
-
-def one_after_the_other(made: Plan) -> list[str]:
-    """Pairs of writes on one object of which neither waits for the other: the service would refuse one, or lose it."""
-    needs = {step.id: {*step.depends_on, *([step.only_if] if step.only_if else [])} for step in made.steps}
-
-    def waits(step: Step, other: Step) -> bool:
-        seen, todo = set(), [step.id]
-        while todo:
-            for need in needs[todo.pop()] - seen:
-                seen.add(need)
-                todo.append(need)
-        return other.id in seen
-
-    writes = made.writes
-    return [
-        f"{one.id} | {two.id}"
-        for index, one in enumerate(writes)
-        for two in writes[index + 1 :]
-        if one.key == two.key and not waits(one, two) and not waits(two, one)
-    ]

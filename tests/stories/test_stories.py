@@ -49,6 +49,10 @@ SPEC: list[tuple[str, str, list[Any]]] = [
     ("tags", "Stage", [None, "dev"]),
     ("job", "display_name", [None, "mine"]),
     ("register", "name", ["support", "desk"]),
+    ("endpoint", "auth", ["key", "aml_token"]),
+    ("gates", "smoke", [[], [{"messages": [{"role": "user", "content": "What is moon 0?"}]}]]),
+    ("lifecycle", "ignore", [[], ["compute.max_nodes"], ["deployment.instances", "tags.team"]]),
+    ("optimization", "lora_r", [None, 8, 64]),
 ]
 
 OUTSIDE = [
@@ -62,6 +66,7 @@ OUTSIDE = [
     "stranger",
     "data",
     "fail",
+    "power cut",
 ]
 
 
@@ -112,6 +117,8 @@ def _outside(told: Telling, what: str, dice: random.Random) -> str:
             return "other rows"
         case "fail":
             return fail(told)
+        case "power cut":
+            return power_cut(told, dice)
         case _:
             raise AssertionError(what)
 
@@ -165,6 +172,18 @@ def fail(told: Telling) -> str:
     outcome = told.carry_out(made)
     assert not outcome.moved, outcome.moved
     return f"{wanted} fails: {sorted(outcome.failed)}"
+
+
+def power_cut(told: Telling, dice: random.Random) -> str:
+    """An apply dies at one of its writes."""
+    made = told.plan()
+    if not made.writes:
+        return "nothing to cut off"
+    number, got = dice.randrange(len(made.writes)), dice.random() < 0.5
+    told.gateway.dies = (len(told.gateway.writes) + number, got)
+    told.carry_out(made)
+    told.gateway.dead, told.gateway.dies = False, None
+    return f"power cut {'after' if got else 'before'} write {number}"
 
 
 def tell(folder: Path, seed: int) -> list[str]:
