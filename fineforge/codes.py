@@ -423,4 +423,33 @@ CODES: dict[str, Code] = {
         "choose a model with a longer context.",
     ),
     # --- FF7xx: the emulator ---------------------------------------------------------------------------------------
+    "FF701": Code(
+        "the local emulator is not running",
+        "The target `local` is an emulator of Azure ML, a process on this machine. Start it with `fineforge emulator start`; "
+        "what it held before is still there.",
+    ),
+    "FF702": Code(
+        "the emulator's port cannot be used",
+        "Another program listens on it, or it is one that only an administrator may open. Leave `--port` out: any free one will "
+        "do, clients find it.",
+    ),
+    "FF703": Code(
+        "the emulator did not start",
+        "The message holds its last words; `fineforge emulator logs` shows the others. Often its folder cannot be written: "
+        "FINEFORGE_EMULATOR_HOME names another one.",
+    ),
+    "FF704": Code(
+        "the emulator's packages are missing",
+        "The client does not need them, so they are installed apart: `pip install 'fineforge[local]'`.",
+    ),
+    "FF705": Code(
+        "the command cannot be run",
+        "`emulator exec -- COMMAND` runs one program with its Azure traffic led to the emulator. The program was not found, or "
+        "may not be run; a shell's own words need `sh -c '...'`.",
+    ),
+    "FF706": Code(
+        "the emulator runs already",
+        "Two emulators cannot share one folder. One is starting or ending there, or has lost its `emulator.json`: wait, end it, "
+        "or let FINEFORGE_EMULATOR_HOME name another folder.",
+    ),
 }

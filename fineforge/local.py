@@ -1,4 +1,4 @@
-"""The client's side of the emulator: where it is, starting and stopping it. It meets the emulator over HTTPS and in `emulator.json`.
+"""The client's side of the emulator: where it is, starting and stopping it. They meet over HTTPS and in `emulator.json`.
 
 Never imports `fineforge.emulator`, which may not even be installed (extra `fineforge[local]`).
 """
@@ -6,11 +6,11 @@ Never imports `fineforge.emulator`, which may not even be installed (extra `fine
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -54,10 +54,10 @@ def read() -> Emulator | None:
     """The emulator that runs here; None where none does. A file that a killed emulator left behind counts for nothing."""
     try:
         facts = json.loads((home() / "emulator.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        known = facts["format"] == 1 and _answers(facts)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    emulator = Emulator(facts)
-    return emulator if facts.get("format") == 1 and _answers(facts["host"], facts["port"]) else None
+    return Emulator(facts) if known else None
 
 
 def require() -> Emulator:
@@ -78,26 +78,26 @@ def workspace(emulator: Emulator) -> Workspace:
 def start(port: int = 0, trainer: str = "real", lifecycle: str = "instant", test_hooks: bool = False) -> Emulator:
     """Starts the emulator in the background and returns when it answers; a running one is returned as it is.
 
-    Raises FF702 (the port is taken), FF703 (it did not start) or FF704 (its packages are missing).
+    Raises FF702 (the port is taken), FF703 (it did not start), FF704 (its packages are missing) or FF706 (one is starting).
     """
     if found := read():
         return found
     folder = home()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make(folder)
     command = [sys.executable, "-m", "fineforge.emulator", "serve", "--home", str(folder), "--port", str(port)]
     command += ["--trainer", trainer, "--lifecycle", lifecycle, *(["--test-hooks"] if test_hooks else [])]
-    with (folder / "emulator.log").open("ab") as log:
+    with log_file().open("ab") as log:
         begin = log.tell()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise FineforgeError(_not_started(folder, begin))
+            raise FineforgeError(_not_started(begin))
         if (found := read()) and found.pid == process.pid:
             return found
         time.sleep(0.05)
     process.terminate()
-    raise FineforgeError(_not_started(folder, begin))
+    raise FineforgeError(_not_started(begin))
 
 
 def stop() -> bool:
@@ -124,11 +124,10 @@ def log_file() -> Path:
 
 
 def environment(emulator: Emulator) -> dict[str, str]:
-    """The variables that lead any program's Azure traffic to the emulator; what is set already is overridden, NO_PROXY cleared."""
+    """This process's variables, with those that lead any program's Azure traffic to the emulator put over them."""
     facts = emulator.facts
-    proxy = f"http://{facts['host']}:{facts['port']}"
     routed = {
-        **dict.fromkeys(("HTTPS_PROXY", "https_proxy"), proxy),
+        **dict.fromkeys(("HTTPS_PROXY", "https_proxy"), f"http://{facts['host']}:{facts['port']}"),
         **dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"), facts["ca"]),
         "AZURE_TENANT_ID": facts["tenant_id"],
         "AZURE_CLIENT_ID": facts["client_id"],
@@ -139,14 +138,31 @@ def environment(emulator: Emulator) -> dict[str, str]:
         "AZUREML_RUN_POLLING_INTERVAL_MIN": "1",
         "AZUREML_RUN_POLLING_INTERVAL_MAX": "2",
     }
-    kept = {name: value for name, value in os.environ.items() if name.upper() not in ("NO_PROXY", "ALL_PROXY", "SSL_CERT_DIR")}
+    kept = {name: value for name, value in os.environ.items() if name.upper() not in _MISLEADING}
     return {**kept, **routed}
 
 
-def _answers(host: str, port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=2):
-        return True
-    return False
+_MISLEADING = {
+    "NO_PROXY",
+    "ALL_PROXY",
+    "SSL_CERT_DIR",
+    "AZURE_AUTHORITY_HOST",
+    "AZURE_TOKEN_CREDENTIALS",
+}
+"""Variables that would lead around the proxy, past its certificate, to another cloud, or to a credential that is not here."""
+
+
+def _answers(facts: Mapping[str, Any]) -> bool:
+    """Whether the process that wrote the file is there: after a crash both port and process id may be somebody else's."""
+    connection = http.client.HTTPConnection(facts["host"], facts["port"], timeout=2)
+    try:
+        connection.request("GET", "/")
+        said = json.loads(connection.getresponse().read(1024))
+        return bool(said["service"] == "fineforge emulator" and said["pid"] == facts["pid"])
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return False
+    finally:
+        connection.close()
 
 
 def _end(pid: int) -> None:
@@ -171,15 +187,30 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def _not_started(folder: Path, begin: int) -> Diagnostic:
-    with (folder / "emulator.log").open("rb") as log:
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        log_file().touch(0o600)
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        hint = "choose another folder with FINEFORGE_EMULATOR_HOME"
+        raise FineforgeError(Diagnostic("FF703", f"the emulator cannot work in `{folder}`: {words}", hint=hint)) from None
+
+
+def _not_started(begin: int) -> Diagnostic:
+    with log_file().open("rb") as log:
         log.seek(begin)
         said = log.read().decode("utf-8", "replace").strip().splitlines()
     last = said[-1] if said else "it said nothing"
+    code, _, words = last.partition(" ")
     if "No module named" in last:
         return Diagnostic("FF704", f"the emulator's packages are missing: {last}", hint="`pip install 'fineforge[local]'`")
-    if last.startswith("FF702"):
-        return Diagnostic(
-            "FF702", last.removeprefix("FF702 "), hint="choose another with `--port`, or leave it out for a free one"
-        )
-    return Diagnostic("FF703", f"the emulator did not start: {last}", hint="`fineforge emulator logs` says more")
+    match code:
+        case "FF702":
+            return Diagnostic("FF702", words, hint="choose another with `--port`, or leave it out for a free one")
+        case "FF706":
+            return Diagnostic("FF706", words, hint="`fineforge emulator status` says where; or wait until it has ended")
+        case "FF703":
+            return Diagnostic("FF703", words, hint="choose another folder with FINEFORGE_EMULATOR_HOME")
+        case _:
+            return Diagnostic("FF703", f"the emulator did not start: {last}", hint="`fineforge emulator logs` says more")

@@ -104,7 +104,9 @@ def execute(output: Output, command: tuple[str, ...]) -> int:
 
     emulator = local.require()
     try:
-        return subprocess.run(list(command), env=local.environment(emulator), check=False).returncode
+        code = subprocess.run(list(command), env=local.environment(emulator), check=False).returncode
     except OSError as error:
         words = (error.strerror or str(error)).lower()
         raise FineforgeError(Diagnostic("FF705", f"`{command[0]}` cannot be run: {words}")) from None
+    # As shells do: 128 and the signal that ended it.
+    return code if code >= 0 else 128 - code

@@ -11,10 +11,10 @@ import contextlib
 import json
 import logging
 import os
-import secrets
 import signal
 import ssl
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,31 +37,56 @@ HOST = "127.0.0.1"
 def main() -> int:
     arguments = _parser().parse_args()
     home = Path(arguments.home).expanduser().resolve()
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     try:
-        asyncio.run(_serve(home, arguments))
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _alone(home):
+            asyncio.run(_serve(home, arguments))
+    except _CannotStart as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
     except OSError as error:
-        print(f"FF702 port {arguments.port} cannot be used: {(error.strerror or str(error)).lower()}", file=sys.stderr)  # noqa: T201
+        print(f"FF703 the emulator cannot work in `{home}`: {(error.strerror or str(error)).lower()}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
 
+class _CannotStart(Exception):
+    """A code and words for the one who started it, who reads them from the last line of the log."""
+
+
+@contextlib.contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Two emulators must not share a home. The lock goes with the process, however that ends."""
+    with (home / "lock").open("ab") as lock:
+        try:
+            import fcntl
+        except ImportError:  # Windows: the port of emulator.json is all there is to go by.
+            yield
+            return
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise _CannotStart(f"FF706 an emulator runs in `{home}` already") from None
+        yield
+
+
 async def _serve(home: Path, arguments: argparse.Namespace) -> None:
-    settings = _settings(home)
-    ca, chain = certificates.ensure(home, _hosts(settings))
+    settings = Settings()
+    ca, chain = certificates.ensure(home, _certified(settings))
     runner, score = _runner(arguments.trainer, home)
     store = Store(home / "state.sqlite")
     cloud = Cloud(home, runner, store, Lifecycle(Progression(arguments.lifecycle)), settings)
-    hooks = Faults() if arguments.test_hooks else None
     front = _front(chain)
-    front.config.app = Application(Service(cloud, score, secrets.token_hex(16)), hooks, front.drop)
+    front.config.app = Application(Service(cloud, score), Faults() if arguments.test_hooks else None, front.drop)
     front.config.load()
-    server = await listen(front, HOST, arguments.port)
-    port = server.sockets[0].getsockname()[1]
+    try:
+        server = await listen(front, HOST, arguments.port)
+    except OSError as error:
+        words = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise _CannotStart(f"FF702 port {arguments.port} cannot be used: {words}") from None
     cloud.resume()
-    announced = _announce(home, port, ca, settings, arguments)
-    logging.getLogger("fineforge.emulator").info("listening on %s:%d, trainer %s", HOST, port, arguments.trainer)
+    announced = _announce(home, server.sockets[0].getsockname()[1], ca, settings, arguments)
     try:
         await _until_told_to_stop()
     finally:
@@ -77,7 +102,15 @@ def _front(chain: Path) -> Front:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
     config = uvicorn.Config(
-        lambda *_: None, lifespan="off", log_config=None, access_log=False, server_header=False, date_header=False
+        lambda *_: None,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # A client's address must be its own: faults drop connections by it.
+        proxy_headers=False,
+        # Pollers come back after 5 s, which is also uvicorn's default: they would meet a closing connection.
+        timeout_keep_alive=120,
     )
     return Front(config, context, HOSTS)
 
@@ -104,15 +137,12 @@ def _runner(trainer: str, home: Path) -> tuple[Runner, Score]:
     return worker, forward
 
 
-def _settings(home: Path) -> Settings:
-    """The emulated workspace's names stay the same for the life of a home, so that names derived from them do too."""
-    return Settings()
-
-
-def _hosts(settings: Settings) -> tuple[str, ...]:
+def _certified(settings: Settings) -> tuple[str, ...]:
+    """Names in the certificate: a wildcard stands for one label only."""
     return (
         "management.azure.com",
         "login.microsoftonline.com",
+        "ml.azure.com",
         "*.api.azureml.ms",
         "*.experiments.azureml.net",
         "*.blob.core.windows.net",
@@ -147,6 +177,7 @@ def _announce(home: Path, port: int, ca: Path, settings: Settings, arguments: ar
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
         json.dump(facts, stream, indent=1)
     part.replace(file)
+    print(f"listening on {HOST}:{port}, trainer {arguments.trainer}", flush=True)  # noqa: T201
     return file
 
 

@@ -1,4 +1,4 @@
-"""The emulator's certificate authority, made on this machine and trusted by whoever is told to, and its one server certificate."""
+"""The emulator's certificate authority, made on this machine, trusted by whoever is told to, and its one server certificate."""
 
 from __future__ import annotations
 

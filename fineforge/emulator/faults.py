@@ -1,7 +1,8 @@
 """Faults on demand, and the log of requests: how tests break the service at an exact place. Only with `--test-hooks`.
 
 A rule names a request (method, path, the how-manieth) and what happens before or after its effect: the client is killed, the
-connection drops, an error is answered, the answer is late.
+connection drops, an error is answered, the answer is late, or a list is what it was when it was first asked for.
+How rules are set: `routes.control`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ import signal
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-_NO_WRITE = re.compile(r"/(list\w+|token|invoke|score|getLogs|regenerateKeys)\Z", re.IGNORECASE)
+from starlette.responses import Response
+
+_READING_POST = re.compile(r"/(list\w*|token|invoke|score|getLogs)\Z", re.IGNORECASE)
+_WHAT, _WHEN = ("kill", "drop", "error", "delay", "lag"), ("before", "after")
 
 
 @dataclass(slots=True)
 class Fault:
     what: str
-    """`kill`, `drop`, `error` or `delay`."""
+    """`kill`, `drop`, `error`, `delay`, or `lag`: the first answer to a GET is given again and again."""
     when: str = "before"
     """`before` or `after` the effect; an `error` after it hides a success."""
     method: str = ""
@@ -37,6 +41,13 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     seen: int = 0
+    answers: dict[str, Response] = field(default_factory=dict)
+    """Of `lag`, by path and query."""
+
+    def __post_init__(self) -> None:
+        if self.what not in _WHAT or self.when not in _WHEN:
+            raise ValueError(f"a fault is one of {_WHAT}, and happens {_WHEN}")
+        re.compile(self.method), re.compile(self.path)
 
     def meets(self, entry: Request) -> bool:
         if self.writes and not entry.write:
@@ -75,7 +86,14 @@ class Faults:
         return entry
 
     def hits(self, entry: Request) -> list[Fault]:
-        return [rule for rule in self.rules if rule.meets(entry)]
+        return [rule for rule in self.rules if rule.what != "lag" and rule.meets(entry)]
+
+    def lagging(self, entry: Request, query: str, response: Response) -> Response:
+        """The answer, or the older one that a `lag` keeps."""
+        for rule in self.rules:
+            if rule.what == "lag" and entry.method == "GET" and rule.meets(entry):
+                return rule.answers.setdefault(f"{entry.path}?{query}", response)
+        return response
 
     def log(self) -> list[dict[str, Any]]:
         return [asdict(entry) for entry in self.requests]
@@ -85,16 +103,16 @@ class Faults:
 
 
 def is_write(method: str, host: str, path: str) -> bool:
-    """Blob writes and the AAD are none; neither are POSTs that only read."""
+    """PUT, PATCH, DELETE, and POST but for those that only read, on ARM or run history; blobs and sign-in are none."""
     if not (host == "management.azure.com" or host.endswith(".api.azureml.ms")):
         return False
     if method == "POST":
-        return "/cancel" in path and not _NO_WRITE.search(path)
+        return _READING_POST.search(path) is None
     return method in ("PUT", "PATCH", "DELETE")
 
 
 async def strike(fault: Fault) -> None:
-    """Kill and delay; drop and error are the application's, for it owns the answer."""
+    """Kill and delay; the others are the application's, for it owns the answer."""
     if fault.what == "kill":
         with contextlib.suppress(ProcessLookupError):
             os.kill(fault.pid, signal.SIGKILL)

@@ -1,7 +1,7 @@
 """The one port: an HTTPS forward proxy that ends TLS itself and serves Azure's hosts, and nobody else's.
 
-`CONNECT management.azure.com:443` is answered, the stream becomes TLS, and uvicorn's own HTTP protocol takes it over. A host that is
-not Azure's is refused, so nothing that goes through here can reach the network by mistake.
+`CONNECT management.azure.com:443` is answered, the stream becomes TLS, and uvicorn's own HTTP protocol takes it over. A host that
+is not Azure's is refused, so nothing that goes through here can reach the network by mistake.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ class Front:
     def protocol(self) -> asyncio.Protocol:
         return _Head(self)
 
-    def application(self) -> Any:
+    def application(self, host: str) -> Any:
+        """`host`: what the tunnel was opened for; requests carry it in `state`, empty where there is no tunnel."""
         protocol: Any = self.config.http_protocol_class
-        return protocol(config=self.config, server_state=self.state, app_state={})
+        return protocol(config=self.config, server_state=self.state, app_state={"tunnel": host})
 
     def drop(self, client: tuple[str, int]) -> None:
         """Closes a client's connection at once, in the middle of whatever it is doing."""
@@ -76,28 +77,32 @@ class _Head(asyncio.Protocol):
         if port != 443 or not self._front.hosts.fullmatch(host):
             self._refuse(403, f"{host}:{port} is not a host of Azure ML; this proxy reaches nothing else")
             return
+        if not self._buffer.endswith(b"\r\n\r\n"):
+            self._refuse(400, "a client waits for the answer to CONNECT before it goes on")
+            return
+        # What comes next is TLS: it must not be read here.
+        self._transport.pause_reading()
         self._transport.write(b"HTTP/1.1 200 Connection Established\r\n\r\n")
-        early = self._buffer.split(b"\r\n\r\n", 1)[1]
-        task = asyncio.ensure_future(self._tunnel(early))
+        task = asyncio.ensure_future(self._tunnel(host))
         _TASKS.add(task)
         task.add_done_callback(_TASKS.discard)
 
-    async def _tunnel(self, early: bytes) -> None:
+    async def _tunnel(self, host: str) -> None:
         handoff = _Handoff()
         try:
             tls = await asyncio.get_running_loop().start_tls(self._transport, handoff, self._front.context, server_side=True)
-        except (ssl.SSLError, OSError, ConnectionError):
+        except (ssl.SSLError, OSError):
             self._transport.close()
             return
-        assert tls is not None and not early  # A client waits for the 200 before it says hello.
+        if tls is None:
+            return
         client = tls.get_extra_info("peername")
         self._front.tunnels[client] = tls
-        application = self._front.application()
-        handoff.pass_to(application, tls, lambda: self._front.tunnels.pop(client, None))
+        handoff.pass_to(self._front.application(host), tls, lambda: self._front.tunnels.pop(client, None))
 
     def _serve_plainly(self) -> None:
         """The control page of tests, without TLS; the application answers nothing else on it."""
-        application = self._front.application()
+        application = self._front.application("")
         application.connection_made(self._transport)
         self._transport.set_protocol(application)
         application.data_received(self._buffer)

@@ -1,19 +1,15 @@
-"""login.microsoftonline.com: discovery documents, and tokens that say for whom they are. Nothing is verified: it is a laptop."""
+"""login.microsoftonline.com: discovery documents, and tokens that say for whom they are. Any secret will do: it is a laptop."""
 
 from __future__ import annotations
 
-import base64
-import json
 import time
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fineforge.emulator.credentials import TOKEN_SECONDS, issue
 from fineforge.emulator.routes.common import Service, json_response
-
-LIFETIME = 3600
-"""Seconds."""
 
 
 async def openid_configuration(service: Service, request: Request, tenant: str) -> Response:
@@ -49,30 +45,22 @@ async def instance_discovery(service: Service, request: Request) -> Response:
 async def token(service: Service, request: Request, tenant: str) -> Response:
     """A token whose `aud` is the scope's audience: the SDK refuses to submit a job with any other (azure-wire row 3)."""
     form = {key: values[0] for key, values in parse_qs((await request.body()).decode("utf-8", "replace")).items()}
+    if form.get("grant_type") != "client_credentials":
+        words = f"AADSTS70003: The app requested an unsupported grant type '{form.get('grant_type', '')}'."
+        return json_response({"error": "unsupported_grant_type", "error_description": words}, 400)
     if not form.get("client_secret") and not form.get("client_assertion"):
-        error = {
-            "error": "invalid_client",
-            "error_description": "AADSTS7000216: 'client_assertion' or 'client_secret' is required.",
-        }
-        return json_response(error, 401)
-    audience = form.get("scope", "").split(" ")[0].removesuffix("/.default")
+        words = "AADSTS7000216: 'client_assertion' or 'client_secret' is required."
+        return json_response({"error": "invalid_client", "error_description": words}, 401)
     now = int(time.time())
     claims = {
-        "aud": audience,
+        "aud": form.get("scope", "").split(" ")[0].removesuffix("/.default"),
         "iss": f"https://sts.windows.net/{tenant}/",
         "iat": now,
         "nbf": now,
-        "exp": now + LIFETIME,
+        "exp": now + TOKEN_SECONDS,
         "appid": form.get("client_id", ""),
         "oid": service.cloud.settings.principal_id,
         "tid": tenant,
     }
-    return json_response(
-        {"token_type": "Bearer", "expires_in": LIFETIME, "ext_expires_in": LIFETIME, "access_token": _jwt(claims)}
-    )
-
-
-def _jwt(claims: dict[str, object]) -> str:
-    parts = ({"typ": "JWT", "alg": "none"}, claims)
-    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
-    return ".".join([*encoded, "emulator"])
+    lifetime = {"expires_in": TOKEN_SECONDS, "ext_expires_in": TOKEN_SECONDS}
+    return json_response({"token_type": "Bearer", **lifetime, "access_token": issue(claims)})

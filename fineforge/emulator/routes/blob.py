@@ -1,235 +1,213 @@
-"""Blob storage: as much of its protocol as uploads, downloads and listings of the SDK use. Content is streamed, writes are atomic."""
+"""Blob storage: as much of its protocol as uploads, downloads and listings of the SDK use. No whole file is held in memory."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
-import os
-import shutil
-import tempfile
-from collections.abc import Mapping
+import asyncio
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from pathlib import Path
 from xml.etree import ElementTree
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response, StreamingResponse
 
-from fineforge.emulator.blobs import BlobFolder
+from fineforge.emulator import content
+from fineforge.emulator.content import AlreadyThere, Blob, Part
+from fineforge.emulator.credentials import read
 from fineforge.emulator.routes.common import NotImplementedHere, Service
 
 _VERSION = "2026-10-06"
-_META, _BLOCKS = ".metadata", ".blocks"
-"""Folders beside the containers; a container's name never starts with a dot."""
+_ALWAYS = {"x-ms-version": _VERSION}
+_AUDIENCE = "https://storage.azure.com"
+_PERMISSIONS = {"GET": "r", "HEAD": "r", "PUT": "cw", "DELETE": "d"}
+_OCTETS = "application/octet-stream"
 
 
 async def blob(service: Service, request: Request, container: str, name: str) -> Response:
     """Every verb on one blob."""
-    blobs = service.cloud.blobs
-    if refused := _unauthorised(request):
+    if refused := _refused(service, request, container, name, _PERMISSIONS[request.method]):
         return refused
     try:
-        file = blobs.path(container, name)
+        found = content.find(service.cloud.blobs, container, name)
+        return _condition_failed(request, found) or await _answer(request, found)
     except ValueError:
-        return _error(400, "InvalidResourceName", "The specified resource name contains invalid characters.")
-    component = request.query_params.get("comp", "")
-    try:
-        match request.method, component:
-            case "HEAD" | "GET", "":
-                return _read(blobs, request, container, name, file)
-            case "GET" | "HEAD", "metadata":
-                return _read(blobs, request, container, name, file, head=True)
-            case "PUT", "":
-                return await _put(blobs, request, container, name, file)
-            case "PUT", "block":
-                return await _put_block(blobs, request, container, name)
-            case "PUT", "blocklist":
-                return await _commit(blobs, request, container, name, file)
-            case "PUT", "metadata":
-                return _set_metadata(blobs, request, container, name, file)
-            case "DELETE", "":
-                return _delete(blobs, container, name, file)
+        return _error(request, 400, "InvalidResourceName", "The specified resource name contains invalid characters.")
+    except AlreadyThere:
+        return _error(request, 409, "BlobAlreadyExists", "The specified blob already exists.")
     except OSError as error:
-        # How the service answers when it is full is not known; 507 is retried by the client like any 5xx (assumed).
-        return _error(507, "InsufficientStorage", f"The emulator could not write: {error.strerror}.")
-    raise NotImplementedHere(f"{request.method} of a blob with comp={component}")
+        # How the service answers when it is full is not known: InternalError, which clients try again, is assumed.
+        return _error(request, 500, "InternalError", f"The emulator could not store the blob: {error.strerror}.")
 
 
 async def listing(service: Service, request: Request, container: str) -> Response:
     """`restype=container&comp=list`: names below a prefix, all in one page."""
-    if refused := _unauthorised(request):
+    if refused := _refused(service, request, container, "", "l"):
         return refused
     query = request.query_params
-    if request.method == "HEAD" or (query.get("restype") == "container" and "comp" not in query):
-        return Response(None, 200, {"x-ms-version": _VERSION})
-    if query.get("comp") != "list":
-        raise NotImplementedHere(f"{request.method} of a container with comp={query.get('comp')}")
-    blobs, prefix = service.cloud.blobs, query.get("prefix", "")
-    root = blobs.path(container)
+    if (query.get("restype"), query.get("comp"), query.get("include", "metadata")) != ("container", "list", "metadata"):
+        raise NotImplementedHere(f"{request.method} of a container with {request.url.query.split('&sig=')[0]}")
+    prefix = query.get("prefix", "")
     tree = ElementTree.Element("EnumerationResults", ContainerName=container)
     ElementTree.SubElement(tree, "Prefix").text = prefix
     entries = ElementTree.SubElement(tree, "Blobs")
-    for file in sorted(path for path in root.rglob("*") if path.is_file()) if root.exists() else ():
-        name = file.relative_to(root).as_posix()
-        if name.startswith(prefix):
-            _entry(entries, name, file)
+    for found in content.below(service.cloud.blobs, container, prefix):
+        _add_entry(entries, found, "include" in query)
     ElementTree.SubElement(tree, "NextMarker")
-    return Response(ElementTree.tostring(tree, "utf-8", xml_declaration=True), 200, {"x-ms-version": _VERSION}, "application/xml")
+    return Response(ElementTree.tostring(tree, "utf-8", xml_declaration=True), 200, _ALWAYS, "application/xml")
 
 
-def _unauthorised(request: Request) -> Response | None:
-    scheme = (request.headers.get("authorization") or "").split(" ")[0]
-    if scheme in ("Bearer", "SharedKey") or "sig" in request.query_params:
-        return None
-    return _error(401, "NoAuthenticationInformation", "Server failed to authenticate the request.")
+async def _answer(request: Request, found: Blob) -> Response:
+    component = request.query_params.get("comp", "")
+    match request.method, component:
+        case "PUT", "":
+            return await _put(request, found)
+        case "PUT", "block":
+            return await _put_block(request, found)
+        case "PUT", "blocklist":
+            return await _commit(request, found)
+    if not found.exists:
+        return _error(request, 404, "BlobNotFound", "The specified blob does not exist.")
+    match request.method, component:
+        case "GET" | "HEAD", "":
+            return _read(request, found)
+        case "GET" | "HEAD", "metadata":
+            return Response(None, 200, _properties(found))
+        case "PUT", "metadata":
+            found.set_metadata(_sent_metadata(request))
+            return Response(None, 200, _stamp(found))
+        case "DELETE", "":
+            found.delete()
+            return Response(None, 202, _ALWAYS)
+    raise NotImplementedHere(f"{request.method} of a blob with comp={component}")
 
 
-def _read(blobs: BlobFolder, request: Request, container: str, name: str, file: Path, head: bool = False) -> Response:
-    if not file.is_file():
-        return _error(404, "BlobNotFound", "The specified blob does not exist.", request.method == "HEAD")
-    metadata = _metadata(blobs, container, name)
-    headers = {**_common(file), **{f"x-ms-meta-{key}": value for key, value in metadata.items()}, "x-ms-blob-type": "BlockBlob"}
-    size = file.stat().st_size
-    if head or request.method == "HEAD":
-        headers |= {"Content-Length": "0" if head else str(size), "Accept-Ranges": "bytes"}
-        return Response(None, 200, headers, "application/octet-stream")
+async def _put(request: Request, found: Blob) -> Response:
+    kind = request.headers.get("x-ms-blob-type")
+    if kind != "BlockBlob":
+        raise NotImplementedHere(f"a blob of type {kind}")
+    with found.writing() as part:
+        if refused := await _receive(request, part):
+            return refused
+        part.keep(_sent_metadata(request), _only_new(request))
+        return Response(None, 201, _stamp(found) | {"Content-MD5": part.md5})
+
+
+async def _put_block(request: Request, found: Blob) -> Response:
+    with found.writing() as part:
+        if refused := await _receive(request, part):
+            return refused
+        part.keep_as_block(request.query_params.get("blockid", ""))
+        return Response(None, 201, _ALWAYS | {"Content-MD5": part.md5})
+
+
+async def _commit(request: Request, found: Blob) -> Response:
+    """Joins the blocks in the order of the list."""
+    try:
+        identifiers = [entry.text or "" for entry in ElementTree.fromstring(await request.body())]
+    except ElementTree.ParseError:
+        return _error(request, 400, "InvalidXmlDocument", "The specified XML is not syntactically valid.")
+    with found.writing() as part:
+        if not await asyncio.to_thread(part.join, identifiers):
+            return _error(request, 400, "InvalidBlockList", "The specified block list is invalid.")
+        part.keep(_sent_metadata(request), _only_new(request))
+        part.forget_blocks()
+    return Response(None, 201, _stamp(found))
+
+
+async def _receive(request: Request, part: Part) -> Response | None:
+    """The body, as it comes. A digest that was sent with it must be its own."""
+    async for piece in request.stream():
+        part.write(piece)
+    if request.headers.get("content-md5", part.md5) != part.md5:
+        return _error(request, 400, "Md5Mismatch", "The MD5 value specified in the request did not match the server's.")
+    return None
+
+
+def _read(request: Request, found: Blob) -> Response:
+    size = found.size
+    headers = _properties(found) | {"Accept-Ranges": "bytes"}
+    if request.method == "HEAD":
+        return Response(None, 200, headers | {"Content-Length": str(size)}, _OCTETS)
     wanted = request.headers.get("x-ms-range") or request.headers.get("range")
     if wanted is None:
-        return FileResponse(file, 200, headers, "application/octet-stream")
-    return _range(file, wanted, size, headers)
-
-
-def _range(file: Path, wanted: str, size: int, headers: dict[str, str]) -> Response:
-    """`bytes=first-last`; the SDK reads in pieces of 4 to 32 MiB."""
+        return StreamingResponse(found.pieces(0, size - 1), 200, headers | {"Content-Length": str(size)}, _OCTETS)
     first_text, _, last_text = wanted.removeprefix("bytes=").partition("-")
-    first, last = int(first_text or 0), min(int(last_text or size - 1), size - 1)
-    if first >= size:
-        return _error(416, "InvalidRange", "The range specified is invalid for the current size of the resource.")
-    with file.open("rb") as stream:
-        stream.seek(first)
-        content = stream.read(last - first + 1)
-    headers |= {"Content-Range": f"bytes {first}-{last}/{size}", "Accept-Ranges": "bytes"}
-    return Response(content, 206, headers, "application/octet-stream")
+    if not first_text.isdecimal() or not (last_text or "0").isdecimal() or int(first_text) >= size:
+        return _error(request, 416, "InvalidRange", "The range specified is invalid for the current size of the resource.")
+    first, last = int(first_text), min(int(last_text or size), size - 1)
+    headers |= {"Content-Range": f"bytes {first}-{last}/{size}", "Content-Length": str(max(0, last - first + 1))}
+    return StreamingResponse(found.pieces(first, last), 206, headers, _OCTETS)
 
 
-async def _put(blobs: BlobFolder, request: Request, container: str, name: str, file: Path) -> Response:
-    if request.headers.get("if-none-match") == "*" and file.is_file():
-        return _error(409, "BlobAlreadyExists", "The specified blob already exists.")
-    if request.headers.get("x-ms-blob-type") != "BlockBlob":
-        raise NotImplementedHere(f"a blob of type {request.headers.get('x-ms-blob-type')}")
-    await _stream(blobs, request, file)
-    _write_metadata(blobs, container, name, _sent_metadata(request))
-    return Response(None, 201, _common(file) | {"x-ms-request-server-encrypted": "true"})
+def _refused(service: Service, request: Request, container: str, name: str, permissions: str) -> Response | None:
+    """A token for storage, or a signature of the blob or its container."""
+    if "sig" in request.query_params:
+        if service.signer.opens(request.query_params, container, name, permissions):
+            return None
+        return _error(request, 403, "AuthenticationFailed", "Server failed to authenticate the request: the signature.")
+    authorization = request.headers.get("authorization")
+    if authorization is None:
+        return _error(request, 401, "NoAuthenticationInformation", "Server failed to authenticate the request.")
+    if authorization.startswith("SharedKey"):
+        raise NotImplementedHere("storage requests signed with the account's key: ask listSecrets for an expirableSecret")
+    try:
+        audience = read(authorization)[0]
+    except ValueError:
+        audience = ""
+    if audience == _AUDIENCE:
+        return None
+    return _error(request, 401, "InvalidAuthenticationInfo", "Server failed to authenticate the request: the token's audience.")
 
 
-async def _put_block(blobs: BlobFolder, request: Request, container: str, name: str) -> Response:
-    await _stream(blobs, request, _block(blobs, container, name, request.query_params["blockid"]))
-    return Response(None, 201, {"x-ms-version": _VERSION, "x-ms-request-server-encrypted": "true"})
+def _condition_failed(request: Request, found: Blob) -> Response | None:
+    """`If-Match` is kept; what is not known is named, for a condition that nobody checks is worse than none."""
+    for header in ("if-modified-since", "if-unmodified-since", "x-ms-lease-id"):
+        if header in request.headers:
+            raise NotImplementedHere(f"the header {header} of a blob")
+    wanted = request.headers.get("if-match")
+    if wanted is None or (found.exists and wanted in ("*", found.etag)):
+        return None
+    return _error(request, 412, "ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met.")
 
 
-async def _commit(blobs: BlobFolder, request: Request, container: str, name: str, file: Path) -> Response:
-    """Joins the blocks in the order of the list."""
-    if request.headers.get("if-none-match") == "*" and file.is_file():
-        return _error(409, "BlobAlreadyExists", "The specified blob already exists.")
-    identifiers = [entry.text or "" for entry in ElementTree.fromstring(await request.body())]
-    parts = [_block(blobs, container, name, identifier) for identifier in identifiers]
-    if not all(part.is_file() for part in parts):
-        return _error(400, "InvalidBlockList", "The specified block list is invalid.")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=_scratch(blobs), delete=False) as whole:
-        for part in parts:
-            with part.open("rb") as stream:
-                shutil.copyfileobj(stream, whole)
-    Path(whole.name).replace(file)
-    shutil.rmtree(_block(blobs, container, name, "").parent, ignore_errors=True)
-    _write_metadata(blobs, container, name, _sent_metadata(request))
-    return Response(None, 201, _common(file))
-
-
-def _set_metadata(blobs: BlobFolder, request: Request, container: str, name: str, file: Path) -> Response:
-    if not file.is_file():
-        return _error(404, "BlobNotFound", "The specified blob does not exist.")
-    _write_metadata(blobs, container, name, _sent_metadata(request))
-    return Response(None, 200, _common(file))
-
-
-def _delete(blobs: BlobFolder, container: str, name: str, file: Path) -> Response:
-    if not file.is_file():
-        return _error(404, "BlobNotFound", "The specified blob does not exist.")
-    file.unlink()
-    (blobs.root / _META / container / f"{name}.json").unlink(missing_ok=True)
-    return Response(None, 202, {"x-ms-version": _VERSION})
-
-
-async def _stream(blobs: BlobFolder, request: Request, file: Path) -> None:
-    """The request's body into a file that appears whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=_scratch(blobs), delete=False) as part:
-        try:
-            async for chunk in request.stream():
-                part.write(chunk)
-            part.flush()
-            os.replace(part.name, file)
-        finally:
-            Path(part.name).unlink(missing_ok=True)
-
-
-def _block(blobs: BlobFolder, container: str, name: str, identifier: str) -> Path:
-    key = hashlib.sha256(f"{container}/{name}".encode()).hexdigest()
-    return blobs.root / _BLOCKS / key / hashlib.sha256(identifier.encode()).hexdigest()
-
-
-def _scratch(blobs: BlobFolder) -> Path:
-    folder = blobs.root / _BLOCKS
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def _only_new(request: Request) -> bool:
+    wanted = request.headers.get("if-none-match")
+    if wanted not in (None, "*"):
+        raise NotImplementedHere(f"If-None-Match: {wanted}")
+    return wanted == "*"
 
 
 def _sent_metadata(request: Request) -> dict[str, str]:
     return {key.removeprefix("x-ms-meta-"): value for key, value in request.headers.items() if key.startswith("x-ms-meta-")}
 
 
-def _metadata(blobs: BlobFolder, container: str, name: str) -> Mapping[str, str]:
-    with contextlib.suppress(OSError, ValueError):
-        found: Mapping[str, str] = json.loads((blobs.root / _META / container / f"{name}.json").read_text(encoding="utf-8"))
-        return found
-    return {}
+def _stamp(found: Blob) -> dict[str, str]:
+    modified = format_datetime(datetime.fromtimestamp(found.modified, UTC), usegmt=True)
+    return {"ETag": found.etag, "Last-Modified": modified, **_ALWAYS}
 
 
-def _write_metadata(blobs: BlobFolder, container: str, name: str, metadata: dict[str, str]) -> None:
-    file = blobs.root / _META / container / f"{name}.json"
-    if not metadata:
-        file.unlink(missing_ok=True)
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(metadata), encoding="utf-8")
-    part.replace(file)
+def _properties(found: Blob) -> dict[str, str]:
+    return _stamp(found) | {"x-ms-blob-type": "BlockBlob"} | {f"x-ms-meta-{key}": text for key, text in found.metadata.items()}
 
 
-def _common(file: Path) -> dict[str, str]:
-    stat = file.stat()
-    modified = format_datetime(datetime.fromtimestamp(stat.st_mtime, UTC), usegmt=True)
-    return {"ETag": f'"0x{stat.st_mtime_ns:X}"', "Last-Modified": modified, "x-ms-version": _VERSION}
-
-
-def _entry(entries: ElementTree.Element, name: str, file: Path) -> None:
+def _add_entry(entries: ElementTree.Element, found: Blob, with_metadata: bool) -> None:
     entry = ElementTree.SubElement(entries, "Blob")
-    ElementTree.SubElement(entry, "Name").text = name
-    properties = ElementTree.SubElement(entry, "Properties")
-    common = _common(file)
-    for key, value in (
-        ("Last-Modified", common["Last-Modified"]),
-        ("Etag", common["ETag"].strip('"')),
-        ("Content-Length", str(file.stat().st_size)),
-        ("Content-Type", "application/octet-stream"),
+    ElementTree.SubElement(entry, "Name").text = found.name
+    properties, stamp = ElementTree.SubElement(entry, "Properties"), _stamp(found)
+    for key, text in (
+        ("Last-Modified", stamp["Last-Modified"]),
+        ("Etag", stamp["ETag"].strip('"')),
+        ("Content-Length", str(found.size)),
+        ("Content-Type", _OCTETS),
         ("BlobType", "BlockBlob"),
     ):
-        ElementTree.SubElement(properties, key).text = value
+        ElementTree.SubElement(properties, key).text = text
+    if with_metadata:
+        metadata = ElementTree.SubElement(entry, "Metadata")
+        for key, text in found.metadata.items():
+            ElementTree.SubElement(metadata, key).text = text
 
 
-def _error(status: int, code: str, message: str, empty: bool = False) -> Response:
+def _error(request: Request, status: int, code: str, message: str) -> Response:
     body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
-    return Response(None if empty else body, status, {"x-ms-error-code": code, "x-ms-version": _VERSION}, "application/xml")
+    headers = {"x-ms-error-code": code, **_ALWAYS}
+    return Response(None if request.method == "HEAD" else body, status, headers, "application/xml")

@@ -5,29 +5,41 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fineforge.emulator.credentials import Signer
 from fineforge.emulator.models import AzureError, Cloud, Reply
+from fineforge.emulator.models.workspace import account_key
 
 PAGE = 100
 """Rows of a list answer before `nextLink`."""
+
+RETRY = {"retry-after-ms": "50"}
+"""On every answer that a client polls: without it the SDK sleeps 30 s (azure-wire, surprise 9)."""
+
+Handler = Callable[..., Awaitable[Response]]
+"""(service, request, **named parts of host and path)."""
 
 Score = Callable[[str, str, bytes, float], Awaitable[tuple[int, bytes]]]
 """Endpoint, deployment, body, timeout in seconds -> status and body of the model server."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Service:
     """What every handler works with."""
 
     cloud: Cloud
     score: Score
-    api_key: str
-    """Signs what the emulator signs; made anew at each start."""
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Signs and checks addresses of blobs, also those that were given out before a restart."""
+        return Signer(account_key(self.cloud.settings.workspace_id))
 
 
 class NotImplementedHere(Exception):
@@ -35,7 +47,7 @@ class NotImplementedHere(Exception):
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """The body as a mapping; 400 where it is none."""
+    """The body as a mapping, empty where there is none; 400 where it is something else."""
     content = await request.body()
     if not content:
         return {}
@@ -53,28 +65,44 @@ def json_response(body: Any, status: int = 200, headers: dict[str, str] | None =
 
 
 def reply_response(service: Service, request: Request, reply: Reply) -> Response:
-    """A reply of the rules. `retry-after-ms` everywhere that a client polls, so that nobody waits the SDK's 30 s."""
+    """A reply of the rules, with the addresses of its operation."""
     headers = dict(reply.headers)
     if reply.operation is not None:
         url = service.cloud.settings.operation_url(reply.operation)
-        headers |= {"Azure-AsyncOperation": url, "retry-after-ms": "50"}
-        if request.method == "DELETE":
-            headers["Location"] = url.replace("OperationsStatus", "OperationResults")
-        else:
-            headers["Location"] = str(request.url)
+        deleted = request.method == "DELETE"
+        location = url.replace("OperationsStatus", "OperationResults") if deleted else str(request.url)
+        headers |= {"Azure-AsyncOperation": url, "Location": location, **RETRY}
     if reply.status == 204:
         return Response(None, 204, headers)
     return json_response(reply.body, reply.status, headers)
 
 
-def page(request: Request, rows: list[Any]) -> Response:
-    """Rows from `$skip`, at most `$top` or a page of them, with `nextLink` where there are more."""
+def page(request: Request, rows: list[Any], size: int = PAGE) -> Response:
+    """Rows from `$skip`, with `nextLink` where there are more; with `$top` so many of them and no link."""
     query = dict(request.query_params)
-    start = int(query.get("$skip") or query.get("$skiptoken") or 0)
-    top = query.get("$top")
-    size = min(int(top), PAGE) if top else PAGE
-    body: dict[str, Any] = {"value": rows[start : start + size]}
-    if not top and start + size < len(rows):
+    start, top = number(query, "$skip") or 0, number(query, "$top")
+    body: dict[str, Any] = {"value": rows[start : start + (size if top is None else top)]}
+    if top is None and start + size < len(rows):
         query["$skip"] = str(start + size)
         body["nextLink"] = f"https://{request.url.hostname}{request.url.path}?{urlencode(query)}"
     return json_response(body)
+
+
+def number(query: dict[str, str], name: str) -> int | None:
+    """A parameter that counts; 400 where it does not."""
+    text = query.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise AzureError(400, "BadRequest", f"The value '{text}' of the query parameter {name} is not a number.")
+    return int(text)
+
+
+def newest_first(request: Request) -> bool:
+    """What `$orderBy` asks for; lists of the rules are newest first."""
+    match request.query_params.get("$orderBy", "createdtime desc").lower().split():
+        case ["createdtime", "desc"]:
+            return True
+        case ["createdtime"] | ["createdtime", "asc"]:
+            return False
+    raise NotImplementedHere(f"$orderBy={request.query_params['$orderBy']}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +19,8 @@ async def workspace_discovery(service: Service, request: Request) -> Response:
 
 async def details(service: Service, request: Request, run: str) -> Response:
     body = dict(service.cloud.get("run", (run,)).body)
-    body["logFiles"] = {name: f"{url}?sig={service.api_key}" for name, url in body["logFiles"].items()}
+    # The reader of a log sends no token: its address opens it.
+    body["logFiles"] = {name: f"{url}?{service.signer.sign(_resource(url), 'r')}" for name, url in body["logFiles"].items()}
     return json_response(body)
 
 
@@ -65,6 +67,11 @@ async def mlflow_history(service: Service, request: Request) -> Response:
     query = request.query_params
     points = service.cloud.list("metric", (query.get("run_id", ""),)).body["value"]
     return json_response({"metrics": [_point(point) for point in points if point["name"] == query.get("metric_key")]})
+
+
+def _resource(url: str) -> str:
+    """`container/blob` of an address."""
+    return unquote(url.split("/", 3)[3])
 
 
 _STATUS = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fineforge.emulator.models import AzureError
-from fineforge.emulator.routes.common import Service, json_response, page
+from fineforge.emulator.routes.common import NotImplementedHere, Service, json_response, newest_first, page
 
 _KINDS = {"models": "registry_model", "components": "registry_component"}
 
@@ -16,8 +16,11 @@ async def discovery(service: Service, request: Request, registry: str) -> Respon
 
 
 async def versions(service: Service, request: Request, registry: str, collection: str, name: str) -> Response:
-    view = request.query_params.get("listViewType") or "ActiveOnly"
-    return page(request, list(service.cloud.list(_KINDS[collection], (registry, name), view).body["value"]))
+    view = request.query_params.get("listViewType", "ActiveOnly")
+    if "tags" in request.query_params:
+        raise NotImplementedHere("the query parameter tags of a registry's list")
+    rows = list(service.cloud.list(_KINDS[collection], (registry, name), view).body["value"])
+    return page(request, rows if newest_first(request) else rows[::-1])
 
 
 async def version(service: Service, request: Request, registry: str, collection: str, name: str, version: str) -> Response:
