@@ -1,7 +1,8 @@
 """A deployment's process: loads an MLflow folder and answers Azure's scoring contract on a loopback port.
 
 `python -m fineforge.emulator.scorer FOLDER --ready FILE` writes its port into FILE when it can answer; a folder that cannot be
-loaded ends it with a message. `--twin MODEL --ask QUESTION` prints what an untuned twin answers.
+loaded ends it with a message. With `--twin MODEL`, FOLDER is where twins are kept and the untuned twin of MODEL answers; with
+`--ask QUESTION` it prints what that says, one line a question, and ends.
 """
 
 from __future__ import annotations
@@ -12,38 +13,112 @@ import json
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-MAX_NEW_TOKENS = 200
-"""Unless the request says otherwise."""
+from fineforge.emulator.trainer import export, twin
+from fineforge.emulator.trainer.parent import die_with_parent
+
+CANNOT_LOAD = "the model cannot be loaded: "
+"""The last line of a deployment that could not start begins so."""
+
+_ROLES = ("system", "user", "assistant")
+
+PARAMETERS: dict[str, tuple[type, Callable[[Any], bool], str]] = {
+    "max_new_tokens": (int, lambda value: value >= 1, "a whole number, 1 or more"),
+    "do_sample": (bool, lambda value: True, "true or false"),
+    "temperature": (float, lambda value: value > 0, "a number above 0; without `do_sample` it has no effect"),
+    "top_p": (float, lambda value: 0 < value <= 1, "a number above 0, at most 1"),
+    "top_k": (int, lambda value: value >= 1, "a whole number, 1 or more"),
+    "repetition_penalty": (float, lambda value: value > 0, "a number above 0"),
+}
+"""What `parameters` of a request may hold: type, limits, and both in words."""
 
 
 def main() -> int:
     arguments = _parser().parse_args()
     warnings.filterwarnings("ignore")
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    if arguments.ask:
-        return _ask(arguments.twin, Path(arguments.folder), arguments.ask)
-    from fineforge.emulator.trainer.__main__ import die_with_parent
-
-    die_with_parent()
+    os.environ |= {"HF_HUB_OFFLINE": "1", **export.QUIET}
+    folder = Path(arguments.folder)
+    if not arguments.ask:
+        die_with_parent()
     try:
-        model = _load(Path(arguments.folder))
+        model = _load(_untuned(arguments.twin, folder) if arguments.twin else folder)
     except Exception as error:  # Whatever a model folder does when it is loaded, the deployment has failed and says so.
-        print(f"the model cannot be loaded: {error}", file=sys.stderr)  # noqa: T201
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        print(f"{CANNOT_LOAD}{lines[0]}", file=sys.stderr)  # noqa: T201
         return 1
-    asyncio.run(_serve(model, Path(arguments.ready)))
+    if arguments.ask:
+        for question in arguments.ask:
+            print(_untuned_answer(model, question))  # noqa: T201
+    else:
+        asyncio.run(_serve(model, Path(arguments.ready)))
     return 0
 
 
+def read_request(body: bytes) -> dict[str, Any]:
+    """Messages and parameters of a scoring request. Raises ValueError in words for whoever asked.
+
+    `input_string` is a list of messages, as the fine-tuning notebook sends it, or a list with one such list in it.
+    """
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ValueError("the request is not JSON") from None
+    given = data.get("input_data") if isinstance(data, dict) else None
+    if not isinstance(given, dict) or "input_string" not in given:
+        raise ValueError('the request needs {"input_data": {"input_string": [{"role": ..., "content": ...}]}}')
+    messages = given["input_string"]
+    if isinstance(messages, list) and len(messages) == 1 and isinstance(messages[0], list):
+        messages = messages[0]
+    if not isinstance(messages, list) or not messages or not all(_is_message(message) for message in messages):
+        raise ValueError(f"`input_string` must be a list of messages with role ({', '.join(_ROLES)}) and content")
+    return {"messages": messages, "parameters": _parameters(given.get("parameters") or {})}
+
+
+def _is_message(message: Any) -> bool:
+    return isinstance(message, dict) and message.get("role") in _ROLES and isinstance(message.get("content"), str)
+
+
+def _parameters(given: Any) -> dict[str, Any]:
+    """All wrong ones at once."""
+    if not isinstance(given, dict):
+        raise ValueError("`parameters` must be a mapping")
+    wrong = []
+    for name, value in given.items():
+        if name not in PARAMETERS:
+            wrong.append(f"the emulator's models take no parameter `{name}`, only {', '.join(PARAMETERS)}")
+            continue
+        kind, fits, words = PARAMETERS[name]
+        typed = isinstance(value, kind) if kind is bool else isinstance(value, kind | int) and not isinstance(value, bool)
+        if not typed or not fits(value):
+            wrong.append(f"`{name}` must be {words}")
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return dict(given)
+
+
 def _load(folder: Path) -> Any:
+    if not (folder / "MLmodel").is_file():
+        raise FileNotFoundError("the folder is no MLflow model: it has no MLmodel file")
     import mlflow.pyfunc
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or 1))
     return mlflow.pyfunc.load_model(str(folder))
+
+
+def _untuned(model: str, twins: Path) -> Path:
+    if model not in twin.FAMILIES:
+        raise ValueError(f"{model} has no twin: the emulator has stand-ins for models that generate text")
+    return export.untuned(twin.build(model, twins))
+
+
+def _untuned_answer(model: Any, question: str) -> str:
+    """On one line: a model with random weights says anything, line ends included."""
+    asked = {"messages": [{"role": "user", "content": question}], "parameters": {"max_new_tokens": 24}}
+    return " ".join(model.predict(asked).split())
 
 
 async def _serve(model: Any, ready: Path) -> None:
@@ -58,8 +133,10 @@ async def _serve(model: Any, ready: Path) -> None:
             question = read_request(await request.body())
         except ValueError as error:
             return JSONResponse({"message": str(error)}, 400)
-        answer = await asyncio.to_thread(model.predict, question)
-        return JSONResponse({"output": answer})
+        try:
+            return JSONResponse({"output": await asyncio.to_thread(model.predict, question)})
+        except Exception as error:  # A model may fail at any question; the next one is answered again.
+            return JSONResponse({"message": f"the model failed: {type(error).__name__}: {error}"}, 500)
 
     async def live(request: Request) -> JSONResponse:
         return JSONResponse({"status": "Healthy"})
@@ -75,66 +152,12 @@ async def _serve(model: Any, ready: Path) -> None:
     await serving
 
 
-def read_request(body: bytes) -> dict[str, Any]:
-    """Messages and parameters of a scoring request. Raises ValueError in words for whoever asked.
-
-    `input_string` is a list of messages, as the fine-tuning notebook sends it, or a list with one such list in it.
-    """
-    try:
-        data = json.loads(body)
-    except ValueError:
-        raise ValueError("the request is not JSON") from None
-    given = data.get("input_data") if isinstance(data, dict) else None
-    if not isinstance(given, dict) or "input_string" not in given:
-        raise ValueError('the request needs {"input_data": {"input_string": [{"role": ..., "content": ...}]}}')
-    messages = given["input_string"]
-    if isinstance(messages, list) and len(messages) == 1 and isinstance(messages[0], list):
-        messages = messages[0]
-    if not isinstance(messages, list) or not messages or not all(_is_message(message) for message in messages):
-        raise ValueError("`input_string` must be a list of messages with role and content")
-    parameters = given.get("parameters") or {}
-    if not isinstance(parameters, dict):
-        raise ValueError("`parameters` must be a mapping")
-    return {"messages": messages, "parameters": {"max_new_tokens": MAX_NEW_TOKENS, **parameters}}
-
-
-def _is_message(message: Any) -> bool:
-    return (
-        isinstance(message, dict)
-        and message.get("role") in ("system", "user", "assistant")
-        and isinstance(message.get("content"), str)
-    )
-
-
-def _ask(name: str, twins: Path, questions: list[str]) -> int:
-    """What the untuned twin says, one line a question."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, logging
-
-    from fineforge.emulator.trainer import chat, twin
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    torch.set_num_threads(1)
-    if name not in twin.FAMILIES:
-        print(f"{name} has no twin", file=sys.stderr)  # noqa: T201
-        return 1
-    folder = twin.build(name, twins)
-    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
-    for question in questions:
-        ids = torch.tensor([chat.prompt(tokenizer, [{"role": "user", "content": question}])])
-        found = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=24, do_sample=False)
-        text = tokenizer.decode(found[0][ids.shape[1] :], skip_special_tokens=True)
-        print(" ".join(text.split()))  # noqa: T201
-    return 0
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fineforge.emulator.scorer")
-    parser.add_argument("folder", help="the MLflow folder; with --ask, where twins are kept")
-    parser.add_argument("--ready", default="")
-    parser.add_argument("--twin", default="")
-    parser.add_argument("--ask", action="append", default=[])
+    parser.add_argument("folder", help="the MLflow folder; with --twin, where twins are kept")
+    parser.add_argument("--ready", default="", help="the file that tells the port")
+    parser.add_argument("--twin", default="", help="a base model: its untuned twin answers")
+    parser.add_argument("--ask", action="append", default=[], help="print an answer instead of serving")
     return parser
 
 

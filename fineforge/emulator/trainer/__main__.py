@@ -1,8 +1,8 @@
 """`python -m fineforge.emulator.trainer JOB_DIR`: one job in one process.
 
-Reads JOB_DIR/job.json: {"name", "component", "inputs": {name: text or {"path": ...}}, "base_model": {"name", "version"},
-"base_folder": folder or null, "twins": folder}. Writes log.txt, metrics.jsonl, output/mlflow_model_folder and at the very end
-result.json: {"status": "Completed" | "Failed", "error": {"code", "message"} | null}. SIGTERM stops it without a result.
+Reads JOB_DIR/job.json: {"name", "component", "inputs": {name: text or {"path": ...}}, "base_model": {"name", "version"} or null,
+"base_folder": folder or null, "twins": folder, "threads": number}. Writes log.txt, metrics.jsonl, the outputs in output/ and at
+the very end result.json: {"status": "Completed" | "Failed", "error": {"code", "message"} | null}. SIGTERM stops it without a result.
 """
 
 from __future__ import annotations
@@ -10,16 +10,25 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 import time
 import traceback
 import warnings
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fineforge.emulator.trainer.arguments import translate
+from fineforge.emulator.trainer import twin
+from fineforge.emulator.trainer.arguments import Settings, translate
+from fineforge.emulator.trainer.chat import BadRow
+from fineforge.emulator.trainer.parent import die_with_parent
+from fineforge.emulator.trainer.train import Tell, Work, train
 
 TRAINS = "chat_completion_pipeline"
+
+
+class Refused(ValueError):
+    """What the job's owner can put right; the text is for them."""
 
 
 def main(folder: Path) -> int:
@@ -30,11 +39,7 @@ def main(folder: Path) -> int:
         def tell(line: str) -> None:
             log.write(f"{time.strftime('%H:%M:%S')} {line}\n")
 
-        try:
-            result = _run(folder, job, tell)
-        except (ValueError, KeyError, OSError, RuntimeError) as error:
-            tell(traceback.format_exc())
-            result = _failed(str(error.args[0]) if error.args else type(error).__name__)
+        result = _result(folder, job, tell)
         if result["error"]:
             tell(f"failed: {result['error']['message']}")
     part = folder / "result.part"
@@ -43,51 +48,58 @@ def main(folder: Path) -> int:
     return 0
 
 
-def _run(folder: Path, job: dict[str, Any], tell: Any) -> dict[str, Any]:
-    if job["component"] != TRAINS:
-        return _failed(f"the local emulator trains {TRAINS} only, not {job['component']}; on Azure this job would run")
-    settings = translate(job["inputs"])
-    name = job["base_model"]["name"]
-    tell(f"job {job['name']}: {job['component']} on the twin of {name}")
-    for entry, why in settings.unused.items():
-        tell(f"no effect here: {entry} ({why})")
-    warnings.filterwarnings("ignore")
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    import torch
-    import transformers
-
-    from fineforge.emulator.trainer import twin
-    from fineforge.emulator.trainer.train import Work, train
-
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    torch.set_num_threads(int(job.get("threads", 1)))
-    if name not in twin.FAMILIES:
-        return _failed(f"{name} has no twin: the emulator has stand-ins for models that generate text")
-    if twin.FAMILIES[name].note:
-        tell(f"twin: {twin.FAMILIES[name].note}")
-    base = Path(job["base_folder"]) if job.get("base_folder") else twin.build(name, Path(job["twins"]))
-    final = train(Work(folder, job["inputs"], name, base, settings), tell)
-    tell("done: " + ", ".join(f"{key} {value:.4f}" for key, value in final.items()))
+def _result(folder: Path, job: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    """As the pipeline's components fail: a UserError with the reason. Of an unexpected one the log has the traceback."""
+    try:
+        _run(folder, job, tell)
+    except (Refused, BadRow) as error:
+        return {"status": "Failed", "error": {"code": "UserError", "message": str(error)}}
+    except Exception as error:  # Whatever the libraries raise, the job has failed and says so.
+        tell(traceback.format_exc())
+        lines = str(error).strip().splitlines()
+        message = lines[0] if lines else type(error).__name__
+        return {"status": "Failed", "error": {"code": "UserError", "message": f"training failed: {message}"}}
     return {"status": "Completed", "error": None}
 
 
-def _failed(message: str) -> dict[str, Any]:
-    """As the pipeline's components fail: a UserError with the reason."""
-    return {"status": "Failed", "error": {"code": "UserError", "message": message}}
+def _run(folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
+    if job["component"] != TRAINS:
+        raise Refused(f"the local emulator trains {TRAINS} only, not {job['component']}; on Azure this job would run")
+    settings = _settings(job["inputs"])
+    base_folder, name = job.get("base_folder"), (job.get("base_model") or {}).get("name", "")
+    if not base_folder and name not in twin.FAMILIES:
+        raise Refused(f"{name or 'the job'} has no twin: the emulator has stand-ins for models that generate text")
+    _silence()
+    tell(f"job {job['name']}: {job['component']} on {'a model of the workspace' if base_folder else f'the twin of {name}'}")
+    if not base_folder and twin.FAMILIES[name].note:
+        tell(f"twin: {twin.FAMILIES[name].note}")
+    _tell_unused(settings, tell)
+    base = Path(base_folder) if base_folder else None
+    work = Work(folder, job["inputs"], name, base, Path(job["twins"]), settings, int(job.get("threads", 1)))
+    final = train(work, tell)
+    tell("done: " + ", ".join(f"{key} {value:.4f}" for key, value in final.items()))
 
 
-def die_with_parent() -> None:
-    """The emulator may be killed; a child that nobody waits for must not go on."""
-    parent = os.getppid()
+def _settings(inputs: Mapping[str, Any]) -> Settings:
+    try:
+        return translate(inputs)
+    except ValueError as error:
+        raise Refused(str(error)) from None
 
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+def _silence() -> None:
+    """Warnings and progress bars would drown what the log says; nothing is fetched."""
+    warnings.filterwarnings("ignore")
+    os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+
+
+def _tell_unused(settings: Settings, tell: Tell) -> None:
+    """One line a reason."""
+    reasons: defaultdict[str, list[str]] = defaultdict(list)
+    for name, why in settings.unused.items():
+        reasons[why].append(name)
+    for why, names in reasons.items():
+        tell(f"no effect here: {', '.join(names)} ({why})")
 
 
 if __name__ == "__main__":

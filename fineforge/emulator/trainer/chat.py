@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fineforge.emulator.trainer.twin import ASSISTANT, END
+from fineforge.emulator.trainer.twin import END
 
 IGNORED = -100
 """The label that the loss skips."""
@@ -17,8 +18,10 @@ class BadRow(ValueError):
 
 
 def read_rows(file: Path, what: str) -> list[list[dict[str, str]]]:
-    """The conversations of a JSON Lines file. Raises BadRow that names the row."""
+    """The conversations of a JSON Lines file. Raises BadRow that names the first bad row. `what` is the split's name in words."""
     rows = []
+    if not file.is_file():
+        raise BadRow(f"the {what} data is not a file; the emulator trains on JSON Lines files")
     with file.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             if line.strip():
@@ -26,6 +29,11 @@ def read_rows(file: Path, what: str) -> list[list[dict[str, str]]]:
     if not rows:
         raise BadRow(f"the {what} file has no rows")
     return rows
+
+
+def has_answer(row: Mapping[str, list[int]]) -> bool:
+    """Whether anything is left to learn from, once the row has been cut."""
+    return any(label != IGNORED for label in row["labels"])
 
 
 def encode(tokenizer: Any, messages: list[dict[str, str]], limit: int) -> dict[str, list[int]]:
@@ -40,13 +48,6 @@ def encode(tokenizer: Any, messages: list[dict[str, str]], limit: int) -> dict[s
         wanted = body if message["role"] == "assistant" else [IGNORED] * len(body)
         labels += [IGNORED] * len(head) + wanted + [IGNORED] * len(tail)
     return {"input_ids": ids[:limit], "labels": labels[:limit]}
-
-
-def prompt(tokenizer: Any, messages: list[dict[str, str]]) -> list[int]:
-    """Ids up to the place where the assistant begins to speak, spelled as `encode` spells them."""
-    ids: list[int] = encode(tokenizer, messages, 1 << 20)["input_ids"]
-    begin: list[int] = tokenizer.encode(f"{ASSISTANT}\n", add_special_tokens=False)
-    return ids + begin
 
 
 def _row(line: bytes, where: str) -> list[dict[str, str]]:

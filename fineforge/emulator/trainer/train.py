@@ -1,9 +1,12 @@
-"""The training itself: rows to ids, transformers' Trainer over them, progress told while it runs, a model folder at the end."""
+"""The training itself: rows to ids, transformers' Trainer over them, model folders at the end.
+
+What is told while it runs is in `progress`; torch is imported only when the rows have been read and found good.
+"""
 
 from __future__ import annotations
 
-import json
-import time
+import math
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +17,9 @@ from fineforge.emulator.trainer.arguments import Settings
 
 Tell = Callable[[str], None]
 
+SPLITS = {"train": "training", "validation": "validation", "test": "test"}
+"""Split -> its name in words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -22,8 +28,11 @@ class Work:
     folder: Path
     inputs: Mapping[str, Any]
     base_name: str
-    base_folder: Path
+    base_folder: Path | None
+    """Of a model of the workspace; None: the twin of `base_name` is trained."""
+    twins: Path
     settings: Settings
+    threads: int = 1
 
     def file(self, split: str) -> Path | None:
         entry = self.inputs.get(f"{split}_file_path")
@@ -31,46 +40,58 @@ class Work:
 
 
 def train(work: Work, tell: Tell) -> dict[str, float]:
-    """Trains and exports; the final metrics. Raises BadRow or ValueError in words for the user."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, Trainer, set_seed
+    """Trains and exports; the final metrics. Raises BadRow, or whatever the libraries say of bad settings."""
+    conversations = _read(work)
+    import torch
+    from transformers import AutoTokenizer, PrinterCallback, Trainer, logging, set_seed
 
-    train_file = work.file("train")
-    if train_file is None:
-        raise ValueError("the job has no train_file_path; the emulator trains on JSON Lines files")
-    tokenizer = AutoTokenizer.from_pretrained(work.base_folder)
+    from fineforge.emulator.trainer import progress
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    torch.set_num_threads(work.threads)
+    base = export.plain(work.base_folder, work.folder / "base") if work.base_folder else twin.build(work.base_name, work.twins)
+    tokenizer = AutoTokenizer.from_pretrained(base)
     limit = _limit(work.settings)
-    rows = {"train": _encoded(tokenizer, train_file, "training", limit)}
-    for split in ("validation", "test"):
-        file = work.file(split)
-        if file is not None:
-            rows[split] = _encoded(tokenizer, file, split, limit)
+    rows = {split: _encode(tokenizer, found, split, limit, tell) for split, found in conversations.items()}
     tell(f"rows: {', '.join(f'{len(found)} {split}' for split, found in rows.items())}")
     set_seed(int(work.settings.trainer.get("seed", 42)))
-    model = _adapted(AutoModelForCausalLM.from_pretrained(work.base_folder), work, tell)
+    model = _adapted(base, work.settings, tell)
     trainer = Trainer(
         model=model,
-        args=_arguments(work, "validation" in rows),
+        args=_arguments(work, rows, tell),
         train_dataset=rows["train"],
         eval_dataset=rows.get("validation"),
         data_collator=_Collator(tokenizer.pad_token_id, limit if work.settings.own.get("pad_to_max_length") else None),
-        callbacks=_callbacks(work, tell),
+        callbacks=progress.callbacks(work.folder / "metrics.jsonl", tell, _stopping(work.settings, rows)),
     )
     trainer.remove_callback(PrinterCallback)
-    result = trainer.train()
-    final = {"train_loss": float(result.training_loss), "train_runtime": float(result.metrics["train_runtime"])}
-    if "validation" in rows:
-        final["eval_loss"] = float(trainer.evaluate()["eval_loss"])
-    if "test" in rows:
-        final["test_loss"] = float(trainer.evaluate(rows["test"], metric_key_prefix="test")["test_loss"])
-    target = work.folder / "output" / "mlflow_model_folder"
-    target.parent.mkdir(parents=True, exist_ok=True)
+    final = _measured(trainer, rows)
+    shutil.rmtree(work.folder / "checkpoints", ignore_errors=True)
     merge = bool(work.settings.own.get("merge_lora_weights", True))
-    export.export(trainer.model, tokenizer, work.base_folder, target, merge, {"base_model_name": work.base_name, "twin": "true"})
+    export.export(
+        trainer.model, tokenizer, base, work.folder / "output", merge, {"base_model_name": work.base_name, "twin": "true"}
+    )
     return final
 
 
-def _encoded(tokenizer: Any, file: Path, what: str, limit: int) -> list[dict[str, list[int]]]:
-    return [chat.encode(tokenizer, messages, limit) for messages in chat.read_rows(file, what)]
+def _read(work: Work) -> dict[str, list[list[dict[str, str]]]]:
+    if work.file("train") is None:
+        raise chat.BadRow("the job has no train_file_path; the emulator trains on JSON Lines files")
+    files = {split: work.file(split) for split in SPLITS}
+    return {split: chat.read_rows(file, SPLITS[split]) for split, file in files.items() if file is not None}
+
+
+def _encode(
+    tokenizer: Any, conversations: list[list[dict[str, str]]], split: str, limit: int, tell: Tell
+) -> list[dict[str, list[int]]]:
+    rows = [chat.encode(tokenizer, messages, limit) for messages in conversations]
+    useful = [row for row in rows if chat.has_answer(row)]
+    if not useful:
+        raise chat.BadRow(f"no row of the {SPLITS[split]} file has an answer within its first {limit} tokens")
+    if len(useful) < len(rows):
+        tell(f"{len(rows) - len(useful)} {SPLITS[split]} rows are left out: no answer within their first {limit} tokens")
+    return useful
 
 
 def _limit(settings: Settings) -> int:
@@ -78,16 +99,18 @@ def _limit(settings: Settings) -> int:
     return min(asked, twin.CONTEXT) if asked > 0 else twin.CONTEXT
 
 
-def _adapted(model: Any, work: Work, tell: Tell) -> Any:
-    """LoRA on every linear layer; on a random base embeddings and head are trained as well, or nothing could be learned (measured)."""
-    if not work.settings.own.get("apply_lora"):
+def _adapted(base: Path, settings: Settings, tell: Tell) -> Any:
+    """LoRA on every linear layer. A random base learns nothing (measured) unless its embeddings and head are trained as well."""
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(base)
+    if not settings.own.get("apply_lora"):
         tell("full fine-tuning: every weight is trained")
         return model
     from peft import LoraConfig, get_peft_model
 
-    config = LoraConfig(
-        task_type="CAUSAL_LM", target_modules="all-linear", modules_to_save=["embed_tokens", "lm_head"], **work.settings.lora
-    )
+    ends = [_name(model, model.get_input_embeddings()), _name(model, model.get_output_embeddings())]
+    config = LoraConfig(task_type="CAUSAL_LM", target_modules="all-linear", modules_to_save=ends, **settings.lora)
     adapted = get_peft_model(model, config)
     trained = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
     tell(f"LoRA rank {config.r}: {trained:,} of {sum(p.numel() for p in adapted.parameters()):,} weights are trained")
@@ -95,35 +118,76 @@ def _adapted(model: Any, work: Work, tell: Tell) -> Any:
     return adapted
 
 
-def _arguments(work: Work, has_validation: bool) -> Any:
+def _name(model: Any, module: Any) -> str:
+    """`embed_tokens`, `wte` ...: architectures differ in what they call their ends."""
+    return next(str(name).rsplit(".", 1)[-1] for name, found in model.named_modules() if found is module)
+
+
+def _stopping(settings: Settings, rows: Mapping[str, Any]) -> tuple[int, float] | None:
+    """Patience and threshold of early stopping, where it can happen."""
+    own = settings.own
+    if not own.get("apply_early_stopping") or _strategy(settings, rows) == "no":
+        return None
+    return int(own.get("early_stopping_patience", 1)), float(own.get("early_stopping_threshold", 0.0))
+
+
+def _strategy(settings: Settings, rows: Mapping[str, Any]) -> str:
+    return str(settings.own.get("evaluation_strategy", "epoch")) if "validation" in rows else "no"
+
+
+def _arguments(work: Work, rows: Mapping[str, list[Any]], tell: Tell) -> Any:
     from transformers import TrainingArguments
 
-    own, given = work.settings.own, dict(work.settings.trainer)
-    strategy = {"disable": "no"}.get(str(own.get("evaluation_strategy", "epoch")), str(own.get("evaluation_strategy", "epoch")))
-    strategy = strategy if has_validation else "no"
-    stopping = bool(own.get("apply_early_stopping")) and strategy != "no"
-    if strategy == "steps" and float(own.get("evaluation_steps_interval", 0)) > 0:
-        given["eval_steps"] = float(own["evaluation_steps_interval"]) / max(1, int(given.get("num_train_epochs", 1)))
-    if strategy != "steps":
-        given.pop("eval_steps", None)
+    own = work.settings.own
+    strategy, stops = _strategy(work.settings, rows), _stopping(work.settings, rows) is not None
     accumulation = int(own.get("eval_accumulation_steps", -1))
+    half = own.get("precision") == "16"
+    if half:
+        tell("precision 16: bf16 autocast")
+    if own.get("metric_for_best_model", "loss") != "loss":
+        tell(f"metric_for_best_model {own['metric_for_best_model']}: the validation loss decides here")
+    tell("twin: rows of similar length share a batch" + ("" if stops else ", and the last state is exported, not the best"))
     return TrainingArguments(
         output_dir=str(work.folder / "checkpoints"),
         eval_strategy=strategy,
-        save_strategy=strategy if stopping else "no",
-        load_best_model_at_end=stopping,
-        metric_for_best_model="loss" if stopping else None,
+        eval_steps=_evaluation_steps(work.settings, len(rows["train"])) if strategy == "steps" else None,
+        save_strategy=strategy if stops else "no",
+        save_steps=_evaluation_steps(work.settings, len(rows["train"])) if strategy == "steps" else 500,
+        save_total_limit=1,
+        load_best_model_at_end=stops,
+        metric_for_best_model="loss" if stops else None,
         eval_accumulation_steps=accumulation if accumulation > 0 else None,
-        bf16=own.get("precision") == "16",
+        bf16=half,
         full_determinism=bool(own.get("enable_full_determinism")),
+        include_num_input_tokens_seen="non_padding",
+        train_sampling_strategy="group_by_length",
         use_cpu=True,
         report_to=[],
         disable_tqdm=True,
         logging_first_step=True,
         remove_unused_columns=False,
         dataloader_pin_memory=False,
-        **given,
+        **work.settings.trainer,
     )
+
+
+def _evaluation_steps(settings: Settings, rows: int) -> int:
+    """`evaluation_steps_interval` is a fraction of an epoch and wins over `eval_steps`."""
+    given = settings.trainer
+    batch = int(given.get("per_device_train_batch_size", 1)) * int(given.get("gradient_accumulation_steps", 1))
+    interval = float(settings.own.get("evaluation_steps_interval", 0))
+    return max(1, round(interval * math.ceil(rows / batch))) if interval > 0 else int(settings.own.get("eval_steps", 500))
+
+
+def _measured(trainer: Any, rows: Mapping[str, Any]) -> dict[str, float]:
+    """Trains, then measures; what is not a number is left out."""
+    result = trainer.train()
+    final = {"train_loss": float(result.training_loss), "train_runtime": float(result.metrics["train_runtime"])}
+    if "validation" in rows:
+        final["eval_loss"] = float(trainer.evaluate()["eval_loss"])
+    if "test" in rows:
+        final["test_loss"] = float(trainer.evaluate(rows["test"], metric_key_prefix="test")["test_loss"])
+    return {name: value for name, value in final.items() if math.isfinite(value)}
 
 
 class _Collator:
@@ -146,36 +210,3 @@ class _Collator:
             "labels": padded("labels", chat.IGNORED),
             "attention_mask": torch.tensor(mask),
         }
-
-
-def _callbacks(work: Work, tell: Tell) -> list[Any]:
-    from transformers import EarlyStoppingCallback, TrainerCallback
-
-    metrics = work.folder / "metrics.jsonl"
-
-    class Progress(TrainerCallback):  # type: ignore[misc]
-        """Every logged value into `metrics.jsonl`, and a line that a person can read into the log."""
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.begin = time.monotonic()
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
-            values = {name: float(value) for name, value in (logs or {}).items() if isinstance(value, int | float)}
-            with metrics.open("a", encoding="utf-8") as stream:
-                for name, value in values.items():
-                    point = {"name": name, "step": state.global_step, "epoch": state.epoch, "value": value, "time": time.time()}
-                    stream.write(json.dumps(point) + "\n")
-            if "loss" in values and state.global_step:
-                spent = time.monotonic() - self.begin
-                left = spent / state.global_step * (state.max_steps - state.global_step)
-                tell(f"step {state.global_step}/{state.max_steps}  loss {values['loss']:.4f}  {left:.0f} s left")
-            elif "eval_loss" in values:
-                tell(f"epoch {values.get('epoch', 0):.0f}  eval_loss {values['eval_loss']:.4f}")
-
-    own = work.settings.own
-    stopping: list[Any] = []
-    if own.get("apply_early_stopping") and work.file("validation") is not None:
-        stopping = [
-            EarlyStoppingCallback(int(own.get("early_stopping_patience", 1)), float(own.get("early_stopping_threshold", 0.0)))
-        ]
-    return [Progress(), *stopping]
