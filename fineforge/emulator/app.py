@@ -106,7 +106,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", API, MLFLOW + "/runs/get", history.mlflow_run, ("run_id", "run_uuid")),
     Route("GET", API, MLFLOW + "/metrics/get-history", history.mlflow_history, ("run_id", "run_uuid", "metric_key")),
     # --- storage and scoring ------------------------------------------------------------------------------------------
-    Route("GET HEAD", BLOB, _CONTAINER, blob.listing, (*_SAS, "restype", "comp", "prefix", "include")),
+    Route("GET HEAD", BLOB, _CONTAINER, blob.listing, (*_SAS, "restype", "comp", "prefix", "delimiter", "include")),
     Route("GET HEAD PUT DELETE", BLOB, _CONTAINER + r"/(?P<name>.+)", blob.blob, (*_SAS, "comp", "blockid")),
     Route("POST", SCORE, "/score", scoring.score),
     Route("GET", SCORE, r"/swagger\.json", scoring.swagger),

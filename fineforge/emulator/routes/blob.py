@@ -39,18 +39,25 @@ async def blob(service: Service, request: Request, container: str, name: str) ->
 
 
 async def listing(service: Service, request: Request, container: str) -> Response:
-    """`restype=container&comp=list`: names below a prefix, all in one page."""
+    """`restype=container&comp=list`: names below a prefix, all in one page; `delimiter` folds folders into their names."""
     if refused := _refused(service, request, container, "", "l"):
         return refused
     query = request.query_params
     if (query.get("restype"), query.get("comp"), query.get("include", "metadata")) != ("container", "list", "metadata"):
         raise NotImplementedHere(f"{request.method} of a container with {request.url.query.split('&sig=')[0]}")
-    prefix = query.get("prefix", "")
+    prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
     tree = ElementTree.Element("EnumerationResults", ContainerName=container)
     ElementTree.SubElement(tree, "Prefix").text = prefix
     entries = ElementTree.SubElement(tree, "Blobs")
+    folders: set[str] = set()
     for found in content.below(service.cloud.blobs, container, prefix):
-        _add_entry(entries, found, "include" in query)
+        inside = found.name.removeprefix(prefix)
+        if delimiter and delimiter in inside:
+            folders.add(prefix + inside.split(delimiter)[0] + delimiter)
+        else:
+            _add_entry(entries, found, "include" in query)
+    for folder in sorted(folders):
+        ElementTree.SubElement(ElementTree.SubElement(entries, "BlobPrefix"), "Name").text = folder
     ElementTree.SubElement(tree, "NextMarker")
     return Response(ElementTree.tostring(tree, "utf-8", xml_declaration=True), 200, _ALWAYS, "application/xml")
 
