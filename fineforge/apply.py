@@ -17,18 +17,18 @@ from typing import Any, assert_never
 import yaml
 
 from fineforge import fields, ownership
-from fineforge.core import Action, Event, EventKind, Outcome, Plan, Raw, ResourceKey, Status, Step
+from fineforge.checking import refusals
+from fineforge.core import Action, Event, EventKind, Observed, Outcome, Plan, Raw, ResourceKey, Status, Step
 from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.following import Follower
 from fineforge.gateway import Gateway
 from fineforge.kinds import KINDS
-from fineforge.planner.gates import judge
-from fineforge.spec import MetricGate
 
 Listener = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Execution:
     """What the steps of one apply share."""
 
     gateway: Gateway
@@ -51,16 +51,16 @@ class _Stopped(Exception):
     """The wait was given up."""
 
 
-def run(plan: Plan, job: Job, parallel: int = 8) -> Outcome:
+def run(plan: Plan, execution: Execution, parallel: int = 8) -> Outcome:
     """Carries out every step whose needs are met. A failed branch stops no other; what waited for it is skipped and named."""
     state = _State({step.id: step for step in plan.steps})
     with ThreadPoolExecutor(parallel, thread_name_prefix="apply") as pool:
         running: dict[Future[None], Step] = {}
         while True:
-            if not job.stop.is_set():
+            if not execution.stop.is_set():
                 for step in state.ready():
-                    running[pool.submit(_carry_out, step, job)] = step
-            state.skip_the_hopeless(job.listener)
+                    running[pool.submit(_carry_out, step, execution)] = step
+            state.skip_the_hopeless(execution.listener)
             if not running:
                 break
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -125,16 +125,16 @@ def _needs(step: Step) -> tuple[str, ...]:
     return (*step.depends_on, *((step.only_if,) if step.only_if else ()))
 
 
-def _carry_out(step: Step, job: Job) -> None:
+def _carry_out(step: Step, execution: Execution) -> None:
     """One step with its events. Whatever goes wrong leaves as an exception that `_State.record` understands."""
     begin = time.monotonic()
 
     def tell(kind: EventKind, message: str = "", diagnostic: Diagnostic | None = None) -> None:
-        job.listener(Event(kind, step, message, seconds=time.monotonic() - begin, diagnostic=diagnostic))
+        execution.listener(Event(kind, step, message, seconds=time.monotonic() - begin, diagnostic=diagnostic))
 
     tell(EventKind.STARTED)
     try:
-        _act(step, job)
+        _act(step, execution)
     except _Stopped:
         tell(EventKind.SKIPPED, "no longer waiting; it goes on by itself")
         raise
@@ -147,59 +147,55 @@ def _carry_out(step: Step, job: Job) -> None:
     tell(EventKind.DONE)
 
 
-def _act(step: Step, job: Job) -> None:
+def _act(step: Step, execution: Execution) -> None:
     match step.action:
         case Action.NOOP | Action.READ:
             return
         case Action.CHECK:
-            _check(step, job)
+            _check(step, execution)
         case Action.WAIT if step.expected == "absent":
-            _until_gone(step, job)
+            _until_gone(step, execution)
         case Action.WAIT:
-            _wait(step, job)
+            _wait(step, execution)
         case Action.CREATE | Action.NEW_VERSION:
-            _create(step, job)
+            _create(step, execution)
         case Action.UPDATE:
-            _update(step, job)
+            _update(step, execution)
         case Action.ARCHIVE | Action.RESTORE:
-            raw = _still(step, job)
+            raw = _still(step, execution)
             if raw is not None:
-                job.gateway.update(step.key, KINDS[step.key.kind].archive(raw, step.action is Action.ARCHIVE))
+                execution.gateway.update(step.key, KINDS[step.key.kind].archive(raw, step.action is Action.ARCHIVE))
         case Action.CANCEL:
-            _cancel(step, job)
+            _cancel(step, execution)
         case Action.DELETE:
-            if _still(step, job) is not None:
-                job.gateway.delete(step.key)
-                job.gateway.wait(step.key, _progress(step, job), job.stop.is_set)
+            _delete(step, execution)
         case _:
             assert_never(step.action)
 
 
-def _create(step: Step, job: Job) -> None:
-    raw = job.gateway.get(step.key)
+def _create(step: Step, execution: Execution) -> None:
+    raw = execution.gateway.get(step.key)
     if raw is not None:
         raise _Moved(Diagnostic("FF501", f"`{step.key}` exists by now; the plan was to create it", hint="plan again"))
     for upload in step.uploads:
-        job.gateway.upload(job.uploads[upload.split], upload.destination)
-    job.gateway.create(step.key, step.text)
-    _wait(step, job)
+        execution.gateway.upload(execution.uploads[upload.split], upload.destination)
+    execution.gateway.create(step.key, step.text)
+    _wait(step, execution)
 
 
-def _update(step: Step, job: Job) -> None:
+def _update(step: Step, execution: Execution) -> None:
     """Read, compare, change only our fields, write: the SDK's own entities would lose what they do not know."""
-    raw = _still(step, job)
+    raw = _still(step, execution)
     if raw is None:
         raise _Moved(Diagnostic("FF501", f"`{step.key}` is gone; the plan was to update it", hint="plan again"))
     kind = KINDS[step.key.kind]
     have = kind.observe(step.key, raw)
     document = {**have.document, "tags": have.tags}  # our own tags too: `used-by` comes and goes by a change
-    for change in step.changes:
-        live = fields.get(document, change.path) if "." not in change.path else _entry(document, change.path)
-        if not _same(live, change.before):
-            words = f"`{step.key}`: `{change.path}` is `{live}` by now, it was `{change.before}` when the plan was made"
-            raise _Moved(Diagnostic("FF501", words, hint="plan again"))
-    job.gateway.update(step.key, _body(step, raw))
-    _wait(step, job)
+    if any(not _same(_entry(document, change.path), change.before) for change in step.changes):
+        words = f"`{step.key}` was changed since the plan was made: {_as_it_is(step, have)}"
+        raise _Moved(Diagnostic("FF501", words, hint="plan again"))
+    execution.gateway.update(step.key, _body(step, raw))
+    _wait(step, execution)
 
 
 def _body(step: Step, raw: Raw) -> dict[str, Any]:
@@ -215,56 +211,96 @@ def _body(step: Step, raw: Raw) -> dict[str, Any]:
     return body
 
 
-def _cancel(step: Step, job: Job) -> None:
-    raw = _still(step, job)
+def _delete(step: Step, execution: Execution) -> None:
+    if _still(step, execution) is None:
+        return
+    if step.key.kind == "endpoint":
+        _only_ours_inside(step, execution)
+    execution.gateway.delete(step.key)
+    _until_gone(step, execution)
+
+
+def _only_ours_inside(step: Step, execution: Execution) -> None:
+    """Deleting an endpoint deletes its deployments; one that a stranger made since the plan must not go with it."""
+    inside = execution.gateway.list("deployment", step.key.name)
+    strangers = [key.name for key, raw in inside.items() if KINDS[key.kind].observe(key, raw).owner is None]
+    if strangers:
+        names = ", ".join(f"`{name}`" for name in strangers)
+        raise _Moved(Diagnostic("FF501", f"`{step.key}` holds {names} by now, which is not this spec's", hint="plan again"))
+
+
+def _cancel(step: Step, execution: Execution) -> None:
+    raw = _still(step, execution)
     if raw is None or KINDS[step.key.kind].observe(step.key, raw).status is not Status.RUNNING:
         return
-    job.gateway.cancel(step.key)
-    job.gateway.wait(step.key, _progress(step, job), job.stop.is_set)
+    execution.gateway.cancel(step.key)
+    _settled(step, execution)
 
 
-def _still(step: Step, job: Job) -> Raw | None:
+def _still(step: Step, execution: Execution) -> Raw | None:
     """The object's body, if it is what the plan was made for; None where it is gone. Raises _Moved where it changed."""
     kind = KINDS[step.key.kind]
-    raw = job.gateway.get(step.key)
+    raw = execution.gateway.get(step.key)
     if raw is not None and kind.observe(step.key, raw).status is Status.BUSY:
-        raw = job.gateway.wait(step.key, _progress(step, job), job.stop.is_set)
+        raw = _settled(step, execution)
     if raw is None:
         return None
     have = kind.observe(step.key, raw)
     if step.expected not in ("", "absent", have.fingerprint):
-        raise _Moved(Diagnostic("FF501", f"`{step.key}` was changed since the plan was made", hint="plan again"))
+        words = f"`{step.key}` was changed since the plan was made: {_as_it_is(step, have)}"
+        raise _Moved(Diagnostic("FF501", words, hint="plan again"))
     return raw
 
 
-def _wait(step: Step, job: Job) -> None:
+def _as_it_is(step: Step, have: Observed) -> str:
+    """What is other now, as far as the step tells what it was; else how the object is."""
+    document = {**have.document, "tags": have.tags}
+    for change in step.changes:
+        live = _entry(document, change.path)
+        if not _same(live, change.before):
+            return f"`{change.path}` is `{live}`, it was `{change.before}`"
+    if have.status is Status.FAILED:
+        return f"it has failed{': ' + have.message if have.message else ''}"
+    if have.owner is None:
+        return "it no longer carries the tags of fineforge"
+    state = "archived" if have.archived else have.status.value
+    return f"it is {state}, of the spec `{have.owner.spec}`, and some of its fields are others"
+
+
+def _settled(step: Step, execution: Execution, follower: Follower | None = None) -> Raw | None:
+    """The object once it is no longer busy, None when it is gone. Raises _Stopped where the wait was given up."""
+    tell = follower.follow if follower else _progress(step, execution)
+    raw = execution.gateway.wait(step.key, tell, execution.stop.is_set)
+    if raw is not None and KINDS[step.key.kind].observe(step.key, raw).status in (Status.BUSY, Status.RUNNING):
+        raise _Stopped
+    return raw
+
+
+def _wait(step: Step, execution: Execution) -> None:
     """Until the object is what it was made to be. A job tells its log and metrics meanwhile."""
-    tail = _Tail(step, job) if step.key.kind == "job" else None
-    raw = job.gateway.wait(step.key, tail.follow if tail else _progress(step, job), job.stop.is_set)
+    runs = step.key.kind == "job" and step.action is not Action.UPDATE
+    follower = Follower(step, execution.gateway, execution.listener) if runs else None
+    raw = _settled(step, execution, follower)
     if raw is None:
-        raise FineforgeError(Diagnostic("FF502", f"`{step.key}` disappeared while it was waited for"))
-    if tail is not None:
-        tail.follow(raw)
+        raise FineforgeError(Diagnostic("FF502", f"`{step.key}` disappeared while it was waited for", hint="plan again"))
+    if follower is not None:
+        follower.end(raw)
     have = KINDS[step.key.kind].observe(step.key, raw)
-    match have.status:
-        case Status.READY | Status.COMPLETED:
-            return
-        case Status.FAILED:
-            raise FineforgeError(_failed(step.key, have.message))
-        case Status.CANCELED:
-            raise FineforgeError(
-                Diagnostic("FF504", f"`{step.key}` was cancelled", hint="`fineforge apply --retry-failed` submits it again")
-            )
-        case Status.BUSY | Status.RUNNING:
-            raise _Stopped
+    if have.status is Status.FAILED:
+        raise FineforgeError(_failed(step.key, have.message))
+    if have.status is Status.CANCELED:
+        hint = "`fineforge apply --retry-failed` submits it again"
+        raise FineforgeError(Diagnostic("FF504", f"`{step.key}` was cancelled", hint=hint))
 
 
-def _until_gone(step: Step, job: Job) -> None:
-    raw = job.gateway.wait(step.key, _progress(step, job), job.stop.is_set)
+def _until_gone(step: Step, execution: Execution) -> None:
+    raw = _settled(step, execution)
     if raw is None:
         return
-    if KINDS[step.key.kind].observe(step.key, raw).leaving:
-        raise _Stopped
+    have = KINDS[step.key.kind].observe(step.key, raw)
+    if have.status is Status.FAILED:
+        said = f": {have.message}" if have.message else ""
+        raise FineforgeError(Diagnostic("FF503", f"`{step.key}` could not be deleted{said}", hint="plan again"))
     raise _Moved(Diagnostic("FF501", f"`{step.key}` was being deleted, and is there again", hint="plan again"))
 
 
@@ -276,80 +312,27 @@ def _failed(key: ResourceKey, message: str) -> Diagnostic:
     return Diagnostic("FF503", f"`{key}` could not be provisioned{said}", hint="apply again: it is deleted and created")
 
 
-class _Tail:
-    """Follows a job's log and metrics while it runs. What cannot be read now is read later; it never ends the wait."""
-
-    def __init__(self, step: Step, job: Job) -> None:
-        self._step, self._job = step, job
-        self._offset = 0
-        self._state = ""
-
-    def follow(self, raw: Raw) -> None:
-        state = str((raw.get("properties") or {}).get("status") or "")
-        if state != self._state:
-            self._state = state
-            self._job.listener(Event(EventKind.PROGRESS, self._step, state))
-        try:
-            text, self._offset = self._job.gateway.read_log(self._step.key.name, self._offset)
-        except FineforgeError:
-            return
-        for line in text.splitlines():
-            self._job.listener(Event(EventKind.LOG, self._step, line))
-
-
-def _progress(step: Step, job: Job) -> Callable[[Raw], None]:
+def _progress(step: Step, execution: Execution) -> Callable[[Raw], None]:
     def tell(raw: Raw) -> None:
         properties = raw.get("properties") or {}
-        job.listener(Event(EventKind.PROGRESS, step, str(properties.get("provisioningState") or properties.get("status") or "")))
+        execution.listener(
+            Event(EventKind.PROGRESS, step, str(properties.get("provisioningState") or properties.get("status") or ""))
+        )
 
     return tell
 
 
-def _check(step: Step, job: Job) -> None:
-    gate = yaml.safe_load(step.text)
-    reasons = _metrics(step, gate["metrics"], job) if "metrics" in gate else _smoke(step, gate["smoke"], job)
-    if reasons:
-        raise _Refused(Diagnostic("FF510" if "metrics" in gate else "FF511", "; ".join(reasons), path=step.path), exit_code=4)
-
-
-def _metrics(step: Step, gates: list[dict[str, Any]], job: Job) -> list[str]:
-    metrics = {name: points[-1][1] for name, points in job.gateway.read_metrics(step.key.name).items() if points}
-    return [words for gate in gates if (words := judge(MetricGate(**gate), metrics.get(gate["name"])))]
-
-
-def _smoke(step: Step, requests: list[dict[str, Any]], job: Job) -> list[str]:
-    found = []
-    for number, request in enumerate(requests, 1):
-        answer = answer_text(
-            job.gateway.invoke(step.key.parent or "", step.key.name, chat_request(request["messages"], request["parameters"]))
-        )
-        expect = request.get("expect") or {}
-        if "contains" in expect and expect["contains"] not in answer:
-            found.append(f"smoke request {number}: the answer does not contain `{expect['contains']}`: `{answer[:200]}`")
-        if "equals" in expect and expect["equals"].strip() != answer.strip():
-            found.append(f"smoke request {number}: the answer is not `{expect['equals']}`: `{answer[:200]}`")
-        if not answer.strip():
-            found.append(f"smoke request {number}: the answer is empty")
-    return found
-
-
-def chat_request(messages: list[dict[str, str]], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The body that the chat-completion models of the registry take."""
-    return {"input_data": {"input_string": messages, "parameters": dict(parameters)}, "params": {}}
-
-
-def answer_text(body: Any) -> str:
-    """The answer's text, whichever of the forms the model server writes."""
-    if isinstance(body, Mapping) and "output" in body:
-        return str(body["output"])
-    if isinstance(body, list) and body:
-        return answer_text(body[0])
-    return body if isinstance(body, str) else str(body)
+def _check(step: Step, execution: Execution) -> None:
+    if reasons := refusals(step, execution.gateway):
+        metrics = "metrics" in yaml.safe_load(step.text)
+        what = "the model is not registered" if metrics else "no traffic is moved"
+        hint = f"{what}; everything else is as it was before"
+        raise _Refused(Diagnostic("FF510" if metrics else "FF511", "; ".join(reasons), path=step.path, hint=hint), exit_code=4)
 
 
 def _entry(document: Mapping[str, Any], path: str) -> Any:
     """A value below a mapping whose keys may hold dots: `tags.a.b` is the tag `a.b`."""
-    base, rest = path.split(".", 1)
+    base, _, rest = path.partition(".")
     inner = document.get(base)
     if isinstance(inner, Mapping) and rest in inner:
         return inner[rest]

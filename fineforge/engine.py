@@ -10,6 +10,7 @@ Every function raises `FineforgeError` with placed diagnostics; `exit_code` on i
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,8 @@ from typing import Any
 
 from fineforge import apply as applying
 from fineforge import checks, identity, observe, params, project, source, spec
-from fineforge.core import Desired, Event, Facts, Mode, Observed, Outcome, Plan, ResourceKey, Status, World
+from fineforge.checking import answer_text, chat_request
+from fineforge.core import DatasetFact, Desired, Event, Facts, Mode, Observed, Outcome, Plan, ResourceKey, Status, World
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors
 from fineforge.gateway import Gateway
 from fineforge.kinds import Context, desired_all
@@ -29,6 +31,7 @@ from fineforge.params import Parameter
 from fineforge.planner import Options, check_plan
 from fineforge.planner import plan as make_plan
 from fineforge.render import Templates
+from fineforge.showing import bills, shown_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +149,10 @@ def plan(loaded: Loaded, gateway: Gateway, mode: Mode = Mode.APPLY, retry_failed
     attempt, world = _attempt(loaded, gateway, facts, parameters, world, retry_failed)
     desired = _desired(loaded, facts, parameters, attempt)
     world = observe.read_world(gateway, [want.key for want in desired], world)
-    world = observe.add_listed(gateway, world, _lists(loaded, desired, world, mode))
+    world = observe.add_listed(gateway, world, _lists(loaded, gateway, desired, world, mode))
     facts = _with_metrics(loaded, gateway, facts, desired, world)
     options = Options(retry_failed, loaded.project_name, target)
-    made = make_plan(loaded.spec, desired, facts, world, mode, options, _shown(gateway, facts, parameters))
+    made = make_plan(loaded.spec, desired, facts, world, mode, options, shown_facts(gateway.workspace, facts, parameters))
     notes = [d for d in found if d.severity is Severity.WARNING] if mode is Mode.APPLY else []
     made = replace(made, diagnostics=loaded.place([*notes, *made.diagnostics]))
     return Planned(made, facts, world, desired, parameters)
@@ -174,12 +177,13 @@ def apply(
     if broken := [*errors(made.diagnostics), *check_plan(made)]:
         gate = any(d.code == "FF307" for d in broken)
         raise FineforgeError(*broken, exit_code=4 if gate else 1)
+    _refuse_elsewhere(made, gateway)
     uploads = {upload.split: upload.destination for step in made.steps for upload in step.uploads}
     files, warnings = _prepare(loaded, uploads, made.facts.get("context_length")) if uploads else ({}, ())
     if warn is not None:
         for warning in warnings:
             warn(warning)
-    return applying.run(made, applying.Job(gateway, files, listener, stop or threading.Event()), parallel)
+    return applying.run(made, applying.Execution(gateway, files, listener, stop or threading.Event()), parallel)
 
 
 def status(loaded: Loaded, gateway: Gateway) -> tuple[State, ...]:
@@ -193,16 +197,18 @@ def status(loaded: Loaded, gateway: Gateway) -> tuple[State, ...]:
         have = planned.world.observed.get(key)
         mine = have is not None and have.owner is not None and (have.owner.project, have.owner.spec) == ours
         if key in wanted or mine:
-            states.append(State(key, have, _bills(have, planned.facts) if have else ""))
+            states.append(State(key, have, bills(have, planned.facts) if have else ""))
     return tuple(states)
 
 
-def invoke(loaded: Loaded, gateway: Gateway, messages: list[dict[str, str]], parameters: Mapping[str, Any], deployment: str | None) -> str:
+def invoke(
+    loaded: Loaded, gateway: Gateway, messages: list[dict[str, str]], parameters: Mapping[str, Any], deployment: str | None
+) -> str:
     """The deployed model's answer. Raises FF404 where there is no endpoint, FF4xx as the service refuses."""
     if loaded.spec.endpoint is None:
         raise FineforgeError(*loaded.place([Diagnostic("FF121", "`endpoint` is missing", hint="this spec deploys nothing")]))
     name = loaded.spec.endpoint.name or identity.default_endpoint_name(loaded.spec.name, gateway.workspace.id)
-    return applying.answer_text(gateway.invoke(name, deployment, applying.chat_request(messages, parameters)))
+    return answer_text(gateway.invoke(name, deployment, chat_request(messages, parameters)))
 
 
 def render(loaded: Loaded, target: str | None = None) -> tuple[Desired, ...]:
@@ -226,8 +232,7 @@ def outcome_exit_code(outcome: Outcome) -> int:
 
 def _read(loaded: Loaded, gateway: Gateway, datasets: Mapping[str, Any]) -> tuple[Facts, World]:
     """Facts, and at the same time every object whose name does not depend on them."""
-    blank = Facts(gateway.workspace.id, "", _today(), None, None, {}, datasets)
-    early = identity.identify(loaded.spec, blank, {})
+    early = identity.identify(loaded.spec, _blank(gateway, datasets), {})
     keys = [key for key in (early.compute, *early.data.values(), early.endpoint) if key is not None]
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(observe.read_world, gateway, keys)
@@ -235,11 +240,19 @@ def _read(loaded: Loaded, gateway: Gateway, datasets: Mapping[str, Any]) -> tupl
         return facts, reading.result()
 
 
+def _blank(gateway: Gateway, datasets: Mapping[str, DatasetFact]) -> Facts:
+    """Facts before anything was read: enough for the names that depend on the spec and the workspace alone."""
+    return Facts(gateway.workspace.id, "", _today(), None, None, {}, datasets)
+
+
 def _attempt(
     loaded: Loaded, gateway: Gateway, facts: Facts, parameters: Mapping[str, Parameter], world: World, retry_failed: bool
 ) -> tuple[int, World]:
-    """Which attempt of the job counts: the last that exists; the next one where a retry is due."""
-    attempt = 1
+    """Which attempt of the job counts: the last that exists; the next one where a retry is due.
+
+    `job.retries` is for what the platform did to the job; a mistake in the spec fails again, and is not paid for twice.
+    """
+    attempt, platform = 1, False
     while True:
         named = identity.identify(loaded.spec, facts, parameters, attempt)
         if named.job is None:
@@ -248,16 +261,29 @@ def _attempt(
         world = observe.read_world(gateway, [named.job, *others], world)
         have = world.observed.get(named.job)
         if have is None:
-            due = attempt == 1 or retry_failed or attempt <= loaded.spec.job.retries + 1
+            due = attempt == 1 or retry_failed or (platform and attempt <= loaded.spec.job.retries + 1)
             return (attempt if due or named.job in world.unread else attempt - 1), world
         if have.status not in (Status.FAILED, Status.CANCELED):
             return attempt, world
+        platform = have.status is Status.FAILED and re.search(_PLATFORM, have.message, re.IGNORECASE) is not None
         attempt += 1
 
 
-def _lists(loaded: Loaded, desired: Sequence[Desired], world: World, mode: Mode) -> list[tuple[str, str | None]]:
+_PLATFORM = r"pre-?empt|node.*(lost|unhealthy|failure)|internal ?server ?error|service ?unavailable|infrastructure|platform"
+"""Words of failures that are not the spec's (azure-docs#66288 for preemption; the others are assumed)."""
+
+
+def _lists(
+    loaded: Loaded, gateway: Gateway, desired: Sequence[Desired], world: World, mode: Mode
+) -> list[tuple[str, str | None]]:
+    """What must be listed. To destroy, data is found by its name: the files that its version stands for may be gone."""
     keys = [want.key for want in desired]
-    return observe.lists_for_destroy(loaded.spec, keys) if mode is Mode.DESTROY else observe.lists_for_apply(world, loaded.spec, keys)
+    if mode is Mode.APPLY:
+        return observe.lists_for_apply(world, keys)
+    splits = loaded.spec.dataset.splits.given() if loaded.spec.dataset else {}
+    unknown = {split: DatasetFact(split, "", "", {}) for split in splits}
+    named = identity.identify(loaded.spec, _blank(gateway, unknown), {})
+    return observe.lists_for_destroy([*keys, *named.data.values()])
 
 
 def _with_metrics(loaded: Loaded, gateway: Gateway, facts: Facts, desired: Sequence[Desired], world: World) -> Facts:
@@ -267,7 +293,13 @@ def _with_metrics(loaded: Loaded, gateway: Gateway, facts: Facts, desired: Seque
     job = next((want.key for want in desired if want.key.kind == "job"), None)
     model = next((want.key for want in desired if want.key.kind == "model"), None)
     done = world.observed.get(job) if job else None
-    if job is None or model is None or world.observed.get(model) is not None or done is None or done.status is not Status.COMPLETED:
+    if (
+        job is None
+        or model is None
+        or world.observed.get(model) is not None
+        or done is None
+        or done.status is not Status.COMPLETED
+    ):
         return facts
     series = gateway.read_metrics(job.name)
     return replace(facts, metrics={name: points[-1][1] for name, points in series.items() if points})
@@ -322,7 +354,9 @@ def _prepare(
     facts = _datasets(loaded)
     for split, destination in uploads.items():
         if split not in facts or identity.upload_path(loaded.spec, facts[split]) != destination:
-            raise FineforgeError(Diagnostic("FF606", f"the `{split}` data has changed since the plan", hint="plan again"), exit_code=5)
+            raise FineforgeError(
+                Diagnostic("FF606", f"the `{split}` data has changed since the plan", hint="plan again"), exit_code=5
+            )
     prepared, warnings = prepare(facts, user_cache_path("fineforge") / "data", context_length)
     return {split: file.path for split, file in prepared.items()}, warnings
 
@@ -339,6 +373,17 @@ def _refuse_target(loaded: Loaded, target: str) -> None:
         raise FineforgeError(*loaded.place([found]))
 
 
+def _refuse_elsewhere(made: Plan, gateway: Gateway) -> None:
+    """FF522 where a saved plan meets another workspace than the one it was made for."""
+    where, here = made.facts.get("workspace") or {}, gateway.workspace
+    planned = tuple(str(where.get(part) or "").lower() for part in ("subscription_id", "resource_group", "name"))
+    if planned == (here.subscription_id.lower(), here.resource_group.lower(), here.name.lower()):
+        return
+    there = f"`{here.target}` is `{here.name}` in `{here.resource_group}`"
+    message = f"this plan is for the workspace `{planned[2]}` in `{planned[1]}`; {there}"
+    raise FineforgeError(Diagnostic("FF522", message, hint="plan again"), exit_code=5)
+
+
 def _without_retirement(found: Sequence[Diagnostic]) -> list[Diagnostic]:
     """Retirement stops a plan only where a job must be created; the planner asks."""
     return [d for d in found if not (d.code == "FF141" and d.severity is Severity.ERROR)]
@@ -346,46 +391,6 @@ def _without_retirement(found: Sequence[Diagnostic]) -> list[Diagnostic]:
 
 def _only_target(loaded: Loaded) -> str:
     return loaded.spec.targets[0] if loaded.spec.targets else loaded.project.target(None)
-
-
-def _shown(gateway: Gateway, facts: Facts, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
-    """The facts that a reader of the plan wants to see."""
-    where = gateway.workspace
-    return {
-        "workspace": {
-            "target": where.target,
-            "subscription_id": where.subscription_id,
-            "resource_group": where.resource_group,
-            "name": where.name,
-            "location": facts.location,
-        },
-        "model": facts.model.id if facts.model else None,
-        "twin": bool(facts.model and facts.model.twin),
-        "context_length": facts.model.context_length if facts.model else None,
-        "component": facts.component.id if facts.component else None,
-        "data": {name: {"source": fact.source, "revision": fact.revision, **fact.selection} for name, fact in facts.datasets.items()},
-        "parameters": {
-            name: {
-                "value": parameter.value,
-                "origin": parameter.origin,
-                "overridden": [{"origin": origin, "value": value} for origin, value in parameter.overridden],
-            }
-            for name, parameter in params.explicit(parameters).items()
-        },
-    }
-
-
-def _bills(have: Observed, facts: Facts) -> str:
-    """A deployment bills for as long as it exists; a cluster for its nodes, at least `min_instances`."""
-    name = str(have.document.get("instance_type") or have.document.get("size") or "").lower()
-    size = facts.sizes.get(name)
-    price = (size.price_hour.get(facts.location) or next(iter(size.price_hour.values()), None)) if size else None
-    if price is None:
-        return ""
-    if have.key.kind == "deployment":
-        return f"about {price * int(have.document.get('instance_count') or 1):.2f} USD/h"
-    nodes = int(have.document.get("min_instances") or 0)
-    return f"about {price * nodes:.2f} USD/h" if have.key.kind == "compute" and nodes else ""
 
 
 def _today() -> str:

@@ -103,34 +103,34 @@ def unknown_component(spec: Spec) -> Diagnostic:
 
 
 def read_world(gateway: Gateway, keys: Iterable[ResourceKey], seen: World | None = None) -> World:
-    """Point GETs of every key, all at once; keys that `seen` holds already are not read again."""
-    known = dict(seen.observed) if seen else {}
-    wanted = [key for key in dict.fromkeys(keys) if key not in known]
+    """Point GETs of every key, all at once; keys that `seen` holds already, read or unread, are not read again."""
+    seen = seen or World({})
+    wanted = [key for key in dict.fromkeys(keys) if key not in seen.observed and key not in seen.unread]
     found, problems = _all({key: lambda key=key: _observe(gateway, key) for key in wanted})  # type: ignore[misc]
-    unread = {**(seen.unread if seen else {}), **problems}
-    return World({**known, **found}, seen.listed if seen else frozenset(), unread)
+    return World({**seen.observed, **found}, seen.listed, {**seen.unread, **problems})
 
 
 def add_listed(gateway: Gateway, world: World, lists: Iterable[tuple[str, str | None]]) -> World:
-    """The world with whole lists added: (kind, parent). What a point GET said stays; lists lag behind it."""
+    """The world with whole lists added: (kind, parent). What a point GET said, or could not say, stays; lists lag behind it."""
     wanted = list(dict.fromkeys(lists))
     found, problems = _all({entry: lambda entry=entry: gateway.list(*entry) for entry in wanted})  # type: ignore[misc]
     observed = dict(world.observed)
     for raws in found.values():
         for key, raw in raws.items():
-            if observed.get(key) is None and key not in world.observed:
+            if key not in world.observed and key not in world.unread:
                 observed[key] = KINDS[key.kind].observe(key, raw)
     unread = {ResourceKey(kind, parent or "(all)"): diagnostic for (kind, parent), diagnostic in problems.items()}
-    return World(observed, world.listed | {kind for kind, _ in found}, {**world.unread, **unread})
+    complete = {kind for kind, _ in found} - {kind for kind, _ in problems}
+    return World(observed, world.listed | complete, {**world.unread, **unread})
 
 
-def lists_for_apply(world: World, spec: Spec, keys: Iterable[ResourceKey]) -> list[tuple[str, str | None]]:
-    """What must be listed to plan an apply: the endpoint's deployments where it exists; older versions and running jobs only where
-    something new is about to be made. A plan with nothing to do lists one thing."""
+def lists_for_apply(world: World, keys: Iterable[ResourceKey]) -> list[tuple[str, str | None]]:
+    """What must be listed to plan an apply: the endpoint's deployments where it exists; older versions and running jobs only
+    where something new is about to be made. A plan with nothing to do lists one thing."""
     wanted: list[tuple[str, str | None]] = []
     for key in keys:
         have = world.observed.get(key)
-        if key.kind == "endpoint" and have is not None and have.status is not Status.FAILED:
+        if key.kind == "endpoint" and have is not None:
             wanted.append(("deployment", key.name))
         if have is None and key not in world.unread and key.kind in ("data", "model"):
             wanted.append((key.kind, key.name))
@@ -139,11 +139,14 @@ def lists_for_apply(world: World, spec: Spec, keys: Iterable[ResourceKey]) -> li
     return wanted
 
 
-def lists_for_destroy(spec: Spec, keys: Iterable[ResourceKey]) -> list[tuple[str, str | None]]:
+def lists_for_destroy(keys: Iterable[ResourceKey]) -> list[tuple[str, str | None]]:
     """Everything that may be ours: all versions of our assets, all our jobs, all deployments of our endpoint."""
     wanted: list[tuple[str, str | None]] = [("job", None)]
-    wanted += [(key.kind, key.name) for key in keys if key.kind in ("data", "model")]
-    wanted += [("deployment", key.name) for key in keys if key.kind == "endpoint"]
+    for key in keys:
+        if key.kind in ("data", "model"):
+            wanted.append((key.kind, key.name))
+        if key.kind == "endpoint":
+            wanted.append(("deployment", key.name))
     return wanted
 
 
