@@ -7,6 +7,7 @@ is tested in tests/render/test_official_body.py.
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ class MemoryGateway:
         self.cloud = Cloud(home, self.runner, Store(), Lifecycle(progression), self.settings)
         self.writes: list[tuple[str, str]] = []
         self.submitted: list[str] = []
+        self._one_at_a_time = threading.Lock()
+        """So that a count says exactly which write is the last one."""
         self.dead = False
         self.dies: tuple[int, bool] | None = None
         """The write, counted from 0, at which the client's machine loses its power, and whether the service still got it."""
@@ -128,6 +131,10 @@ class MemoryGateway:
             return None
 
     def _write(self, verb: str, key: ResourceKey, change: Callable[[], Reply]) -> None:
+        with self._one_at_a_time:
+            self._write_now(verb, key, change)
+
+    def _write_now(self, verb: str, key: ResourceKey, change: Callable[[], Reply]) -> None:
         number, got = self.dies if self.dies is not None else (-1, True)
         if len(self.writes) == number and not got:
             self.dead = True

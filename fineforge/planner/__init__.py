@@ -114,12 +114,14 @@ def _after_needs(step: Step, want: Desired, before: list[Step], own: set[str]) -
     """The step, made to wait for what is done to the objects that its own object depends on. What runs already needs nothing.
 
     Of a rollout the first steps wait, whatever they do: an old deployment is not taken away while its successor still trains.
+    A model comes out of the archive after its job: were it there alone, its job would count as not needed, and stay.
     """
     first = want.key.kind == "deployment" and step.action in WRITES and not own.intersection(step.depends_on)
     if step.action is Action.CHECK:
         needed: tuple[ResourceKey, ...] = (step.key,)
     else:
-        needed = want.depends_on if first or (step.key.kind == want.key.kind and step.action in _NEEDING) else ()
+        waits = step.action in _NEEDING or (step.action is Action.RESTORE and step.key.kind == "model")
+        needed = want.depends_on if first or (step.key.kind == want.key.kind and waits) else ()
     needs = [other.id for other in before if other.key in needed and other.action not in _QUIET]
     return replace(step, depends_on=tuple(dict.fromkeys((*step.depends_on, *needs))))
 

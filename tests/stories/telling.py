@@ -70,7 +70,7 @@ class Telling:
         def listen(_: Event) -> None:
             pass
 
-        return engine.apply(made, self.loaded(), self.gateway, listen, threading.Event(), parallel=1)
+        return engine.apply(made, self.loaded(), self.gateway, listen, threading.Event(), parallel=8)
 
     def pending(self, mode: Mode = Mode.APPLY) -> list[str]:
         """What a plan would write now."""
