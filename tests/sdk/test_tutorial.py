@@ -1,46 +1,65 @@
-"""A script that knows only the official SDK walks the tutorial, against the emulator, with nothing but environment variables."""
+"""The official SDK, unmodified, walks the official tutorial against the emulator, and cannot tell it from Azure."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.running_emulator import RunningEmulator
+import pytest
 
-TUTORIAL = Path(__file__).parent / "tutorial.py"
+from tests.running_emulator import RunningEmulator, running
+
+SCRIPT = Path(__file__).parent / "tutorial.py"
 
 
-def test_the_official_tutorial(emulator: RunningEmulator, tmp_path: Path) -> None:
-    environment = {**emulator.environment(), "HOME": str(tmp_path)}
-    command = [sys.executable, TUTORIAL, "found.json"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False, cwd=tmp_path)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
-    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
-    assert found == {
-        "base": "azureml://registries/azureml/models/Phi-4/versions/8",
+@pytest.fixture
+def slow_emulator() -> Iterator[RunningEmulator]:
+    """Everything takes some looks until it is done, so that the SDK really waits and streams."""
+    with running("--lifecycle", "stepped") as emulator:
+        yield emulator
+
+
+def test_the_tutorial(slow_emulator: RunningEmulator, tmp_path: Path) -> None:
+    emulator = slow_emulator
+    ran = subprocess.run(
+        [sys.executable, str(SCRIPT), str(tmp_path)],
+        env={**emulator.environment(), "HOME": str(tmp_path), "AZURE_CORE_COLLECT_TELEMETRY": "0"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-4000:]
+    seen = json.loads((tmp_path / "seen.json").read_text())
+    answer = '{"output": "Green below the water, white above it."}'
+    assert seen == {
+        "model": "azureml://registries/azureml/models/Phi-4/versions/8",
         "component": "azureml://registries/azureml/components/chat_completion_pipeline/versions/0.0.82",
-        "pinned_component": "0.0.65",
-        "cluster_was_missing": True,
-        "cluster": "Succeeded",
-        "gpus": 1,
-        "job": "Completed",
-        "listed_jobs": True,
-        "registered": "1",
-        "versions": ["1"],
-        "latest": "1",
-        "model_files": ["MLmodel", "answers.json"],
-        "traffic": {"demo": 100},
-        "deployments": ["demo"],
-        "has_keys": True,
-        "logs_are_text": True,
-        "answer": "Tulips and daffodils.",
-        "another_answer": "I do not know.",
-        "endpoints_left": [],
-        "data": "2",
-        "cancelled": "Completed",
-        "tagged": "yes",
+        "cluster": {"state": "Succeeded", "gpus": 1, "max": 2},
+        "job": {"status": "Completed", "listed": True},
+        "registered": {"listed": ["1"], "files": ["MLmodel", "answers.json"], "type": "mlflow_model"},
+        "served": {
+            "deployment": "Succeeded",
+            "scoring": "eastus.inference.ml.azure.com/score",
+            "key": True,
+            "by header": answer,
+            "by traffic": answer,
+            "deployments": ["demo"],
+        },
+        "left": [],
     }
-    statuses = [entry["status"] for entry in emulator.requests()]
-    assert 501 not in statuses and 500 not in statuses
+    assert "instant trainer" in ran.stdout, "the job's log is streamed"
+    requests = emulator.requests()
+    assert not [entry for entry in requests if entry["status"] >= 500]
+    writes = [
+        (entry["method"], entry["path"].split("/workspaces/local/")[1].split("/")[0]) for entry in requests if entry["write"]
+    ]
+    assert writes == [
+        ("PUT", "computes"), ("PUT", "jobs"), ("PUT", "models"), ("PUT", "onlineEndpoints"), ("PUT", "onlineEndpoints"),
+        ("PUT", "onlineEndpoints"), ("DELETE", "onlineEndpoints"), ("DELETE", "computes"),
+    ]  # fmt: skip
+    assert len({entry["host"] for entry in requests}) == 6

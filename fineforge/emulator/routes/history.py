@@ -18,6 +18,8 @@ async def workspace_discovery(service: Service, request: Request) -> Response:
 
 
 async def details(service: Service, request: Request, run: str) -> Response:
+    # Who streams looks at the run only: for a stepped lifecycle that is a look at the job.
+    service.cloud.get("job", (run,))
     body = dict(service.cloud.get("run", (run,)).body)
     # The reader of a log sends no token: its address opens it.
     body["logFiles"] = {name: f"{url}?{service.signer.sign(_resource(url), 'r')}" for name, url in body["logFiles"].items()}
