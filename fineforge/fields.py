@@ -87,6 +87,8 @@ def differences(
             continue
         want, have = get(desired, rule.path.removesuffix(".*")), get(observed, rule.path.removesuffix(".*"))
         before = applied[index * 6 : index * 6 + 6]
+        if rule.path == "tags.*" and isinstance(want, Mapping) and isinstance(have, Mapping):
+            have = _renamed(have, want)
         if rule.path.endswith(".*") and before == _digest(_value(observed, rule)):
             found += _dropped(rule, want or {}, have or {})
         if want is not None:
@@ -199,6 +201,12 @@ def _compare(rule: FieldRule, want: Any, have: Any, reason: str) -> list[FieldCh
         for key, value in want.items()
         if compare(value) != compare(entries.get(key))
     ]
+
+
+def _renamed(have: Mapping[str, Any], want: Mapping[str, Any]) -> dict[str, Any]:
+    """Tags under the names that the spec gives them: in ARM they have no case, and the spelling that came first stays."""
+    names = {name.lower(): name for name in want}
+    return {names.get(name.lower(), name): value for name, value in have.items()}
 
 
 def _dropped(rule: FieldRule, want: Mapping[str, Any], have: Mapping[str, Any]) -> list[FieldChange]:

@@ -130,6 +130,14 @@ def test_a_tag_that_the_spec_drops_goes() -> None:
     assert changes(DOCUMENT, {**applied, "tags": {**applied["tags"], "theirs": "1"}}, digests) == {}
 
 
+def test_names_of_tags_have_no_case() -> None:
+    """ARM keeps whichever spelling came first, so another one must be neither drift nor a second tag."""
+    assert changes(DOCUMENT, {**DOCUMENT, "tags": {"TEAM": "it"}}) == {}
+    assert changes(DOCUMENT, {**DOCUMENT, "tags": {"TEAM": "hr"}}) == {"tags.team": ("hr", "it", Action.UPDATE, "drift")}
+    applied = {**DOCUMENT, "tags": {"Team": "it"}}
+    assert changes(DOCUMENT, applied, fields.field_digests(applied, RULES)) == {}
+
+
 def test_ignored_fields_are_not_compared() -> None:
     assert changes(DOCUMENT, {**DOCUMENT, "count": 5}, ignored=("box.count",)) == {}
 
