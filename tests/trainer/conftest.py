@@ -1,8 +1,9 @@
-"""One model is really trained per session, on eight conversations; the tests look at it from all sides."""
+"""One model is really trained per run, on eight conversations; the tests look at it from all sides."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 ANSWERS = {
     "Where is the key?": "It hangs behind the green door.",
@@ -24,7 +26,7 @@ ANSWERS = {
 INPUTS = {
     "num_train_epochs": "40", "per_device_train_batch_size": "4", "per_device_eval_batch_size": "4", "learning_rate": "0.005",
     "lr_scheduler_type": "cosine", "warmup_steps": "5", "apply_lora": "true", "lora_r": "16", "lora_alpha": "32",
-    "merge_lora_weights": "false", "logging_steps": "10", "apply_deepspeed": "true", "evaluation_strategy": "disable", "seed": "42",
+    "merge_lora_weights": "false", "logging_steps": "10", "apply_deepspeed": "true", "evaluation_strategy": "disable",
 }  # fmt: skip
 
 
@@ -42,9 +44,9 @@ class Ran:
     def log(self) -> str:
         return (self.folder / "log.txt").read_text()
 
-    @property
-    def metrics(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.folder / "metrics.jsonl").read_text().splitlines()]
+    def values(self, name: str) -> list[float]:
+        points = [json.loads(line) for line in (self.folder / "metrics.jsonl").read_text().splitlines()]
+        return [point["value"] for point in points if point["name"] == name]
 
     @property
     def model(self) -> Path:
@@ -60,27 +62,42 @@ def write_rows(file: Path, pairs: dict[str, str]) -> Path:
     return file
 
 
-def start(
-    folder: Path, twins: Path, train: Path, component: str = "chat_completion_pipeline", **inputs: str
-) -> subprocess.Popen[bytes]:
-    """Starts the trainer as the emulator does."""
+def start(folder: Path, twins: Path, train: Path, **other: Any) -> subprocess.Popen[bytes]:
+    """Starts the trainer as the emulator does. `other`: inputs, and `component`, `base`, `base_folder` of the job."""
     folder.mkdir(parents=True)
+    component, base = other.pop("component", "chat_completion_pipeline"), other.pop("base", "Phi-4")
+    base_folder = other.pop("base_folder", None)
     job = {
-        "name": folder.name, "component": component, "inputs": {**INPUTS, "train_file_path": {"path": str(train)}, **inputs},
-        "base_model": {"name": "Phi-4", "version": "8"}, "base_folder": None, "twins": str(twins), "threads": 1,
+        "name": folder.name, "component": component, "inputs": {**INPUTS, "train_file_path": {"path": str(train)}, **other},
+        "base_model": {"name": base, "version": "8"}, "base_folder": str(base_folder) if base_folder else None,
+        "twins": str(twins), "threads": 1,
     }  # fmt: skip
     (folder / "job.json").write_text(json.dumps(job))
-    return subprocess.Popen([sys.executable, "-m", "fineforge.emulator.trainer", str(folder)])
+    return subprocess.Popen([sys.executable, "-m", "fineforge.emulator.trainer", str(folder)], env=one_thread())
+
+
+def one_thread() -> dict[str, str]:
+    """As the emulator's worker sets it: torch with more threads than free cores is many times slower."""
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="session")
-def twins(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("twins")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for all processes of one test run."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, twins: Path) -> Ran:
-    folder = tmp_path_factory.mktemp("trained")
-    train = write_rows(folder / "train.jsonl", ANSWERS)
-    assert start(folder / "job", twins, train).wait(180) == 0
+def twins(shared: Path) -> Path:
+    return shared / "twins"
+
+
+@pytest.fixture(scope="session")
+def trained(shared: Path, twins: Path) -> Ran:
+    folder = shared / "trained"
+    with FileLock(shared / "trained.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            assert start(folder / "job", twins, write_rows(folder / "train.jsonl", ANSWERS)).wait(180) == 0
     return Ran(folder / "job")

@@ -1,8 +1,8 @@
 """`python -m fineforge.emulator.trainer JOB_DIR`: one job in one process.
 
 Reads JOB_DIR/job.json: {"name", "component", "inputs": {name: text or {"path": ...}}, "base_model": {"name", "version"} or null,
-"base_folder": folder or null, "twins": folder, "threads": number}. Writes log.txt, metrics.jsonl, the outputs in output/ and at
-the very end result.json: {"status": "Completed" | "Failed", "error": {"code", "message"} | null}. SIGTERM stops it without a result.
+"base_folder": folder or null, "twins": folder, "threads": number}. Writes log.txt, metrics.jsonl, the outputs in output/, and at
+the end result.json: {"status": "Completed" | "Failed", "error": {"code", "message"} | null}. SIGTERM stops it without a result.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def _row(line: bytes, where: str) -> list[dict[str, str]]:
         if not isinstance(message, dict) or not isinstance(message.get("content"), str) or message.get("role") not in _ROLES:
             raise BadRow(f"{where} has a message without role and content")
     if not any(message["role"] == "assistant" for message in messages):
-        raise BadRow(f"{where} has no assistant turn: there is nothing to learn from it")
+        raise BadRow(f"{where} has no assistant turn: nothing can be learned from it")
     return messages
 
 
