@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,18 +27,20 @@ class AzureGateway:
         self._http = Http(connection)
         self._registry = Registry(self._http, connection, cache)
         self._location: str | None = None
+        self._locating = threading.Lock()
 
     @property
     def workspace(self) -> Workspace:
         return self._connection.workspace
 
     def location(self) -> str:
-        if self._location is None:
-            answer = self._send("GET", paths.workspace(self.workspace), "workspace")
-            if not answer.ok:
-                self._fail(answer, f"workspace {self.workspace.name}", workspace=True)
-            self._location = str(answer.body["location"])
-        return self._location
+        with self._locating:  # Facts are read at once, and more than one of them asks for the region.
+            if self._location is None:
+                answer = self._send("GET", paths.workspace(self.workspace), "workspace")
+                if not answer.ok:
+                    self._fail(answer, f"workspace {self.workspace.name}", workspace=True)
+                self._location = str(answer.body["location"])
+            return self._location
 
     def get(self, key: ResourceKey) -> Raw | None:
         answer = self._send("GET", paths.resource(self.workspace, key), key.kind)
