@@ -60,7 +60,7 @@ def test_what_yaml_likes_to_misread(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["größer als 東京 🚀", "a\u2028b", "tab\there", 'quo"te', "back\\slash", "\x7f\x85\ufeff", "{{ name }}"]
+    "text", ["größer 東京 🚀", "a\u2028b", "tab\there", 'quo"te', "back\\slash", "\x7f\x85\ufeff", "{{ name }}"]
 )
 def test_text_survives_in_any_script(text: str) -> None:
     _, document = Templates({"t": "key: {{ value|tojson }}\n"}).render("t", {"value": text})
@@ -74,7 +74,7 @@ FORBIDDEN = {
     "format": ("{{ '{0.__class__}'.format(name) }}", "unsafe"),
     "changing what it is given": ("{{ tags.update({'a': 'b'}) }}", "unsafe"),
     "clearing what it is given": ("{{ tags.clear() }}", "unsafe"),
-    "missing names": ("{{ nmae }}", "'nmae' is undefined"),
+    "missing names": ("{{ noname }}", "'noname' is undefined"),
     "missing keys": ("{{ tags.nothing }}", "has no attribute 'nothing'"),
     "other files": ("{% include '/etc/passwd' %}", "there is no template `/etc/passwd`"),
     "syntax": ("{% if %}", "Expected an expression"),
