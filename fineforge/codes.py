@@ -339,7 +339,137 @@ CODES: dict[str, Code] = {
         "was edited by hand, or a mistake in fineforge; plan again.",
     ),
     # --- FF4xx: Azure ----------------------------------------------------------------------------------------------
+    "FF400": Code(
+        "Azure refused",
+        "The service's own words are in the message; fineforge has no better advice. Nothing else was changed by the step "
+        "that failed.",
+    ),
+    "FF401": Code(
+        "there are no credentials",
+        "No way to sign in is set up; the message says what was tried. `az login` is the simplest; in GitHub Actions give "
+        "the workflow `id-token: write` and set AZURE_CLIENT_ID and AZURE_TENANT_ID.",
+    ),
+    "FF402": Code(
+        "the sign-in was refused",
+        "Credentials were found, and Azure, or the endpoint, does not take them: expired, revoked, or of another tenant.",
+    ),
+    "FF403": Code(
+        "a permission is missing",
+        "You are signed in, but your role does not allow this action; the hint names it. docs/rbac.md lists what each "
+        "command needs.",
+    ),
+    "FF404": Code(
+        "it does not exist",
+        "Azure knows no object of this name, or an endpoint has no deployment that takes the request.",
+    ),
+    "FF405": Code(
+        "the workspace is not there",
+        "Subscription, resource group or workspace of the target is misspelt, deleted, or not visible to you.",
+    ),
+    "FF406": Code(
+        "Azure throttles",
+        "Too many requests, from you or from others in the subscription. fineforge has waited and asked again already; later"
+        " it will go on from what exists.",
+    ),
+    "FF407": Code(
+        "Azure failed",
+        "An error of the service, after several tries. What is done stays done: run the same command again.",
+    ),
+    "FF408": Code(
+        "the emulator does not do this",
+        "The local emulator answers what it does not know with 501, so that nobody mistakes silence for support.",
+    ),
+    "FF409": Code(
+        "Azure cannot be reached",
+        "No connection: network, proxy, certificate, or the emulator has stopped.",
+    ),
+    "FF410": Code(
+        "there is not enough quota",
+        "The subscription may not use that many cores of the VM family. Deployments reserve 20 % on top for most sizes, "
+        "rounded up to whole machines.",
+    ),
+    "FF411": Code(
+        "the region does not offer the size",
+        "The size is unknown here, or the subscription has no quota entry for its family at all.",
+    ),
+    "FF412": Code(
+        "the endpoint's name is taken",
+        "Endpoint names are unique in a region, among all customers. Set `endpoint.name`.",
+    ),
+    "FF413": Code(
+        "it failed when it was first made",
+        "Azure cannot update such an object; the next plan deletes and creates it.",
+    ),
+    "FF414": Code(
+        "something else is being done to it",
+        "Azure does one operation at a time on an object. Wait until the other one is over.",
+    ),
+    "FF415": Code(
+        "the name exists with other content",
+        "Versions and job names are never used again for something else. Somebody made this one outside fineforge, or with "
+        "another version of it.",
+    ),
+    "FF416": Code(
+        "provisioning failed",
+        "Azure accepted the object and could not bring it up: the image, the container, the model's files or the network. "
+        "The message holds its words.",
+    ),
+    "FF417": Code(
+        "the upload failed",
+        "The storage account of the workspace did not take the prepared data. Nothing was created from it.",
+    ),
+    "FF418": Code(
+        "azure-ai-ml refuses the YAML",
+        "The rendered object is not what the SDK accepts; mostly a template of your own is at fault. `fineforge render` "
+        "shows it.",
+    ),
+    "FF419": Code(
+        "the endpoint answered with an error",
+        "The request reached the deployment, and the model server failed or took too long.",
+    ),
     # --- FF5xx: apply ----------------------------------------------------------------------------------------------
+    "FF500": Code(
+        "a step failed in an unexpected way",
+        "Neither Azure's refusal nor a known case; the message names the error. Please report it, and run the same command "
+        "again.",
+    ),
+    "FF501": Code(
+        "the world has moved",
+        "An object was changed between the plan and its step, so the step was not done. Plan again, and look at what changed.",
+    ),
+    "FF502": Code(
+        "it disappeared",
+        "An object was deleted while fineforge waited for it.",
+    ),
+    "FF503": Code(
+        "it failed",
+        "Azure ended the job, or the provisioning of the object, as failed; the message holds its words.",
+    ),
+    "FF504": Code(
+        "the job was cancelled",
+        "Somebody, or a newer version of the spec, stopped it. A cancelled job is submitted again only when you ask for it.",
+    ),
+    "FF510": Code(
+        "a metric gate refused",
+        "The run's metric is outside of what `gates.metrics` allows, so the model is not registered; everything else is as "
+        "it was.",
+    ),
+    "FF511": Code(
+        "a smoke gate refused",
+        "The new deployment's answer is not what `gates.smoke` expects, so no traffic moves; everything else is as it was.",
+    ),
+    "FF520": Code(
+        "the plan's file cannot be written",
+        "The folder is missing or read-only, or the disk is full.",
+    ),
+    "FF521": Code(
+        "the saved plan cannot be used",
+        "The file is damaged, no plan at all, or of another format than this version of fineforge reads. Plan again.",
+    ),
+    "FF522": Code(
+        "the saved plan is for another workspace",
+        "The target leads elsewhere by now. A plan is applied where it was made for, or not at all.",
+    ),
     # --- FF6xx: data -----------------------------------------------------------------------------------------------
     "FF601": Code(
         "the data is not there",
