@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -21,13 +20,13 @@ _KIND = "fineforge-plan"
 
 def save(plan: Plan, path: Path, spec_path: Path) -> None:
     """Writes the plan, mode 0600, whole or not at all. It holds no secret and no row of data."""
-    document = {"kind": _KIND, "format": plan.format, "cli_version": __version__, "spec_path": str(spec_path), "plan": to_json(plan)}
+    head = {"kind": _KIND, "format": plan.format, "cli_version": __version__, "spec_path": str(spec_path)}
     try:
         with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".plan-", delete=False, encoding="utf-8") as part:
-            json.dump(document, part, indent=1)
+            json.dump({**head, "plan": to_json(plan)}, part, indent=1)
         Path(part.name).replace(path)
     except OSError as error:
-        raise FineforgeError(Diagnostic("FF520", f"`{path}` cannot be written: {(error.strerror or str(error)).lower()}")) from None
+        raise _not_written(path, "written", error) from None
 
 
 def is_plan(path: Path) -> bool:
@@ -45,22 +44,24 @@ def load(path: Path) -> tuple[Plan, Path]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FineforgeError(Diagnostic("FF521", f"`{path}` is not a saved plan: {str(error).lower()}")) from None
-    if document.get("kind") != _KIND or document.get("format") != PLAN_FORMAT:
+    if not isinstance(document, dict) or document.get("kind") != _KIND:
+        raise FineforgeError(Diagnostic("FF521", f"`{path}` is not a saved plan"))
+    if document.get("format") != PLAN_FORMAT:
         made_by = document.get("cli_version", "an unknown version")
         message = f"`{path}` is a plan of format {document.get('format')} (fineforge {made_by}); this is format {PLAN_FORMAT}"
         raise FineforgeError(Diagnostic("FF521", message, hint="plan again with this version"))
     try:
         return _plan(document["plan"]), Path(document["spec_path"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FineforgeError(Diagnostic("FF521", f"`{path}` is damaged: {error}", hint="plan again")) from None
 
 
 def consume(path: Path) -> None:
     """A plan is applied at most once: the file is set aside before the first write."""
     try:
-        os.replace(path, path.with_name(path.name + ".applied"))
+        path.replace(path.with_name(path.name + ".applied"))
     except OSError as error:
-        raise FineforgeError(Diagnostic("FF520", f"`{path}` cannot be set aside: {(error.strerror or str(error)).lower()}")) from None
+        raise _not_written(path, "set aside", error) from None
 
 
 def to_json(value: Any) -> Any:
@@ -74,6 +75,10 @@ def to_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [to_json(entry) for entry in value]
     return value
+
+
+def _not_written(path: Path, what: str, error: OSError) -> FineforgeError:
+    return FineforgeError(Diagnostic("FF520", f"`{path}` cannot be {what}: {(error.strerror or str(error)).lower()}"))
 
 
 def _plan(data: dict[str, Any]) -> Plan:

@@ -4,12 +4,36 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.gateway import Workspace
+
+
+class SharedCredential:
+    """One token per audience for everybody: some credentials start a process for each, and threads ask at the same time."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self._lock = threading.Lock()
+        self._tokens: dict[tuple[Any, ...], Any] = {}
+
+    def get_token(self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, **more: Any) -> Any:
+        """An AccessToken that is good for five minutes at least. A claims challenge always goes to the service."""
+        key = (scopes, tenant_id)
+        with self._lock:
+            known = self._tokens.get(key)
+            if claims is None and known is not None and known.expires_on - time.time() > REFRESH_SECONDS:
+                return known
+            self._tokens[key] = self._inner.get_token(*scopes, claims=claims, tenant_id=tenant_id, **more)
+            return self._tokens[key]
+
+
+REFRESH_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +58,7 @@ class Connection:
 
 def to_azure(workspace: Workspace) -> Connection:
     """A workspace in the cloud, with the credential that the surroundings offer."""
-    return Connection(workspace, _credential())
+    return Connection(workspace, SharedCredential(credential()))
 
 
 def to_emulator(workspace: Workspace, emulator: Mapping[str, Any]) -> Connection:
@@ -42,7 +66,7 @@ def to_emulator(workspace: Workspace, emulator: Mapping[str, Any]) -> Connection
     from azure.identity import ClientSecretCredential
 
     proxy = f"http://{emulator['host']}:{emulator['port']}"
-    credential = ClientSecretCredential(
+    secret = ClientSecretCredential(
         emulator["tenant_id"],
         emulator["client_id"],
         emulator["client_secret"],
@@ -50,30 +74,36 @@ def to_emulator(workspace: Workspace, emulator: Mapping[str, Any]) -> Connection
         connection_verify=emulator["ca"],
         disable_instance_discovery=True,
     )
-    return Connection(workspace, credential, proxy, emulator["ca"], poll_seconds=0.2)
+    return Connection(workspace, SharedCredential(secret), proxy, emulator["ca"], poll_seconds=0.2)
 
 
-def _credential() -> Any:
+def credential() -> Any:
     """GitHub's OIDC, Azure Pipelines' service connection, else DefaultAzureCredential; a browser only on a terminal."""
-    tenant, client = os.environ.get("AZURE_TENANT_ID"), os.environ.get("AZURE_CLIENT_ID")
-    if os.environ.get("ACTIONS_ID_TOKEN_REQUEST_URL") and tenant and client:
-        from azure.identity import ClientAssertionCredential
+    import azure.identity as identity
 
-        return ClientAssertionCredential(tenant, client, _github_assertion)
-    connection = os.environ.get("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID")
-    token = os.environ.get("SYSTEM_ACCESSTOKEN")
-    if connection and token:
-        from azure.identity import AzurePipelinesCredential
-
-        return AzurePipelinesCredential(
-            tenant_id=os.environ.get("AZURESUBSCRIPTION_TENANT_ID", tenant or ""),
-            client_id=os.environ.get("AZURESUBSCRIPTION_CLIENT_ID", client or ""),
-            service_connection_id=connection,
-            system_access_token=token,
+    given = os.environ
+    tenant, client = given.get("AZURE_TENANT_ID"), given.get("AZURE_CLIENT_ID")
+    if given.get("ACTIONS_ID_TOKEN_REQUEST_URL") and tenant and client:
+        return identity.ClientAssertionCredential(tenant, client, _github_assertion)
+    if all(given.get(name) for name in _PIPELINES):
+        return identity.AzurePipelinesCredential(
+            tenant_id=given["AZURESUBSCRIPTION_TENANT_ID"],
+            client_id=given["AZURESUBSCRIPTION_CLIENT_ID"],
+            service_connection_id=given["AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"],
+            system_access_token=given["SYSTEM_ACCESSTOKEN"],
         )
-    from azure.identity import DefaultAzureCredential
+    terminal = sys.stdin is not None and sys.stdin.isatty()
+    return identity.DefaultAzureCredential(exclude_interactive_browser_credential=not terminal)
 
-    return DefaultAzureCredential(exclude_interactive_browser_credential=not sys.stdin.isatty())
+
+_PIPELINES = (
+    "AZURESUBSCRIPTION_TENANT_ID",
+    "AZURESUBSCRIPTION_CLIENT_ID",
+    "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID",
+    "SYSTEM_ACCESSTOKEN",
+    "SYSTEM_OIDCREQUESTURI",
+)
+"""What an AzureCLI task of Azure Pipelines sets, and needs to have set (azure-identity 1.27)."""
 
 
 def _github_assertion() -> str:
@@ -84,7 +114,8 @@ def _github_assertion() -> str:
     from azure.core.rest import HttpRequest
 
     url = os.environ["ACTIONS_ID_TOKEN_REQUEST_URL"] + "&audience=api://AzureADTokenExchange"
-    request = HttpRequest("GET", url, headers={"Authorization": f"Bearer {os.environ['ACTIONS_ID_TOKEN_REQUEST_TOKEN']}"})
+    secret = os.environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "")
+    request = HttpRequest("GET", url, headers={"Authorization": f"Bearer {secret}"})
     with Pipeline(RequestsTransport(), [RetryPolicy()]) as pipeline:
         response = pipeline.run(request).http_response
         if response.status_code != 200:

@@ -1,7 +1,7 @@
 """What the service says when it refuses, turned into diagnostics: a table from status and words to a code and what to do.
 
-The service's own message is always kept. Codes alone do not tell: a quota refusal is `BadRequest` with the reason as JSON text inside
-a message, a missing asset is `UserError` (recorded and reported payloads).
+The service's own message is always kept. Codes alone do not tell: a quota refusal is `BadRequest` with the reason as JSON text
+inside a message, a missing asset is `UserError` (recorded and reported payloads).
 """
 
 from __future__ import annotations
@@ -17,43 +17,50 @@ from fineforge.diagnostics import Diagnostic, FineforgeError
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
     words: str
     """Searched in code and message, without case; empty matches all."""
     status: int | None
+    """None: any, since a failed operation is told with status 200."""
     code: str
     hint: str
 
 
-_ROWS = (
-    _Row("AuthorizationFailed|ForbiddenError|does not have (authorization|permissions)", None, "FF403",
-         "docs/rbac.md lists which role each command needs; a new assignment takes about five minutes to count"),
-    _Row("", 401, "FF402", "sign in again: `az login`, or check the service principal's secret"),
-    _Row("ResourceGroupNotFound|Workspace.*not found|workspaces/[^/']+' .*was not found", 404, "FF405",
-         "check subscription, resource group and workspace of the target"),
-    _Row("Soft-deleted workspace", None, "FF405", "recover or purge the workspace first"),
-    _Row("Not enough quota|OutOfQuota|CoreQuota|vCPU quota|Quota reached|quota requested|quota of", None, "FF410",
-         "ask for more quota for this VM family, or choose another size; online deployments reserve 20 % on top for most sizes"),
-    _Row("VMSize is not a supported|not a supported VM size|InvalidPropertyValue", None, "FF411",
-         "the region does not offer this size, or the subscription has no quota entry for its family"),
-    _Row("unique within a region|already an endpoint with this name|name .* is not available", None, "FF412",
-         "set `endpoint.name` to something that nobody else in the region has"),
-    _Row("unrecoverable state|has not been created successfully", None, "FF413", "run `fineforge apply` again: it deletes and creates it"),
-    _Row("another operation|already running|already in progress|OperationCanceled|Updating provisioning state|RetryableError", None, "FF414",
-         "wait for it and run the same command again"),
-    _Row("job with this name already exists|version already exists|asset paths cannot be updated|existing asset's data uri", None, "FF415",
-         "somebody else made it with other content; `fineforge plan` shows what is there"),
-    _Row("ImageBuildFailure|ResourceNotReady|BadArgument|SecretsInjectionError", None, "FF416",
-         "the deployment's own logs say more; docs: aka.ms/oe-tsg"),
-    _Row("", 429, "FF406", "the service throttles; wait a minute and run the same command again"),
-    _Row("", 404, "FF404", ""),
-    _Row("", 409, "FF414", "wait for it and run the same command again"),
-    _Row("NotImplemented", 501, "FF408", "the local emulator does not do this"),
-    _Row("", 500, "FF407", "a fault of the service; run the same command again"),
-    _Row("", 502, "FF407", "a fault of the service; run the same command again"),
-    _Row("", 503, "FF407", "a fault of the service; run the same command again"),
-    _Row("", 504, "FF407", "a fault of the service; run the same command again"),
+_NO_WORKSPACE = (
+    r"ResourceGroupNotFound|SubscriptionNotFound|InvalidSubscriptionId|workspaces/[^/'\"]+'[^']*was not found|Workspace not found"
+)
+"""The workspace itself. Of an object below it ARM says `.../workspaces/W/computes/C' under resource group 'R' was not found`."""
+_AGAIN = "run the same command again"
+ROWS = (
+    Row("AuthorizationFailed|AuthorizationPermission|ForbiddenError|does not have (authorization|permission)", None, "FF403",
+        "docs/rbac.md lists what each command needs; a new role assignment counts after about five minutes"),
+    Row("", 401, "FF402", "sign in again: `az login`, or check the service principal's secret"),
+    Row(_NO_WORKSPACE, 404, "FF405", "check subscription, resource group and workspace of the target"),
+    Row("Soft-deleted workspace", None, "FF405", "recover or purge the workspace first: https://aka.ms/wsoftdelete"),
+    Row("Not enough quota|OutOfQuota|CoreQuota|vCPU quota|Quota reached|quota requested|quota of|QuotaExceeded", None, "FF410",
+        "ask for more quota of this VM family, or choose another size; online deployments reserve 20 % more for most sizes"),
+    Row("VMSize is not a supported|not a supported VM size|InvalidPropertyValue", None, "FF411",
+        "the region does not offer this size, or the subscription has no quota entry for its family"),
+    Row("unique within (a|the) region|already an endpoint with this name|endpoint name .* is not available", None, "FF412",
+        "set `endpoint.name` to something that nobody else in the region has"),
+    Row("unrecoverable state|has not been created successfully", None, "FF413",
+        "run `fineforge apply` again: it deletes and creates it"),
+    Row("another operation|already (running|in progress)|OperationCanceled|RetryableError|Updating provisioning", None, "FF414",
+        f"wait for it, then {_AGAIN}"),
+    Row("(job with this name|and version) already exists|asset paths cannot be updated|uri cannot be changed", None, "FF415",
+        "somebody made it with other content; `fineforge plan` shows what is there"),
+    Row("ImageBuildFailure|NotReady|BadArgument|SecretsInjectionError|NoMatchingArtifacts|container has crashed", None, "FF416",
+        "https://aka.ms/oe-tsg says what each code means; mend the cause and apply again"),
+    Row("", 429, "FF406", f"the service throttles: wait a minute, then {_AGAIN}"),
+    Row("", 404, "FF404", "somebody deleted it, or its name is misspelt"),
+    Row("", 409, "FF414", f"wait for it, then {_AGAIN}"),
+    Row("", 501, "FF408", "the local emulator refuses what it does not know, instead of pretending"),
+    *(Row("", status, "FF407", f"a fault of the service: {_AGAIN}; what is done stays done") for status in (500, 502, 503, 504)),
 )  # fmt: skip
+"""The first row that fits counts."""
+_ACTION = re.compile(r"Microsoft\.\w+(?:/[\w*]+)+")
+_SIGNATURE = re.compile(r"(\bsig=|\bAccountKey=|\bBearer )[^&;\s\"']+")
+_MODEL_HEADERS = ("ms-azureml-model-error-statuscode", "ms-azureml-model-error-reason")
 
 
 def refusal(status: int, body: Any, what: ResourceKey | str, headers: Mapping[str, str] | None = None) -> FineforgeError:
@@ -65,14 +72,35 @@ def refusal(status: int, body: Any, what: ResourceKey | str, headers: Mapping[st
 def diagnose(
     status: int | None, code: str, message: str, what: ResourceKey | str, headers: Mapping[str, str] | None = None
 ) -> Diagnostic:
-    """The diagnostic for the service's words; FF400 where the table does not know them."""
+    """The diagnostic for the service's words; FF400 where the table does not know them. Names the permission that is missing."""
     text = f"{code} {message}"
-    for row in _ROWS:
+    said = _sentence(what, code, message or f"HTTP {status}")
+    for row in ROWS:
         if row.status in (None, status) and (not row.words or re.search(row.words, text, re.IGNORECASE)):
-            wait = (headers or {}).get("Retry-After") or (headers or {}).get("retry-after")
-            hint = f"{row.hint} (it asks for {wait} s)" if wait and row.code == "FF406" else row.hint
-            return Diagnostic(row.code, _sentence(what, code, message), hint=hint)
-    return Diagnostic("FF400", _sentence(what, code, message or f"HTTP {status}"))
+            return Diagnostic(row.code, said, hint=_hint(row, message, headers or {}))
+    return Diagnostic("FF400", said)
+
+
+def scoring_refusal(status: int, body: Any, headers: Mapping[str, str], what: str) -> FineforgeError:
+    """What an endpoint's own address answers: its statuses mean other things than ARM's (troubleshooting page)."""
+    code, message = words(body)
+    lower = {key.lower(): value for key, value in headers.items()}
+    model = " ".join(lower[name] for name in _MODEL_HEADERS if lower.get(name))
+    said = _sentence(what, code, " ".join(part for part in (model, message) if part) or f"HTTP {status}")
+    match status:
+        case 401 | 403:
+            found = Diagnostic("FF402", said, hint="the endpoint does not take this key or token")
+        case 404:
+            found = Diagnostic("FF404", said, hint="no deployment of this name, or none that has traffic: `fineforge status`")
+        case 429:
+            found = Diagnostic(
+                "FF406", said, hint="more requests than the deployment takes at a time: ask again, or more instances"
+            )
+        case 408:
+            found = Diagnostic("FF419", said, hint="the answer took longer than `deployment.request.timeout_ms`")
+        case _:
+            found = Diagnostic("FF419", said, hint="the model server failed; its log in the workspace says more")
+    return FineforgeError(found)
 
 
 def words(body: Any) -> tuple[str, str]:
@@ -92,11 +120,32 @@ def words(body: Any) -> tuple[str, str]:
 
 
 def is_missing(status: int, body: Any) -> bool:
-    """Whether an answer says that the asset does not exist; a missing workspace is another matter."""
-    if status != 404:
+    """Whether an answer says that the object does not exist; a missing workspace is another matter.
+
+    The code of a missing asset is `UserError`: only the status, or the inner error, tells (recorded).
+    """
+    if status != 404 and _inner_code(body) != "NotFoundError":
         return False
     code, message = words(body)
-    return not re.search("ResourceGroupNotFound|SubscriptionNotFound|Workspace.*not found", f"{code} {message}", re.IGNORECASE)
+    return status < 500 and not re.search(_NO_WORKSPACE, f"{code} {message}", re.IGNORECASE)
+
+
+def _inner_code(body: Any) -> str:
+    error = body.get("error") if isinstance(body, Mapping) else None
+    for entry in (error.get("additionalInfo") or ()) if isinstance(error, Mapping) else ():
+        value = (
+            (entry.get("info") or {}).get("value") if isinstance(entry, Mapping) and entry.get("type") == "InnerError" else None
+        )
+        if isinstance(value, Mapping):
+            return str(value.get("code") or "")
+    return ""
+
+
+def _hint(row: Row, message: str, headers: Mapping[str, str]) -> str:
+    if row.code == "FF403" and (action := _ACTION.search(message)):
+        return f"`{action[0]}` is missing; {row.hint}"
+    wait = headers.get("Retry-After") or headers.get("retry-after")
+    return f"{row.hint} (it asks for {wait} s)" if wait and row.code == "FF406" else row.hint
 
 
 def _inner(message: str) -> str:
@@ -115,5 +164,6 @@ def _inner(message: str) -> str:
 
 
 def _sentence(what: ResourceKey | str, code: str, message: str) -> str:
-    said = " ".join(message.split()).rstrip(".")
-    return f"`{what}`: {code + ': ' if code and code not in ('UserError', 'BadRequest') else ''}{said}"
+    said = _SIGNATURE.sub(r"\1***", " ".join(message.split()).rstrip("."))
+    said = said if len(said) <= 800 else said[:799] + "…"
+    return f"`{what}`: {code + ': ' if code and code not in ('UserError', 'BadRequest', 'None') else ''}{said}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,13 +11,18 @@ from typing import Any
 
 from fineforge.azure import paths, runs, storage
 from fineforge.azure.connection import Connection
-from fineforge.azure.errors import is_missing, refusal
-from fineforge.azure.http import ARM, Answer, Http
+from fineforge.azure.errors import diagnose, is_missing, refusal, scoring_refusal, words
+from fineforge.azure.http import ARM, ML_SCOPE, Answer, Http
 from fineforge.azure.registry import Registry
 from fineforge.core import Raw, ResourceKey, Status
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.gateway import Progress, Workspace
 from fineforge.kinds import KINDS
+
+PASSING = frozenset({"FF406", "FF407", "FF409"})
+"""Throttled, a fault of the service, unreachable: a wait of hours does not end for them."""
+PATIENCE = 5
+"""Looks in a row that may fail so."""
 
 
 class AzureGateway:
@@ -28,6 +34,8 @@ class AzureGateway:
         self._registry = Registry(self._http, connection, cache)
         self._location: str | None = None
         self._locating = threading.Lock()
+        self._operations: dict[ResourceKey, str] = {}
+        """Of updates and deletes that this process has sent: where the service tells how they go."""
 
     @property
     def workspace(self) -> Workspace:
@@ -37,18 +45,13 @@ class AzureGateway:
         with self._locating:  # Facts are read at once, and more than one of them asks for the region.
             if self._location is None:
                 answer = self._send("GET", paths.workspace(self.workspace), "workspace")
-                if not answer.ok:
-                    self._fail(answer, f"workspace {self.workspace.name}", workspace=True)
-                self._location = str(answer.body["location"])
+                if answer.status == 404:
+                    raise self._no_workspace(answer)
+                self._location = str(self._good(answer, f"workspace {self.workspace.name}")["location"])
             return self._location
 
     def get(self, key: ResourceKey) -> Raw | None:
-        answer = self._send("GET", paths.resource(self.workspace, key), key.kind)
-        if answer.ok:
-            return dict(answer.body)
-        if is_missing(answer.status, answer.body):
-            return None
-        raise refusal(answer.status, answer.body, key, answer.headers)
+        return self._read(key)[0]
 
     def list(self, kind: str, parent: str | None = None) -> Mapping[ResourceKey, Raw]:
         path, parameters = paths.collection(self.workspace, kind, parent)
@@ -58,10 +61,11 @@ class AzureGateway:
             answer = self._http.send("GET", url)
             if is_missing(answer.status, answer.body):
                 return found
-            if not answer.ok:
-                self._fail(answer, f"list of {kind}")
-            found |= {paths.key_of(kind, parent, raw): raw for raw in answer.body.get("value") or ()}
-            url = answer.body.get("nextLink")
+            body = self._good(answer, f"list of {kind}")
+            found |= {paths.key_of(kind, parent, raw): raw for raw in body.get("value") or ()}
+            url = body.get("nextLink")
+            if url and not _is_arm(url):
+                raise FineforgeError(Diagnostic("FF400", f"list of {kind}: the next page is not at Azure: {url[:200]}"))
         return found
 
     def create(self, key: ResourceKey, text: str) -> None:
@@ -71,33 +75,37 @@ class AzureGateway:
 
     def update(self, key: ResourceKey, body: Raw) -> None:
         answer = self._send("PUT", paths.resource(self.workspace, key), key.kind, json=dict(body))
-        if not answer.ok:
-            self._fail(answer, key)
+        self._good(answer, key)
+        self._remember(key, answer)
 
     def delete(self, key: ResourceKey) -> None:
         suffix = "&underlyingResourceAction=Delete" if key.kind == "compute" else ""
         answer = self._send("DELETE", paths.resource(self.workspace, key), key.kind, suffix=suffix)
-        if not answer.ok and not is_missing(answer.status, answer.body):
-            self._fail(answer, key)
+        if not is_missing(answer.status, answer.body):
+            self._good(answer, key)
+            self._remember(key, answer)
 
     def cancel(self, key: ResourceKey) -> None:
-        answer = self._send("POST", paths.resource(self.workspace, key) + "/cancel", key.kind)
-        if not answer.ok:
-            self._fail(answer, key)
+        self._good(self._send("POST", paths.resource(self.workspace, key) + "/cancel", key.kind), key)
 
     def wait(self, key: ResourceKey, progress: Progress, stopped: Callable[[], bool]) -> Raw | None:
-        kind = KINDS[key.kind]
+        troubles = 0
         while True:
-            raw = self.get(key)
-            if raw is None:
-                return None
-            status = kind.observe(key, raw).status
-            if status not in (Status.BUSY, Status.RUNNING):
-                return {**raw, "fineforge-error": self._words(key, raw)} if status is Status.FAILED else raw
-            progress(raw)
+            pause = None
+            try:
+                raw, pause = self._read(key)
+                if self._is_over(key, raw):
+                    return self._with_words(key, raw)
+                troubles = 0
+                progress(raw or {})
+            except FineforgeError as error:
+                troubles += 1
+                if error.diagnostics[0].code not in PASSING or troubles > PATIENCE or stopped():
+                    raise
+                raw = None
             if stopped():
                 return raw
-            time.sleep(self._connection.poll_seconds)
+            _sleep(self._connection.poll_seconds if pause is None else pause, stopped)
 
     def upload(self, source: Path, destination: str) -> None:
         storage.upload(self._http, self._connection, source, destination)
@@ -117,47 +125,123 @@ class AzureGateway:
     def read_sizes(self) -> Raw:
         subscription = f"/subscriptions/{self.workspace.subscription_id}"
         path = f"{subscription}/providers/Microsoft.MachineLearningServices/locations/{self.location()}/vmSizes"
-        answer = self._send("GET", path, "sizes")
-        return dict(answer.body) if answer.ok else self._fail(answer, "VM sizes")
+        return dict(self._good(self._send("GET", path, "sizes"), "VM sizes"))
 
     def invoke(self, endpoint: str, deployment: str | None, request: Mapping[str, Any]) -> Any:
         key = ResourceKey("endpoint", endpoint)
-        raw = self.get(key)
-        uri = ((raw or {}).get("properties") or {}).get("scoringUri")
-        if not uri:
-            raise FineforgeError(Diagnostic("FF404", f"`{key}` does not exist or has no scoring address yet"))
-        verb = "listKeys" if str(raw and raw["properties"].get("authMode", "Key")).lower() == "key" else "token"
-        secret = self._send("POST", f"{paths.resource(self.workspace, key)}/{verb}", "endpoint")
-        if not secret.ok:
-            self._fail(secret, key)
-        token = secret.body.get("primaryKey") or secret.body.get("accessToken")
-        headers = {"Authorization": f"Bearer {token}", **({"azureml-model-deployment": deployment} if deployment else {})}
+        properties = (self.get(key) or {}).get("properties") or {}
+        uri = str(properties.get("scoringUri") or "")
+        if not uri.startswith("https://"):
+            raise FineforgeError(
+                Diagnostic("FF404", f"`{key}` does not exist, or has no address yet", hint="apply the spec first")
+            )
+        headers = {"Authorization": f"Bearer {self._endpoint_secret(key, str(properties.get('authMode') or 'Key'))}"}
+        if deployment:
+            headers["azureml-model-deployment"] = deployment
         answer = self._http.send("POST", uri, scope=None, json=dict(request), headers=headers)
         if not answer.ok:
-            self._fail(answer, f"{key}" + (f" ({deployment})" if deployment else ""))
+            what = f"{key}" + (f" ({deployment})" if deployment else "")
+            raise scoring_refusal(answer.status, answer.body, answer.headers, what)
         return answer.body
 
     def close(self) -> None:
         self._http.close()
 
+    def _endpoint_secret(self, key: ResourceKey, auth: str) -> str:
+        """Key, token of the endpoint, or the caller's own token, as the endpoint's mode wants; kept nowhere."""
+        match auth.lower():
+            case "aadtoken":
+                return str(self._connection.credential.get_token(ML_SCOPE).token)
+            case "amltoken":
+                verb, part = "token", "accessToken"
+            case _:
+                verb, part = "listKeys", "primaryKey"
+        answer = self._send("POST", f"{paths.resource(self.workspace, key)}/{verb}", "endpoint")
+        return str(self._good(answer, key).get(part) or "")
+
     def _send(self, method: str, path: str, kind: str, json: Any = None, suffix: str = "") -> Answer:
         return self._http.send(method, f"{ARM}{path}?api-version={paths.API_VERSIONS[kind]}{suffix}", json=json)
 
-    def _fail(self, answer: Answer, what: ResourceKey | str, workspace: bool = False) -> Any:
-        error = refusal(answer.status, answer.body, what, answer.headers)
-        if workspace and answer.status == 404:
-            message = error.diagnostics[0].message
-            hint = "check subscription, resource group and workspace of the target"
-            raise FineforgeError(Diagnostic("FF405", message, hint=hint))
-        raise error
+    def _read(self, key: ResourceKey) -> tuple[Raw | None, float | None]:
+        """The body, None where the object does not exist; and when the service wants to be asked again, in seconds."""
+        answer = self._send("GET", paths.resource(self.workspace, key), key.kind)
+        if is_missing(answer.status, answer.body):
+            return None, None
+        return dict(self._good(answer, key)), _retry_after(answer.headers)
+
+    def _good(self, answer: Answer, what: ResourceKey | str) -> Mapping[str, Any]:
+        """The body of a success; a refusal is raised in the service's words."""
+        if not answer.ok:
+            raise refusal(answer.status, answer.body, what, answer.headers)
+        return answer.body if isinstance(answer.body, Mapping) else {}
+
+    def _no_workspace(self, answer: Answer) -> FineforgeError:
+        said = refusal(answer.status, answer.body, f"workspace {self.workspace.name}", answer.headers).diagnostics[0].message
+        return FineforgeError(Diagnostic("FF405", said, hint="check subscription, resource group and workspace of the target"))
+
+    def _remember(self, key: ResourceKey, answer: Answer) -> None:
+        url = answer.headers.get("Azure-AsyncOperation") or answer.headers.get("azure-asyncoperation")
+        if url and _is_arm(url):
+            self._operations[key] = url
+
+    def _is_over(self, key: ResourceKey, raw: Raw | None) -> bool:
+        """Whether the object is settled and the operation that we sent is done. Raises where that failed and the object hides it.
+
+        A read just after a write may still show the state before it, so the object alone does not tell.
+        """
+        if raw is None:
+            self._operations.pop(key, None)
+            return True
+        status = KINDS[key.kind].observe(key, raw).status
+        if status in (Status.BUSY, Status.RUNNING):
+            return False
+        url = self._operations.get(key)
+        if url is None or status is Status.FAILED:
+            self._operations.pop(key, None)
+            return True
+        answer = self._http.send("GET", url)
+        word = str((answer.body or {}).get("status") or "") if isinstance(answer.body, Mapping) else ""
+        if answer.ok and word and word.lower() not in ("succeeded", "failed", "canceled"):
+            return False
+        self._operations.pop(key, None)
+        if word.lower() in ("failed", "canceled"):
+            error = answer.body.get("error") or {}
+            raise FineforgeError(diagnose(200, str(error.get("code") or word), str(error.get("message") or ""), key))
+        return True
+
+    def _with_words(self, key: ResourceKey, raw: Raw | None) -> Raw | None:
+        if raw is None or KINDS[key.kind].observe(key, raw).status is not Status.FAILED:
+            return raw
+        return {**raw, "fineforge-error": self._words(key, raw)}
 
     def _words(self, key: ResourceKey, raw: Raw) -> dict[str, str]:
         """Why an object failed. Endpoints and deployments keep the address of their last operation; jobs tell run history."""
         if key.kind == "job":
             return runs.read_error(self._http, self.workspace, self.location(), key.name)
         operation = ((raw.get("properties") or {}).get("properties") or {}).get("AzureAsyncOperationUri")
-        if operation:
+        if operation and _is_arm(operation):
             answer = self._http.send("GET", operation)
             if answer.ok and isinstance(answer.body, Mapping) and answer.body.get("error"):
-                return {part: str(answer.body["error"].get(part, "")) for part in ("code", "message")}
+                code, message = words(answer.body)
+                return {"code": code, "message": message}
         return {}
+
+
+def _is_arm(url: str) -> bool:
+    """Addresses out of answers are followed with our token only where they lead to Azure's own door."""
+    return url.lower().startswith(f"{ARM}/")
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of `retry-after-ms` or `Retry-After`; None where there is neither, or a date."""
+    for name, unit in (("retry-after-ms", 1000.0), ("Retry-After", 1.0), ("retry-after", 1.0)):
+        with contextlib.suppress(TypeError, ValueError):
+            return max(float(headers.get(name) or "none"), 0.0) / unit
+    return None
+
+
+def _sleep(seconds: float, stopped: Callable[[], bool]) -> None:
+    """In short pieces, so that Ctrl-C is heard at once."""
+    end = time.monotonic() + seconds
+    while not stopped() and (rest := end - time.monotonic()) > 0:
+        time.sleep(min(rest, 0.2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,8 @@ ARM = "https://management.azure.com"
 ARM_SCOPE = "https://management.azure.com/.default"
 ML_SCOPE = "https://ml.azure.com/.default"
 """Audience of registry discovery and run history (azure-ai-ml 1.35.2)."""
-STORAGE_SCOPE = "https://storage.azure.com/.default"
+RETRIES: dict[str, Any] = {"retry_total": 5, "retry_connect": 2, "retry_backoff_factor": 0.4, "retry_backoff_max": 20}
+"""azure-core's own, 10 retries up to two minutes apart, let a person wait for a quarter of an hour when a service is down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Http:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._transport = RequestsTransport(**({"connection_verify": connection.ca} if connection.ca else {}))
-        self._pipelines: dict[str | None, Pipeline[Any, Any]] = {}
+        self._transport.open()
+        self._pipelines = {scope: self._pipeline(scope) for scope in (ARM_SCOPE, ML_SCOPE, None)}
 
     def send(
         self, method: str, url: str, *, scope: str | None = ARM_SCOPE, json: Any = None, headers: Mapping[str, str] | None = None
@@ -55,7 +58,7 @@ class Http:
         """One request, retried as azure-core retries. Raises FF401, FF402 or FF409; any answer of the service is returned."""
         request = HttpRequest(method, url, json=json, headers=dict(headers or {}))
         try:
-            response = self._pipeline(scope).run(request).http_response
+            response = self._pipelines[scope].run(request).http_response
             text = response.text() if callable(getattr(response, "text", None)) else ""
         except FineforgeError:
             raise
@@ -71,19 +74,15 @@ class Http:
         self._transport.close()
 
     def _pipeline(self, scope: str | None) -> Pipeline[Any, Any]:
-        if scope not in self._pipelines:
-            connection = self._connection
-            proxies = connection.transport.get("proxies")
-            policies: list[Any] = [
-                RequestIdPolicy(),
-                UserAgentPolicy(f"fineforge/{__version__}"),
-                ProxyPolicy(proxies),
-                RetryPolicy(),
-            ]
-            if scope is not None:
-                policies.append(BearerTokenCredentialPolicy(connection.credential, scope))
-            self._pipelines[scope] = Pipeline(self._transport, policies)
-        return self._pipelines[scope]
+        policies: list[Any] = [
+            RequestIdPolicy(),
+            UserAgentPolicy(f"fineforge/{__version__}"),
+            ProxyPolicy(self._connection.transport.get("proxies")),
+            RetryPolicy(**RETRIES),
+        ]
+        if scope is not None:
+            policies.append(BearerTokenCredentialPolicy(self._connection.credential, scope))
+        return Pipeline(self._transport, policies)
 
     def _unreachable(self, url: str, error: Exception) -> Diagnostic:
         target = self._connection.workspace.target
@@ -96,12 +95,13 @@ class Http:
 
 
 def _no_credential(error: Exception) -> Diagnostic:
-    """One line for what was tried: the exception's own text runs over a page."""
-    tried = [line.strip(" \t-") for line in str(error).splitlines() if "Credential:" in line]
-    said = "; ".join(entry.split(".")[0] for entry in tried[:4]) or _first_line(error)
-    return Diagnostic(
-        "FF401", f"no credentials: {said}", hint="run `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
-    )
+    """What was tried, one line each: the exception's own text runs over a page."""
+    tried = [line.strip(" \t-") for line in str(error).splitlines() if re.search(r"Credential\w*: ", line)]
+    hint = "run `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
+    if not tried:
+        return Diagnostic("FF402", f"the sign-in was refused: {_first_line(error)}", hint=hint)
+    lines = "".join(f"\n  {entry.split('. ')[0].rstrip('.')}" for entry in tried)
+    return Diagnostic("FF401", f"there are no credentials for Azure; tried:{lines}", hint=hint)
 
 
 def _first_line(error: Exception) -> str:

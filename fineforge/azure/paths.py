@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from fineforge.core import ResourceKey
 from fineforge.gateway import Workspace
 
@@ -23,44 +25,44 @@ _PREFIX = "/providers/Microsoft.MachineLearningServices/workspaces"
 
 
 def workspace(where: Workspace) -> str:
-    return f"/subscriptions/{where.subscription_id}/resourceGroups/{where.resource_group}{_PREFIX}/{where.name}"
+    return f"/subscriptions/{where.subscription_id}/resourceGroups/{quote(where.resource_group)}{_PREFIX}/{quote(where.name)}"
 
 
 def resource(where: Workspace, key: ResourceKey) -> str:
     """Path of one object below ARM's host."""
-    root = workspace(where)
+    root, name = workspace(where), _segment(key.name)
     match key.kind:
         case "compute":
-            return f"{root}/computes/{key.name}"
+            return f"{root}/computes/{name}"
         case "data" | "model":
             collection = "data" if key.kind == "data" else "models"
-            return f"{root}/{collection}/{key.name}/versions/{key.version}"
+            return f"{root}/{collection}/{name}/versions/{_segment(key.version)}"
         case "job":
-            return f"{root}/jobs/{key.name}"
+            return f"{root}/jobs/{name}"
         case "endpoint":
-            return f"{root}/onlineEndpoints/{key.name}"
+            return f"{root}/onlineEndpoints/{name}"
         case "deployment":
-            return f"{root}/onlineEndpoints/{key.parent}/deployments/{key.name}"
+            return f"{root}/onlineEndpoints/{_segment(key.parent)}/deployments/{name}"
         case _:
             raise KeyError(key.kind)
 
 
 def collection(where: Workspace, kind: str, parent: str | None) -> tuple[str, str]:
     """Path of a list, and its own parameters: archived objects are listed too, and only jobs of ours."""
-    root = workspace(where)
+    root, name = workspace(where), _segment(parent)
     match kind:
         case "compute":
             return f"{root}/computes", ""
         case "data":
-            return f"{root}/data/{parent}/versions", "&listViewType=All"
+            return f"{root}/data/{name}/versions", "&listViewType=All"
         case "model":
-            return f"{root}/models/{parent}/versions", "&listViewType=All"
+            return f"{root}/models/{name}/versions", "&listViewType=All"
         case "job":
             return f"{root}/jobs", "&listViewType=All&jobType=Pipeline&tag=fineforge-spec"
         case "endpoint":
             return f"{root}/onlineEndpoints", ""
         case "deployment":
-            return f"{root}/onlineEndpoints/{parent}/deployments", ""
+            return f"{root}/onlineEndpoints/{name}/deployments", ""
         case _:
             raise KeyError(kind)
 
@@ -71,3 +73,8 @@ def key_of(kind: str, parent: str | None, raw: object) -> ResourceKey:
     if kind in ("data", "model"):
         return ResourceKey(kind, parent or "", name)
     return ResourceKey(kind, name, parent=parent if kind == "deployment" else None)
+
+
+def _segment(name: str | None) -> str:
+    """A name as one segment of a path: versions of data are free text."""
+    return quote(name or "", safe="")

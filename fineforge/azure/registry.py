@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from fineforge.azure import paths
 from fineforge.azure.connection import Connection
 from fineforge.azure.errors import is_missing, refusal
 from fineforge.azure.http import ML_SCOPE, Http
 from fineforge.core import Raw
+from fineforge.diagnostics import Diagnostic, FineforgeError
 
 _DISCOVERY_HOST = "https://eastus.api.azureml.ms"
 """Any region answers for any registry (azure-ai-ml 1.35.2 asks eastus)."""
@@ -24,8 +27,8 @@ class Registry:
 
     def read(self, registry: str, collection: str, name: str, version: str) -> Raw | None:
         """A version of a model or component (`collection` is `models` or `components`); None where the registry has none."""
-        url = f"{self._root(registry)}/{collection}/{name}/versions/{version}?api-version={paths.REGISTRY_API_VERSION}"
-        answer = self._http.send("GET", url)
+        path = f"{collection}/{quote(name, safe='')}/versions/{quote(version, safe='')}"
+        answer = self._http.send("GET", f"{self._root(registry)}/{path}?api-version={paths.REGISTRY_API_VERSION}")
         if answer.ok:
             return dict(answer.body)
         if is_missing(answer.status, answer.body):
@@ -43,7 +46,9 @@ class Registry:
         answer = self._http.send("GET", url, scope=ML_SCOPE)
         if not answer.ok:
             raise refusal(answer.status, answer.body, f"registry {registry}", answer.headers)
-        found = {key: answer.body[key] for key in ("subscriptionId", "resourceGroup", "primaryRegionResourceProviderUri")}
+        found = _needed(answer.body)
+        if found is None:
+            raise FineforgeError(Diagnostic("FF400", f"registry `{registry}`: its discovery answers nothing that can be used"))
         file = self._file(registry)
         with contextlib.suppress(OSError):  # A cache that cannot be written costs one request, nothing else.
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -54,10 +59,19 @@ class Registry:
 
     def _remembered(self, registry: str) -> dict[str, Any] | None:
         try:
-            return dict(json.loads(self._file(registry).read_text(encoding="utf-8")))
+            return _needed(json.loads(self._file(registry).read_text(encoding="utf-8")))
         except (OSError, ValueError):
             return None
 
     def _file(self, registry: str) -> Path:
         """Kept apart per subscription, so that the emulator's registry is never mistaken for the real one."""
-        return self._cache / f"registry-{registry}-{self._connection.workspace.subscription_id}.json"
+        return self._cache / f"registry-{quote(registry, safe='')}-{self._connection.workspace.subscription_id}.json"
+
+
+def _needed(body: Any) -> dict[str, str] | None:
+    """What of the discovery is needed; None where a part is missing, or is no address of Azure ML to send a token to."""
+    keys = ("subscriptionId", "resourceGroup", "primaryRegionResourceProviderUri")
+    if not isinstance(body, Mapping) or not all(isinstance(body.get(key), str) for key in keys):
+        return None
+    host = body["primaryRegionResourceProviderUri"].removeprefix("https://").split("/")[0]
+    return {key: body[key] for key in keys} if host.endswith((".azureml.net", ".azureml.ms")) else None

@@ -1,7 +1,7 @@
 """Uploads into the workspace's default datastore, by account key, SAS, or the caller's own identity.
 
-A blob carries `upload_status: completed` once it is whole, as the SDK marks its own; a whole blob is never sent again. Secrets are
-held in memory for one upload and go nowhere else.
+A blob carries `upload_status: completed` once it is whole, as the SDK marks its own; a whole blob is never sent again. Secrets
+are held in memory for one upload and go nowhere else.
 """
 
 from __future__ import annotations

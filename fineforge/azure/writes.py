@@ -1,24 +1,23 @@
 """Creates, through azure-ai-ml: a rendered YAML goes in as a user would hand it to `az ml`, and nobody waits here.
 
-The SDK prints to both streams and logs much; all of that is kept off the terminal. Threads: an MLClient each, for its thread safety
-is documented nowhere.
+The SDK prints to both streams and logs much; all of that is kept off the terminal. Threads: an MLClient each, for its thread
+safety is documented nowhere.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import threading
 from typing import Any
 
 from fineforge.azure.connection import Connection
 from fineforge.azure.errors import diagnose, words
+from fineforge.azure.quiet import quiet, silence_loggers
 from fineforge.core import ResourceKey
 from fineforge.diagnostics import Diagnostic, FineforgeError
 
 _LOCAL = threading.local()
-_SILENCE = threading.Lock()
 
 
 def create(connection: Connection, key: ResourceKey, text: str) -> None:
@@ -26,10 +25,8 @@ def create(connection: Connection, key: ResourceKey, text: str) -> None:
     from azure.core.exceptions import AzureError, HttpResponseError
 
     try:
-        client = _client(connection)
-        with _quiet():
-            entity = _load(key.kind, text)
-        _submit(client, key.kind, entity)
+        with quiet():
+            _submit(_client(connection), key.kind, _load(key.kind, text))
     except HttpResponseError as error:
         raise FineforgeError(_refused(key, error)) from None
     except AzureError as error:
@@ -43,25 +40,24 @@ def create(connection: Connection, key: ResourceKey, text: str) -> None:
 def _client(connection: Connection) -> Any:
     """This thread's MLClient for the workspace."""
     clients = _LOCAL.__dict__.setdefault("clients", {})
-    if connection.workspace not in clients:
-        with _quiet():
-            from azure.ai.ml import MLClient
-            from azure.ai.ml._utils import _azureml_polling
+    if connection not in clients:
+        from azure.ai.ml import MLClient
+        from azure.ai.ml._utils import _azureml_polling
 
-            # Its poller prints a dot per look, whatever `show_progress` says (1.35.2): the name is shadowed in that module only.
-            _azureml_polling.print = lambda *_, **__: None
-            logging.getLogger("azure").setLevel(logging.CRITICAL)
-            where = connection.workspace
-            clients[where] = MLClient(
-                connection.credential,
-                where.subscription_id,
-                where.resource_group,
-                where.name,
-                enable_telemetry=False,
-                show_progress=False,
-                **connection.transport,
-            )
-    return clients[connection.workspace]
+        # Its poller prints a dot per look, whatever `show_progress` says (1.35.2): the name is shadowed in that module only.
+        _azureml_polling.print = lambda *_, **__: None
+        silence_loggers()
+        where = connection.workspace
+        clients[connection] = MLClient(
+            connection.credential,
+            where.subscription_id,
+            where.resource_group,
+            where.name,
+            enable_telemetry=False,
+            show_progress=False,
+            **connection.transport,
+        )
+    return clients[connection]
 
 
 def _load(kind: str, text: str) -> Any:
@@ -92,13 +88,6 @@ def _submit(client: Any, kind: str, entity: Any) -> None:
             client.online_endpoints.begin_create_or_update(entity)
         case "deployment":
             client.online_deployments.begin_create_or_update(entity, skip_script_validation=True)
-
-
-@contextlib.contextmanager
-def _quiet() -> Any:
-    """Swallows what the SDK prints while it loads; streams are the process's, so one thread at a time."""
-    with _SILENCE, contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        yield
 
 
 def _refused(key: ResourceKey, error: Any) -> Diagnostic:
