@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import requests
+from requests import Response, Session
 
 from fineforge import local
 
@@ -24,8 +24,9 @@ ARM_AUDIENCE, ML_AUDIENCE = "https://management.azure.com", "https://ml.azure.co
 class RunningEmulator:
     home: Path
     facts: Mapping[str, Any]
-    process: subprocess.Popen[bytes]
-    session: requests.Session = field(default_factory=requests.Session)
+    process: subprocess.Popen[bytes] | None
+    """None where somebody else started it."""
+    session: Session = field(default_factory=Session)
     tokens: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -90,7 +91,7 @@ class RunningEmulator:
         headers: Mapping[str, str] | None = None,
         token: str | None = "",
         **more: Any,
-    ) -> requests.Response:
+    ) -> Response:
         """One request. A path goes to ARM, below the workspace where it does not begin with a slash, with an api-version.
 
         `token`: empty for one of the right audience, None for no header at all.
@@ -122,6 +123,7 @@ class RunningEmulator:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ends the process with a signal; its exit code."""
+        assert self.process is not None
         self.session.close()
         self.process.send_signal(number)
         return self.process.wait(30)
@@ -146,10 +148,17 @@ def start(home: Path, *arguments: str, prefix: tuple[str, ...] = ()) -> RunningE
     if not ready:
         process.wait(30)
         raise RuntimeError((home / "emulator.log").read_text())
-    emulator = RunningEmulator(home, json.loads((home / "emulator.json").read_text()), process)
-    emulator.session.trust_env = False
+    emulator = attach(home)
+    emulator.process = process
     if "--test-hooks" in arguments and not (home / "empty").exists():
         emulator.snapshot(home / "empty")
+    return emulator
+
+
+def attach(home: Path) -> RunningEmulator:
+    """To one that runs."""
+    emulator = RunningEmulator(home, json.loads((home / "emulator.json").read_text()), None)
+    emulator.session.trust_env = False
     return emulator
 
 
@@ -161,5 +170,5 @@ def running(*arguments: str) -> Iterator[RunningEmulator]:
         try:
             yield emulator
         finally:
-            if emulator.process.poll() is None:
+            if emulator.process and emulator.process.poll() is None:
                 emulator.stop()
