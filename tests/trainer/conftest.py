@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
 ANSWERS = {
     "Where is the key?": "It hangs behind the green door.",
@@ -96,7 +96,8 @@ def twins(shared: Path) -> Path:
 @pytest.fixture(scope="session")
 def trained(shared: Path, twins: Path) -> Ran:
     folder = shared / "trained"
-    with FileLock(shared / "trained.lock"):
+    with (shared / "trained.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Processes of one run train it once.
         if not folder.exists():
             folder.mkdir()
             assert start(folder / "job", twins, write_rows(folder / "train.jsonl", ANSWERS)).wait(180) == 0

@@ -25,7 +25,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
     """Appends to `metrics` {"name", "step", "epoch", "value", "time"}, one object a line; no number, no line."""
 
     def __init__(self, metrics: Path, tell: Callable[[str], None]) -> None:
-        self._metrics, self._tell, self._begin = metrics, tell, 0.0
+        self._metrics, self._tell, self._begin, self._evaluated = metrics, tell, 0.0, ""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._begin = time.monotonic()
@@ -55,4 +55,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             self._tell(f"step {step}/{steps}  the loss is not a number: a lower learning_rate may help")
         for split in ("eval", "test"):
             if f"{split}_loss" in values:
-                self._tell(f"epoch {values.get('epoch', 0):.0f}  {split}_loss {values[f'{split}_loss']:.4f}")
+                line = f"epoch {values.get('epoch', 0):.0f}  {split}_loss {values[f'{split}_loss']:.4f}"
+                if line != self._evaluated:  # The last evaluation is made twice where every epoch has one.
+                    self._tell(line)
+                self._evaluated = line
