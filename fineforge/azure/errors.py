@@ -27,7 +27,7 @@ class Row:
 
 
 _NO_WORKSPACE = (
-    r"ResourceGroupNotFound|SubscriptionNotFound|InvalidSubscriptionId|workspaces/[^/'\"]+'[^']*was not found|Workspace not found"
+    r"ResourceGroupNotFound|SubscriptionNotFound|InvalidSubscriptionId|workspaces/[^/'\"]+'.*was not found|Workspace not found"
 )
 """The workspace itself. Of an object below it ARM says `.../workspaces/W/computes/C' under resource group 'R' was not found`."""
 _AGAIN = "run the same command again"
