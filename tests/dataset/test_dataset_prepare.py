@@ -45,7 +45,9 @@ def test_the_same_rows_as_the_datasets_library_loads(tmp_path: Path) -> None:
 
 
 def test_rows_are_kept_byte_for_byte(tmp_path: Path) -> None:
-    odd = ['  {"messages" : [{"content":"Z\\u00fcrich?","role":"user"},{"role":"assistant","content":"Oui / é 🌱 \u2028 \x7f"}]}  ']
+    odd = [
+        '  {"messages" : [{"content":"Z\\u00fcrich?","role":"user"},{"role":"assistant","content":"Oui / é 🌱 \u2028 \x7f"}]}  '
+    ]
     rows = [*odd, row("Where?", prompt="Where?", more=[1.0, None]), row("When?") + "\r", row("Who?")]
     write(tmp_path / "data/train.jsonl", *rows)
     prepared = run(tmp_path)["train"]
