@@ -16,18 +16,21 @@ from fineforge.azure.http import ARM, Http
 from fineforge.diagnostics import Diagnostic, FineforgeError
 
 DATASTORE = "workspaceblobstore"
+RETRIES = 3
+"""Of one request, after a fault of the storage."""
 _COMPLETED = {"upload_status": "completed"}
 
 
 def upload(http: Http, connection: Connection, source: Path, destination: str) -> None:
     """Puts `source` at `destination` unless a whole blob is there already. Raises FF417 where the storage refuses."""
     from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError
-    from azure.storage.blob import BlobClient
+    from azure.storage.blob import BlobClient, LinearRetry
 
     account, container, credential = _access(http, connection)
-    client = BlobClient(
-        f"https://{account}.blob.core.windows.net", container, destination, credential=credential, **connection.transport
-    )
+    # The package's own way of trying again, 15 s and more apart, is silent for a minute and a half.
+    again = LinearRetry(backoff=connection.poll_seconds, retry_total=RETRIES, random_jitter_range=0)
+    url = f"https://{account}.blob.core.windows.net"
+    client = BlobClient(url, container, destination, credential=credential, retry_policy=again, **connection.transport)
     try:
         with client:
             if _is_whole(client):
@@ -37,9 +40,9 @@ def upload(http: Http, connection: Connection, source: Path, destination: str) -
     except ResourceExistsError:
         return
     except HttpResponseError as error:
-        said = diagnose(
-            error.status_code, str(error.error_code or ""), (error.message or str(error)).splitlines()[0], f"upload {destination}"
-        )
+        name = str(error.error_code or "")
+        words = (error.message or str(error)).splitlines()[0].removeprefix(f"({name}) ")
+        said = diagnose(error.status_code, name, words, f"upload {destination}")
         code = said.code if said.code in ("FF403", "FF406") else "FF417"
         raise FineforgeError(
             Diagnostic(code, said.message, hint=said.hint or "check the storage account of the workspace")
