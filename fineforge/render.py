@@ -25,14 +25,7 @@ class Templates:
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self.texts = dict(texts)
-        self._environment = ImmutableSandboxedEnvironment(
-            loader=jinja2.DictLoader(self.texts),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            autoescape=False,
-        )
-        self._environment.filters["tojson"] = yaml_json
+        self._environment = _environment(tuple(sorted(self.texts.items())))
 
     def render(self, name: str, variables: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Text and parsed document. Raises FF201 (template), FF202 (not YAML) or FF203 (no mapping), with the template's line."""
@@ -68,6 +61,20 @@ class Templates:
         lines = self.texts.get(name, "").splitlines()
         snippet = lines[line - 1] if 0 < line <= len(lines) else ""
         return SourceSpan(f"templates/{name}", line, 1, line, len(snippet) + 1, snippet)
+
+
+@lru_cache(maxsize=16)
+def _environment(texts: tuple[tuple[str, str], ...]) -> ImmutableSandboxedEnvironment:
+    """Kept for as long as the texts are the same: compiling the templates costs more than everything else about a spec."""
+    environment = ImmutableSandboxedEnvironment(
+        loader=jinja2.DictLoader(dict(texts)),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+    environment.filters["tojson"] = yaml_json
+    return environment
 
 
 _UNSAFE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
