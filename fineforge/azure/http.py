@@ -95,13 +95,14 @@ class Http:
 
 
 def _no_credential(error: Exception) -> Diagnostic:
-    """What was tried, one line each: the exception's own text runs over a page."""
-    tried = [line.strip(" \t-") for line in str(error).splitlines() if re.search(r"Credential\w*: ", line)]
+    """What was tried, and why each could not: a few words of the exception's own text, which runs over a page."""
     hint = "run `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
+    tried = re.findall(r"(?m)^\W*(\w+Credential): (.+)$", str(error))
     if not tried:
         return Diagnostic("FF402", f"the sign-in was refused: {_first_line(error)}", hint=hint)
-    lines = "".join(f"\n  {entry.split('. ')[0].rstrip('.')}" for entry in tried)
-    return Diagnostic("FF401", f"there are no credentials for Azure; tried:{lines}", hint=hint)
+    reasons = (re.split(r"\. |\.?$", said.removeprefix(f"{name} "))[0] for name, said in tried)
+    listed = ", ".join(f"`{name}` ({reason})" for (name, _), reason in zip(tried, reasons, strict=True))
+    return Diagnostic("FF401", f"there are no credentials for Azure; tried {listed}", hint=hint)
 
 
 def _first_line(error: Exception) -> str:
