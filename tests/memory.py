@@ -87,8 +87,12 @@ class MemoryGateway:
     def wait(self, key: ResourceKey, progress: Progress, stopped: Callable[[], bool]) -> Raw | None:
         for _ in range(100):
             raw = self.get(key)
-            if raw is None or KINDS[key.kind].observe(key, raw).status not in (Status.BUSY, Status.RUNNING) or stopped():
+            status = KINDS[key.kind].observe(key, raw).status if raw is not None else None
+            if raw is not None and status is Status.FAILED:
+                return {**raw, "fineforge-error": self._words(key, raw)}
+            if status not in (Status.BUSY, Status.RUNNING) or stopped():
                 return raw
+            assert raw is not None
             progress(raw)
         raise AssertionError(f"{key} is busy for ever")
 
@@ -122,6 +126,16 @@ class MemoryGateway:
 
     def close(self) -> None:
         self.cloud.close()
+
+    def _words(self, key: ResourceKey, raw: Raw) -> dict[str, str]:
+        """Why it failed: of a job run history tells, of the others their last operation."""
+        if key.kind == "job":
+            told = (self.cloud.get("run", (key.name,)).body.get("error") or {}).get("error")
+        else:
+            address = (raw["properties"].get("properties") or {}).get("AzureAsyncOperationUri")
+            told = self._read("operation", (address.split("/")[-1].split("?")[0],)) if address else None
+            told = (told or {}).get("error")
+        return {part: str(told.get(part) or "") for part in ("code", "message")} if told else {}
 
     def _read(self, kind: str, path: tuple[str, ...]) -> Raw | None:
         try:
