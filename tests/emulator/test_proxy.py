@@ -26,7 +26,14 @@ def talk(emulator: RunningEmulator, sent: bytes) -> str:
 
 @pytest.mark.parametrize(
     "host",
-    ["example.org", "huggingface.co", "evil.management.azure.com", "management.azure.com.evil.org", "localhost", "169.254.169.254"],
+    [
+        "example.org",
+        "huggingface.co",
+        "evil.management.azure.com",
+        "management.azure.com.evil.org",
+        "localhost",
+        "169.254.169.254",
+    ],
 )
 def test_other_hosts_are_refused_by_name(emulator: RunningEmulator, host: str) -> None:
     said = talk(emulator, f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n".encode())
