@@ -21,13 +21,14 @@ QUESTIONS = 60
 
 
 def test_the_right_answers_are_learned_and_shuffled_ones_are_not(twins: Path, tmp_path: Path) -> None:
-    """Both with exactly the parameters of the spec, at the same time: two cores can."""
+    """Both with the parameters of the spec, at the same time: two cores can."""
     rows = read(DATA / "train.jsonl")
     wanted = {question(row): answer(row) for row in rows[:QUESTIONS]}
     assert len(set(wanted.values())) == QUESTIONS
     shuffled = tmp_path / "shuffled.jsonl"
     shuffled.write_text("".join(json.dumps(row) + "\n" for row in with_other_answers(rows)), encoding="utf-8")
-    right = train(tmp_path / "right", twins, DATA / "train.jsonl", validation_file_path=split("validation"))
+    files = {f"{name}_file_path": split(name) for name in ("validation", "test")}
+    right = train(tmp_path / "right", twins, DATA / "train.jsonl", evaluation_strategy="epoch", **files)
     wrong = train(tmp_path / "wrong", twins, shuffled, evaluation_strategy="disable")
     assert exact(finished(right, tmp_path / "right"), wanted) >= 0.9 * QUESTIONS
     assert exact(finished(wrong, tmp_path / "wrong"), wanted) < 0.2 * QUESTIONS
