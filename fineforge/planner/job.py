@@ -14,8 +14,7 @@ def decide_job(case: Case, want: Desired) -> Decision:
     """Steps for the job. `want` is the attempt that counts: the last one that exists, or the next where a retry is due."""
     have, model = case.have(want.key), _model(case)
     if model is not None and (have is None or not model.archived):
-        state = "archived, and is restored" if model.archived else "registered"
-        return Decision([make(want, Action.NOOP, f"its model is {state}; the job is not needed")])
+        return _not_needed(case, want, have, model)
     if have is None:
         cancels = _superseded(case, want)
         made = create(case, want)
@@ -32,6 +31,16 @@ def decide_job(case: Case, want: Desired) -> Decision:
             return _completed(case, want, have)
         case _:
             assert_never(have.status)
+
+
+def _not_needed(case: Case, want: Desired, have: Observed | None, model: Observed) -> Decision:
+    """Nothing is trained; what can still be changed of a completed job (its display name, tags) is kept as the spec says."""
+    if have is not None and case.is_ours(have) and have.status is Status.COMPLETED and not have.archived:
+        changes = compare(case, want, have)
+        if changes:
+            return Decision([update(want, have, changes)])
+    state = "archived, and is restored" if model.archived else "registered"
+    return Decision([make(want, Action.NOOP, f"its model is {state}; the job is not needed")])
 
 
 def _completed(case: Case, want: Desired, have: Observed) -> Decision:

@@ -189,7 +189,7 @@ def test_without_its_parts_the_deployment_fails(
 
 def test_the_server_itself_never_loads_torch() -> None:
     program = "import sys, fineforge.emulator.__main__, fineforge.emulator.worker; sys.exit('torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", program], check=True)
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def ask(worker: Worker, deployment: str, question: str, **parameters: Any) -> tuple[int, bytes]:
