@@ -50,8 +50,12 @@ class Running:
 
     def _hook(self, method: str, path: str, body: object = None) -> Any:
         connection = HTTPConnection(self.facts["host"], self.facts["port"])
-        connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
-        return json.loads(connection.getresponse().read())
+        connection.request(method, path, None if body is None else json.dumps(body), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        said = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"{method} {path}: {said.decode()}")
+        return json.loads(said)
 
     @property
     def routed(self) -> dict[str, str]:
