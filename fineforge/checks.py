@@ -106,7 +106,7 @@ def _still_offered(task: str, today: str) -> str:
 def _dataset(spec: Spec, component: ComponentFact | None) -> list[Diagnostic]:
     if spec.dataset is None:
         return []
-    source = spec.dataset.source
+    source = spec.dataset.source_of("train")
     if "://" in source or source.startswith("azureml:"):
         hint = "use a local .jsonl file, or a folder of them"
         return [
@@ -118,7 +118,7 @@ def _dataset(spec: Spec, component: ComponentFact | None) -> list[Diagnostic]:
         return []
     return [
         Diagnostic("FF145", f"`{component.name}` takes no `{split}` split", path=("dataset", "splits", split))
-        for split in spec.dataset.splits.given()
+        for split in spec.dataset.splits.made()
         if f"{split}_file_path" not in component.inputs
     ]
 

@@ -280,7 +280,7 @@ def _lists(
     keys = [want.key for want in desired]
     if mode is Mode.APPLY:
         return observe.lists_for_apply(world, keys)
-    splits = loaded.spec.dataset.splits.given() if loaded.spec.dataset else {}
+    splits = loaded.spec.dataset.splits.made() if loaded.spec.dataset else {}
     unknown = {split: DatasetFact(split, "", "", {}) for split in splits}
     named = identity.identify(loaded.spec, _blank(gateway, unknown), {})
     return observe.lists_for_destroy([*keys, *named.data.values()])
@@ -325,7 +325,7 @@ def _parameters(loaded: Loaded, facts: Facts) -> tuple[dict[str, Parameter], tup
 
 def _datasets(loaded: Loaded) -> dict[str, Any]:
     dataset = loaded.spec.dataset
-    if dataset is None or not loaded.spec.trains or "://" in dataset.source or dataset.source.startswith("azureml:"):
+    if dataset is None or not loaded.spec.trains:
         return {}
     from fineforge.dataset import describe
 

@@ -28,6 +28,7 @@ REGISTERED = r"^azureml:[^:]+:[^:]+$"
 
 Task = Literal["chat-completion", "text-generation", "text-classification", "summarization"]
 Percent = Annotated[int, Field(ge=1, le=100)]
+Column = Annotated[str, StringConstraints(min_length=1)]
 Tags = dict[str, Annotated[str, StringConstraints(max_length=256)]]
 
 
@@ -62,17 +63,48 @@ class Model(Shape):
         return self
 
 
-class Split(Shape):
-    """Which rows of a source split are used: the first `percent` or `rows`."""
+class Columns(Shape):
+    """Which columns of a row become its messages: a list of them, or a prompt and its response."""
 
+    messages: Column | None = None
+    """A list of {role, content}, or as ShareGPT has it of {from, value}."""
+    prompt: Column | None = None
+    input: Column | None = None
+    """Added to the prompt after a blank line where it is not empty, as Alpaca has it."""
+    response: Column | None = None
+    system: Column | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Columns:
+        pair = {"prompt", "response"} <= self.model_fields_set
+        if (self.messages is None) != pair or (self.messages and self.model_fields_set - {"messages", "system"}):
+            raise choose("give either `messages`, or `prompt` and `response`")
+        return self
+
+
+class Split(Shape):
+    """Which rows of a source split are used, and what becomes of them; in the order of these keys."""
+
+    source: Annotated[str, StringConstraints(min_length=1)] | None = None
+    """Another source than the dataset's."""
     from_: str | None = Field(default=None, alias="from")
     percent: Percent | None = None
     rows: Annotated[int, Field(ge=1)] | None = None
+    sample: Literal["first", "random"] = "first"
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of `sample: random`."""
+    filter: Annotated[str, StringConstraints(min_length=1, max_length=2000)] | None = None
+    """Rows for which this expression (CEL) is not true are left out."""
+    columns: Columns | None = None
+    holdout: Annotated[int, Field(ge=1, le=50)] | None = None
+    """Percent of the rows, the last ones, that become the validation split. Only of `train`."""
 
     @model_validator(mode="after")
     def _one_of(self) -> Split:
         if self.percent is not None and self.rows is not None:
             raise choose("give either `percent` or `rows`")
+        if "seed" in self.model_fields_set and self.sample != "random":
+            raise choose("`seed` means something with `sample: random` only")
         return self
 
 
@@ -81,14 +113,44 @@ class Splits(Shape):
     validation: Split | None = None
     test: Split | None = None
 
+    @model_validator(mode="after")
+    def _held_out(self) -> Splits:
+        others = [name for name in ("validation", "test") if (split := getattr(self, name)) and split.holdout]
+        if others:
+            raise choose(f"`holdout` of `{others[0]}`: only `train` can hold rows out")
+        if self.train.holdout and self.validation is not None:
+            raise choose("give either `train.holdout` or `validation`")
+        return self
+
     def given(self) -> dict[str, Split]:
-        """The splits that are used, in the order train, validation, test."""
+        """The splits that are written, in the order train, validation, test."""
         return {name: split for name in ("train", "validation", "test") if (split := getattr(self, name)) is not None}
+
+    def made(self) -> tuple[str, ...]:
+        """The splits that exist once the data is prepared: those that are written, and validation where rows are held out."""
+        held = self.train.holdout is not None
+        return tuple(name for name in ("train", "validation", "test") if getattr(self, name) or (held and name == "validation"))
 
 
 class Dataset(Shape):
-    source: Annotated[str, StringConstraints(min_length=1)]
+    """Where rows come from. A split with a source of its own does not read the dataset's."""
+
+    source: Annotated[str, StringConstraints(min_length=1)] | None = None
+    config: Annotated[str, StringConstraints(min_length=1)] | None = None
+    """The configuration (subset) of an `hf://` dataset that has several."""
     splits: Splits
+
+    @model_validator(mode="after")
+    def _sources(self) -> Dataset:
+        bare = [name for name, split in self.splits.given().items() if split.source is None]
+        if self.source is None and bare:
+            raise choose(f"give `source`, or each split its own; `{bare[0]}` has none")
+        return self
+
+    def source_of(self, split: str) -> str:
+        """What a split is read from. One that is held out of `train` has the source of `train`."""
+        given = self.splits.given().get(split) or self.splits.train
+        return given.source or self.source or ""
 
 
 class Compute(Shape):

@@ -31,13 +31,14 @@ def describe(dataset: Dataset, folder: Path, root: Path, allow_outside: bool = F
     found: dict[str, DatasetFact] = {}
     problems: list[Diagnostic] = []
     for name, split in dataset.splits.given().items():
+        source = dataset.source_of(name)
         try:
-            file = _locate(dataset.source, name, split, folder, root, allow_outside)
+            file = _locate(source, name, split, folder, root, allow_outside)
             found[name] = _fact(name, split, file, folder)
         except FineforgeError as error:
             problems += [problem for problem in error.diagnostics if problem not in problems]
         except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links in a circle; ValueError: a NUL byte
-            problems.append(_unreadable(dataset.source, error))
+            problems.append(_unreadable(source, error))
     if problems:
         raise FineforgeError(*problems)
     return found

@@ -43,7 +43,7 @@ def display_name(context: Context) -> str:
 
     batch = count("per_device_train_batch_size") * count("gradient_accumulation_steps")
     batch *= count("number_of_gpu_to_use_finetuning") * count("num_nodes_finetune")
-    source = context.spec.dataset.source.rstrip("/").split("@")[0].split("/")[-1]
+    source = context.spec.dataset.source_of("train").rstrip("/").split("@")[0].split("/")[-1]
     return "-".join(
         (
             context.facts.model.name,
