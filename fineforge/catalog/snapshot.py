@@ -73,7 +73,7 @@ def model_bodies(era: str = "B") -> list[dict[str, Any]]:
 def component_bodies() -> list[dict[str, Any]]:
     """Registry component versions as the REST answer has them: every scalar of `componentSpec` is text."""
     document = _data("components.json")
-    return [_component_body(entry, document["registry"]) for entry in document["components"]]
+    return [component_body(entry, document["registry"]) for entry in document["components"]]
 
 
 def near_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:
@@ -107,7 +107,8 @@ def _model_body(entry: Mapping[str, Any], era: Mapping[str, Any], registry: str)
     }
 
 
-def _component_body(entry: Mapping[str, Any], registry: str) -> dict[str, Any]:
+def component_body(entry: Mapping[str, Any], registry: str) -> dict[str, Any]:
+    """What a registry answers for an entry of the data file: `name`, `version`, `display_name`, `inputs`, `outputs`."""
     name, version = entry["name"], entry["version"]
     return {
         "id": f"azureml://registries/{registry}/components/{name}/versions/{version}",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fineforge.emulator.models.runner import BaseModel, JobToRun, Reports
+from fineforge.emulator.trained import refusal
 
 ANSWERS = "answers.json"
 UNKNOWN = "I do not know."
@@ -42,6 +43,10 @@ class InstantRunner:
         reports = self._connected()
         reports.job_started(job.name)
         reports.job_log(job.name, f"{job.component} {job.component_version}: instant trainer, nothing is trained\n")
+        if reason := refusal(job.component):
+            reports.job_log(job.name, f"failed: {reason}\n")
+            reports.job_finished(job.name, "Failed", {"code": "UserError", "message": reason})
+            return
         for step, loss in _LOSSES:
             reports.job_metric(job.name, "loss", step, loss, epoch=step / len(_LOSSES))
             reports.job_log(job.name, f"step {step} loss {loss}\n")

@@ -23,6 +23,11 @@ SECONDS = {
     "deployment.create": 8.0,
     "deployment.update": 4.0,
     "deployment.delete": 3.0,
+    "registry_resource.create": 3.0,
+    "registry_resource.update": 1.0,
+    "registry_resource.delete": 2.0,
+    "registry_model.create": 1.0,
+    "registry_model.import": 2.0,
     "job.start": 2.0,
     "job.finish": 0.5,
 }

@@ -198,6 +198,8 @@ CASES: list[tuple[str, Act]] = [
     ("family_quota", after(quota("standardDSv2Family", 4), "deployed")),
     ("total_quota", after(quota("total", 4), "deployed")),
     ("no_quota_entry", after(quota("standardDSv2Family", None), "deployed")),
+    ("registry_name", verb("put", "registry_resource", ("a.b",), {"properties": {}})),
+    ("registry_name_taken", verb("put", "registry_resource", ("AzureML",), {"properties": {}})),
     ("score_key", after("deployed", verb("route", "answers", "wrong", "blue", 0.0))),
 ]
 

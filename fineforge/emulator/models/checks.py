@@ -9,6 +9,7 @@ from typing import Any
 from fineforge.emulator.models.errors import refuse
 
 ASSET_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,254}\Z")
+REGISTRY_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-_]{2,32}\Z")
 COMPUTE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{1,22}[a-zA-Z0-9]\Z")
 ENDPOINT_NAME = re.compile(r"[a-zA-Z](?:-?[a-zA-Z0-9]){2,31}\Z")
 """A letter, then letters, digits and single dashes; the length is checked apart, a dash and its letter being two."""
@@ -19,6 +20,12 @@ _TAG_FORBIDDEN = set("<>%&\\?/")
 def asset_name(name: str) -> None:
     if not ASSET_NAME.match(name):
         raise refuse("asset_name")
+
+
+def registry_name(name: str) -> None:
+    """The pattern of the REST specification."""
+    if not REGISTRY_NAME.match(name):
+        raise refuse("registry_name", name=name)
 
 
 def compute_name(name: str) -> None:

@@ -41,7 +41,7 @@ class Cloud:
         self._kinds: Mapping[str, Kind] = all_kinds(self._context)
         self._lock = threading.RLock()
         self._draining = False
-        self.planted = Planted(store)
+        self.planted = Planted(self._context)
         """What tests make true of the world: names taken, quota, failures to come."""
         runner.attach(self)
 

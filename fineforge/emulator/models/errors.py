@@ -91,6 +91,12 @@ WORDS: dict[str, Words] = {
         "Resource name can only contain alphanumeric characters, dashes, and underscores, with a limit of 255 characters.",
         "FIELD GOTCHAS 11 (the part before the comma)",
     ),
+    "registry_name": _arm(
+        "Registry name {name} is invalid: 3 to 33 characters, letters, digits, dashes and underscores only.",
+        "assumed words; the pattern is in the REST specification",
+        "BadArgument",
+    ),
+    "registry_name_taken": _arm("The registry name {name} is already in use.", "assumed", "Conflict", 409),
     "compute_name": _arm(
         "Compute name {name} is invalid: 3 to 24 characters, starting with a letter, letters, digits and dashes only.",
         "assumed; the rule is in how-to-create-attach-compute-cluster.md",

@@ -13,7 +13,8 @@ from fineforge.emulator.models.endpoint import Endpoint
 from fineforge.emulator.models.job import Job
 from fineforge.emulator.models.model import Model
 from fineforge.emulator.models.references import References
-from fineforge.emulator.models.registry import Registry, RegistryAsset
+from fineforge.emulator.models.registries import Registry, RegistryResource
+from fineforge.emulator.models.registry import RegistryAsset
 from fineforge.emulator.models.runs import Metrics, RunDetails
 from fineforge.emulator.models.sizes import Usages, VmSizes
 from fineforge.emulator.models.workspace import Datastore, Workspace
@@ -47,10 +48,9 @@ class OperationStatus(Kind):
 
 
 def all_kinds(context: Context) -> Mapping[str, Kind]:
-    settings = context.settings
     data, model = Data(context), Model(context)
-    models = RegistryAsset(settings, "registry_model", "models")
-    components = RegistryAsset(settings, "registry_component", "components")
+    models = RegistryAsset(context, "registry_model", "models")
+    components = RegistryAsset(context, "registry_component", "components")
     references = References(context, data, model, models, components)
     kinds: tuple[Kind, ...] = (
         Workspace(context),
@@ -63,7 +63,8 @@ def all_kinds(context: Context) -> Mapping[str, Kind]:
         model,
         Endpoint(context),
         Deployment(context, references),
-        Registry(settings),
+        Registry(context),
+        RegistryResource(context),
         models,
         components,
         VmSizes(),

@@ -1,16 +1,26 @@
-"""What tests make true of the emulated world: names that others took, quota, failures to come."""
+"""What tests make true of the emulated world: names that others took, quota, failures to come, components nobody has seen."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from fineforge.catalog import snapshot
 from fineforge.emulator.models.base import Key
+from fineforge.emulator.models.context import Context
+from fineforge.emulator.models.registries import registry_body
+from fineforge.emulator.models.registry import publish
 from fineforge.emulator.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    store: Store
+    context: Context
+
+    @property
+    def store(self) -> Store:
+        return self.context.store
 
     def name_taken(self, name: str) -> None:
         """Another tenant of the region has an endpoint of this name."""
@@ -23,3 +33,15 @@ class Planted:
     def quota(self, family: str, limit: int | None) -> None:
         """Cores of a VM family (`standardDSv2Family`); None: no entry. Also the names of `sizes.DEFAULT_LIMITS`."""
         self.store.put("quota", (family,), {"limit": limit})
+
+    def registry(self, name: str) -> None:
+        """A registry of somebody's own, empty."""
+        self.store.put("registry", (name.lower(),), registry_body(name, self.context.settings, {}))
+
+    def component(self, registry: str, name: str, version: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+        """A component that no catalog knows. Inputs and outputs as in its YAML: `{"rows": {"type": "integer", "min": 1}}`."""
+        if registry.lower() != self.context.settings.registry:
+            self.registry(registry)
+        entry = {"name": name, "version": version, "display_name": name, "inputs": dict(inputs), "outputs": dict(outputs)}
+        body = snapshot.component_body(entry, registry) | {"systemData": self.context.created()}
+        publish(self.context, body)

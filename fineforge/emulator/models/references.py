@@ -13,7 +13,7 @@ from fineforge.emulator.models.base import Body
 from fineforge.emulator.models.context import Context
 from fineforge.emulator.models.data import Data
 from fineforge.emulator.models.model import Model
-from fineforge.emulator.models.registry import RegistryAsset, component_facts
+from fineforge.emulator.models.registry import RegistryAsset, component
 from fineforge.emulator.models.runner import BaseModel
 from fineforge.emulator.models.workspace import DEFAULT_DATASTORE, IDENTITY_DATASTORE
 
@@ -32,7 +32,7 @@ class References:
         if not isinstance(reference, uris.AssetRef) or reference.collection != "components":
             return None
         body = _version(self.registry_components, reference)
-        return component_facts()[body["id"]] if body else None
+        return component(body) if body else None
 
     def model(self, reference: uris.AssetRef) -> BaseModel | Path | None:
         """A base model, or the folder of a model of the workspace (which may be empty: registering does not look, FIELD 10)."""

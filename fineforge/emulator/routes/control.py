@@ -6,7 +6,7 @@ GET    /requests    {"requests": [{"method", "host", "path", "write", "status"},
 DELETE /requests    forgets requests and rules
 POST   /snapshot    {"folder"}: the whole state, blobs too, into a folder that is not there yet
 POST   /restore     {"folder"}: the state as it was then
-POST   /planted     {"what", "values"}: a method of `models.planted.Planted`
+POST   /planted     {"what", "values"}: a method of `models.planted.Planted`, and the values for it in order
 """
 
 from __future__ import annotations

@@ -18,13 +18,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fineforge.emulator.trained import refusal
 from fineforge.emulator.trainer import twin
 from fineforge.emulator.trainer.arguments import Settings, translate
 from fineforge.emulator.trainer.chat import BadRow
 from fineforge.emulator.trainer.parent import die_with_parent
 from fineforge.emulator.trainer.train import Tell, Work, train
-
-TRAINS = "chat_completion_pipeline"
 
 
 class Refused(ValueError):
@@ -63,8 +62,8 @@ def _result(folder: Path, job: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
 
 
 def _run(folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
-    if job["component"] != TRAINS:
-        raise Refused(f"the local emulator trains {TRAINS} only, not {job['component']}; on Azure this job would run")
+    if reason := refusal(job["component"]):
+        raise Refused(reason)
     settings = _settings(job["inputs"])
     base_folder, name = job.get("base_folder"), (job.get("base_model") or {}).get("name", "")
     if not base_folder and name not in twin.FAMILIES:
