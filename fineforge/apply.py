@@ -6,6 +6,7 @@ Nothing is decided here: what a step does stands in the step. Losing a wait lose
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.following import Follower
 from fineforge.gateway import Gateway
 from fineforge.kinds import KINDS
+from fineforge.kinds.compute import refused_for_quota
 
 Listener = Callable[[Event], None]
 
@@ -179,8 +181,43 @@ def _create(step: Step, execution: Execution) -> None:
         raise _Moved(Diagnostic("FF501", f"`{step.key}` exists by now; the plan was to create it", hint="plan again"))
     for upload in step.uploads:
         execution.gateway.upload(execution.uploads[upload.split], upload.destination)
+    if step.key.kind == "model":
+        _has_bytes(step, execution)
+    try:
+        execution.gateway.create(step.key, step.text)
+        _wait(step, execution)
+    except FineforgeError as error:
+        if step.fallback is None or not refused_for_quota(error.diagnostics[0].message):
+            raise
+        _fall_back(step.fallback, error.diagnostics[0], execution)
+
+
+def _fall_back(step: Step, refusal: Diagnostic, execution: Execution) -> None:
+    """The alternative that the plan showed. A refused create leaves a failed record that keeps the name (reported): that goes."""
+    execution.listener(Event(EventKind.PROGRESS, step, f"refused: {refusal.message}; once more at low priority"))
+    raw = execution.gateway.get(step.key)
+    if raw is not None:
+        have = KINDS[step.key.kind].observe(step.key, raw)
+        if have.status is not Status.FAILED or have.owner is None:
+            raise _Moved(Diagnostic("FF501", f"`{step.key}` is not what was refused: {_as_it_is(step, have)}", hint="plan again"))
+        execution.gateway.delete(step.key)
+        _until_gone(step, execution)
     execution.gateway.create(step.key, step.text)
     _wait(step, execution)
+
+
+def _has_bytes(step: Step, execution: Execution) -> None:
+    """The service registers whatever path it is given, without a look whether anything lies there (FIELD 10)."""
+    path = str((yaml.safe_load(step.text) or {}).get("path") or "")
+    output = re.fullmatch(r"azureml://jobs/([^/]+)/outputs/([^/]+)", path)
+    if output is None:
+        return
+    size = execution.gateway.output_bytes(output[1], output[2])
+    if size == 0:
+        hint = "read `fineforge logs`, mend the cause, then `fineforge apply --retry-failed`"
+        raise FineforgeError(Diagnostic("FF505", f"`job/{output[1]}` completed, and left nothing in `{output[2]}`", hint=hint))
+    if size is None:
+        execution.listener(Event(EventKind.PROGRESS, step, f"where `{output[2]}` lies is not told; registered unseen"))
 
 
 def _update(step: Step, execution: Execution) -> None:

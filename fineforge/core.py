@@ -29,12 +29,12 @@ class ResourceKey:
     """The identity of one Azure object within a workspace."""
 
     kind: str
-    """`compute`, `data`, `job`, `model`, `endpoint` or `deployment`."""
+    """`compute`, `data`, `job`, `model`, `publication`, `endpoint` or `deployment`."""
     name: str
     version: str | None = None
-    """Only `data` and `model` have versions."""
+    """Only `data`, `model` and `publication` have versions."""
     parent: str | None = None
-    """The endpoint's name; only `deployment` has one."""
+    """The endpoint of a `deployment`; the registry of a `publication`, and of a `model` that is no workspace's."""
 
     def __str__(self) -> str:
         owner = f"{self.parent}/" if self.parent else ""
@@ -126,6 +126,10 @@ class Desired:
     path: SpecPath = ()
     """Where in the spec this object is described; errors point there."""
     uploads: tuple[Upload, ...] = ()
+    fallback: str = ""
+    """The text of the one alternative, where the spec allows one."""
+    existing: bool = False
+    """The spec only names it: read, never made; `text` and `document` are empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +159,21 @@ class DatasetFact:
 
     split: str
     source: str
+    """As messages name it: a path from the spec's folder, or an address without its query."""
     revision: str
-    """Local files: the SHA-256 of their bytes."""
+    """Local files: the SHA-256 of their bytes. `hf://`: the commit. `https://`: `etag:...` or `sha256:...`."""
     selection: Document
-    """The recipe: from, percent or rows ... in a canonical form."""
+    """The recipe in a canonical form: what else decides about the rows. It and `revision` are all that is digested."""
     rows: int | None = None
     """Rows that the prepared split holds, where known."""
     local_path: str = ""
+    """The one file that is read, where it is one."""
+    files: tuple[str, ...] = ()
+    """What is read, in order: paths, or the whole address."""
+    total: int | None = None
+    """Rows of the source split, where known before it is read."""
+    asset: str = ""
+    """`azureml:NAME:VERSION` where the split is a data asset that exists: used as it is, never prepared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,7 +249,7 @@ def _words(table: Mapping[str, str]) -> Form:
 def _asset(value: Any) -> str:
     """`azureml:NAME:VERSION` of an ARM id, a short or a long datastore path, all in one spelling."""
     text = str(value)
-    match = re.search(r"/(?:models|data|environments)/([^/]+)/versions/([^/]+)\Z", text, re.IGNORECASE)
+    match = re.search(r"/(?:models|data|environments|codes?)/([^/]+)/versions/([^/]+)\Z", text, re.IGNORECASE)
     if match and not text.startswith("azureml://registries"):
         return f"azureml:{match[1]}:{match[2]}"
     return re.sub(r"^azureml://subscriptions/.*/workspaces/[^/]+/datastores/", "azureml://datastores/", text, flags=re.IGNORECASE)
@@ -278,5 +278,12 @@ FORMS: dict[str, Form] = {
     ),
     "asset": Form(_asset, _same, _asset),
     "tier": _words({"dedicated": "Dedicated", "low_priority": "LowPriority"}),
+    "identity": _words({"system_assigned": "SystemAssigned", "user_assigned": "UserAssigned"}),
+    "identities": Form(
+        lambda v: [{"resource_id": name} for name in v],
+        lambda v: {entry["resource_id"]: {} for entry in v},
+        lambda v: sorted(str(entry.get("resource_id")).lower() for entry in v or ()),
+    ),
+    "egress": _words({"enabled": "Enabled", "disabled": "Disabled"}),
     "auth": _words({"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}),
 }

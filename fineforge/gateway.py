@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fineforge.core import Raw, ResourceKey
+from fineforge.series import LogPosition, LogText, Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +74,24 @@ class Gateway(Protocol):
     def upload(self, source: Path, destination: str) -> None:
         """Puts a file at a path of the default datastore; a complete blob that is already there is left alone."""
 
-    def read_log(self, job: str, offset: int) -> tuple[str, int]:
-        """New text of the job's log since `offset` characters, and the new offset."""
+    def output_bytes(self, job: str, output: str) -> int | None:
+        """Bytes, at most of the first thousand files, that a completed job left in an output; None where the service does not
+        say where it lies, or the storage may not be listed."""
 
-    def read_metrics(self, job: str) -> Mapping[str, Sequence[tuple[int, float]]]:
-        """Metric name -> (step, value) in order, child runs included."""
+    def read_log(self, job: str, seen: LogPosition) -> tuple[Sequence[LogText], LogPosition]:
+        """New text of the job's logs, those of its steps included, since `seen`; and what `seen` is next time."""
 
-    def read_model(self, registry: str, name: str, version: str) -> Raw | None:
-        """A registry model version's body."""
+    def read_metrics(self, job: str) -> Mapping[str, Series]:
+        """Metric name -> its values, and which run of the job they are from; the runs of its steps included."""
 
-    def read_component(self, registry: str, name: str, version: str) -> Raw | None: ...
+    def read_deployment_log(self, key: ResourceKey, lines: int) -> str:
+        """The last lines of the container's log, at most so many. FF420 where the service cannot tell them yet."""
+
+    def read_model(self, registry: str, name: str, version: str | None) -> Raw | None:
+        """A registry model version's body; without a version the newest that is not archived."""
+
+    def read_component(self, registry: str, name: str, version: str | None) -> Raw | None:
+        """A registry component version's body, likewise."""
 
     def read_sizes(self) -> Raw:
         """The region's VM sizes as the service lists them."""

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fineforge import params
 from fineforge.core import DatasetFact, Facts, ResourceKey
 from fineforge.ownership import digest, short
 from fineforge.params import Parameter
-from fineforge.spec import Spec
+from fineforge.spec import Deployment, Spec
 
 PREPARATION = 1
 """Number of the dataset preparation: raised when the same recipe writes other bytes."""
@@ -26,6 +26,8 @@ class Identity:
     """By split."""
     job: ResourceKey | None = None
     model: ResourceKey | None = None
+    publication: ResourceKey | None = None
+    """The model's copy in a registry."""
     endpoint: ResourceKey | None = None
     deployment: ResourceKey | None = None
     digests: Mapping[ResourceKey, str] = field(default_factory=dict)
@@ -44,23 +46,26 @@ def identify(spec: Spec, facts: Facts, parameters: Mapping[str, Parameter], atte
     if compute is not None:
         named(compute, digest(["compute", compute.name]))
     data = {split: named(*_data(spec, fact)) for split, fact in facts.datasets.items()} if spec.trains else {}
-    job = model = endpoint = deployment = None
+    job = model = publication = endpoint = deployment = None
     if spec.trains and facts.component is not None and facts.model is not None:
         job_digest = _job_digest(spec, facts, parameters, {split: digests[key] for split, key in data.items()})
         suffix = f"-r{attempt}" if attempt > 1 else ""
         job = named(ResourceKey("job", f"{spec.name}-{short(job_digest)}{suffix}"), job_digest)
         if spec.register_ is not None:
             model = named(ResourceKey("model", spec.register_.name, model_version(job_digest)), job_digest)
+            if spec.register_.registry is not None:
+                publication = named(replace(model, kind="publication", parent=spec.register_.registry), job_digest)
     elif spec.model.registered is not None:
-        _, name, version = spec.model.registered.split(":")
-        model = named(ResourceKey("model", name, version), digest(["registered", name, version]))
+        model = registered_model(spec.model.registered)
+        where = [model.parent] if model.parent else []
+        named(model, digest(["registered", *where, model.name, model.version]))
     if spec.endpoint is not None:
         endpoint = ResourceKey("endpoint", spec.endpoint.name or default_endpoint_name(spec.name, facts.workspace_id))
         named(endpoint, digest(["endpoint", endpoint.name]))
     if spec.deployment is not None and endpoint is not None and model is not None:
-        content = digest(["deployment", model.name, model.version, spec.deployment.size.lower()])
+        content = digest(["deployment", *_served(spec.deployment, model)])
         deployment = named(ResourceKey("deployment", f"d-{short(content)}", parent=endpoint.name), content)
-    return Identity(compute, data, job, model, endpoint, deployment, digests, attempt)
+    return Identity(compute, data, job, model, publication, endpoint, deployment, digests, attempt)
 
 
 def recipe_digest(fact: DatasetFact) -> str:
@@ -84,6 +89,25 @@ def default_endpoint_name(spec_name: str, workspace_id: str) -> str:
     return f"{label}-{digest(['workspace', workspace_id.lower()])[:5]}"
 
 
+def registered_model(reference: str) -> ResourceKey:
+    """The model of `azureml:NAME:VERSION`, or of `azureml://registries/R/models/NAME/versions/VERSION`."""
+    if "://" not in reference:
+        _, name, version = reference.split(":")
+        return ResourceKey("model", name, version)
+    _, registry, _, name, _, version = reference.removeprefix("azureml://").split("/")
+    return ResourceKey("model", name, version, parent=registry)
+
+
+def _served(deployment: Deployment, model: ResourceKey) -> list[str]:
+    """What a deployment's name stands for. What is not given is left out, so that names of old stay as they are."""
+    served = [*([model.parent] if model.parent else []), model.name, model.version or "", deployment.size.lower()]
+    if deployment.environment is not None:
+        served.append(f"environment {deployment.environment}")
+    if deployment.scoring is not None:
+        served.append(f"scoring {deployment.scoring.code} {deployment.scoring.script}")
+    return served
+
+
 def _compute(spec: Spec) -> ResourceKey | None:
     if not spec.trains or spec.compute is None or spec.compute.name is None:
         return None
@@ -91,6 +115,9 @@ def _compute(spec: Spec) -> ResourceKey | None:
 
 
 def _data(spec: Spec, fact: DatasetFact) -> tuple[ResourceKey, str]:
+    if fact.asset:
+        _, name, version = fact.asset.split(":")
+        return ResourceKey("data", name, version), digest(["asset", name, version])
     content = recipe_digest(fact)
     return ResourceKey("data", f"{spec.name}-{fact.split}", short(content)), content
 

@@ -53,6 +53,7 @@ EMPTY: dict[str, dict[str, Any]] = {
             "modelUri": "azureml://long",
         }
     },
+    "publication": {"properties": {"isAnonymous": False, "isArchived": False, "flavors": {}, "tags": {}}},
     "endpoint": {
         "location": "eastus",
         "kind": "Managed",
@@ -87,6 +88,8 @@ EMPTY: dict[str, dict[str, Any]] = {
 def body(want: Desired, edits: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The answer to a GET once `want` was created. `edits`: dotted place in the body -> value, None deletes."""
     kind = KINDS[want.key.kind]
+    if want.existing:
+        return {"name": want.key.version, "systemData": dict(SYSTEM), **copy.deepcopy(EMPTY[want.key.kind])}
     changes = [
         FieldChange(path, None, value, Action.UPDATE, "")
         for path, value in leaves(want.document).items()

@@ -25,6 +25,7 @@ from fineforge.emulator.models.errors import AzureError
 from fineforge.emulator.store import Store
 from fineforge.gateway import Progress, Workspace
 from fineforge.kinds import KINDS
+from fineforge.series import LogPosition, LogText, Run, Series
 from tests.offline import leaves
 
 WITH_LOCATION = ("compute", "endpoint", "deployment")
@@ -101,20 +102,29 @@ class MemoryGateway:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
 
-    def read_log(self, job: str, offset: int) -> tuple[str, int]:
-        return "", offset
+    def output_bytes(self, job: str, output: str) -> int | None:
+        raw = self.get(ResourceKey("job", job)) or {}
+        uri = str(raw["properties"]["outputs"][output]["uri"])
+        folder = self.cloud.blobs.path(self.settings.container, uri.split("/paths/")[1])
+        return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
-    def read_metrics(self, job: str) -> Mapping[str, Sequence[tuple[int, float]]]:
+    def read_log(self, job: str, seen: LogPosition) -> tuple[Sequence[LogText], LogPosition]:
+        return [], seen
+
+    def read_metrics(self, job: str) -> Mapping[str, Series]:
         found: dict[str, list[tuple[int, float]]] = {}
         for row in self.cloud.list("metric", (job,)).body["value"]:
             found.setdefault(row["name"], []).append((row["step"], row["value"]))
-        return found
+        return {name: Series(Run(job, job), tuple(points)) for name, points in found.items()}
 
-    def read_model(self, registry: str, name: str, version: str) -> Raw | None:
-        return self._read("registry_model", (registry, name, version))
+    def read_deployment_log(self, key: ResourceKey, lines: int) -> str:
+        return str(self.cloud.post("deployment", path_of(key), "getLogs", {"tail": lines}).body["content"])
 
-    def read_component(self, registry: str, name: str, version: str) -> Raw | None:
-        return self._read("registry_component", (registry, name, version))
+    def read_model(self, registry: str, name: str, version: str | None) -> Raw | None:
+        return self._version("registry_model", registry, name, version)
+
+    def read_component(self, registry: str, name: str, version: str | None) -> Raw | None:
+        return self._version("registry_component", registry, name, version)
 
     def read_sizes(self) -> Raw:
         body: dict[str, Any] = self.cloud.get("vm_sizes").body
@@ -143,6 +153,12 @@ class MemoryGateway:
             return body
         except AzureError:
             return None
+
+    def _version(self, kind: str, registry: str, name: str, version: str | None) -> Raw | None:
+        if version is not None:
+            return self._read(kind, (registry, name, version))
+        found = self.cloud.list(kind, (registry, name), view="ActiveOnly").body["value"]
+        return found[0] if found else None
 
     def _write(self, verb: str, key: ResourceKey, change: Callable[[], Reply]) -> None:
         with self._one_at_a_time:

@@ -43,7 +43,38 @@ deployment:
   size: Standard_NC24ads_A100_v4
   request: {timeout_ms: 90000}
   probe: {initial_delay: 600}
-  environment: {LOG_LEVEL: info}
+  environment_variables: {LOG_LEVEL: info}
+tags: {team: helpdesk}
+"""
+"""What most specs are like."""
+
+FULL = """\
+version: 1
+name: support
+component: {version: "0.0.82"}
+model: {name: Phi-4, version: "8"}
+dataset:
+  source: data/support
+  splits: {train: {percent: 50}, validation: {rows: 20}}
+compute:
+  name: gpu-a100
+  size: Standard_NC96ads_A100_v4
+  subnet: /subscriptions/0000/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/v/subnets/s
+  public_ip: false
+  identity: user_assigned
+  user_identities: [/subscriptions/0000/resourceGroups/ids/providers/Microsoft.ManagedIdentity/u/i]
+training: {num_train_epochs: 1, learning_rate: 5.0e-6}
+optimization: {apply_lora: true}
+register: {name: support, registry: shared-models}
+endpoint: {}
+deployment:
+  size: Standard_NC24ads_A100_v4
+  request: {timeout_ms: 90000}
+  probe: {initial_delay: 600}
+  environment: azureml:serving:3
+  scoring: {code: azureml:scoring:1, script: score.py}
+  environment_variables: {LOG_LEVEL: info}
+  egress: private
 tags: {team: helpdesk}
 """
 """Every kind of object, and every field that a template can write."""
@@ -124,4 +155,4 @@ def leaves(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-__all__ = ["KINDS", "SUPPORT", "TODAY", "WORKSPACE", "Made", "invented", "leaves", "make", "read", "shipped", "snapshot"]
+__all__ = ["FULL", "KINDS", "SUPPORT", "TODAY", "WORKSPACE", "Made", "invented", "leaves", "make", "read", "shipped", "snapshot"]

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fineforge.azure import paths, runs, storage
+from fineforge.azure import paths, storage
 from fineforge.azure.connection import Connection
 from fineforge.azure.errors import diagnose, is_missing, refusal, scoring_refusal, words
 from fineforge.azure.http import ARM, ML_SCOPE, Answer, Http
 from fineforge.azure.registry import Registry
+from fineforge.azure.runs import Runs
 from fineforge.core import Raw, ResourceKey, Status
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.gateway import Progress, Workspace
 from fineforge.kinds import KINDS
+from fineforge.series import LogPosition, LogText, Series
 
 PASSING = frozenset({"FF406", "FF407", "FF409"})
 """Throttled, a fault of the service, unreachable: a wait of hours does not end for them."""
 PATIENCE = 5
 """Looks in a row that may fail so."""
+NOT_YET = "logs can.?t be retrieved"
+"""What `getLogs` says of a deployment that comes or goes (measured on a live subscription in August 2026)."""
 
 
 class AzureGateway:
@@ -110,16 +115,32 @@ class AzureGateway:
     def upload(self, source: Path, destination: str) -> None:
         storage.upload(self._http, self._connection, source, destination)
 
-    def read_log(self, job: str, offset: int) -> tuple[str, int]:
-        return runs.read_log(self._http, self.workspace, self.location(), job, offset)
+    def read_log(self, job: str, seen: LogPosition) -> tuple[Sequence[LogText], LogPosition]:
+        return self._runs().read_log(job, seen)
 
-    def read_metrics(self, job: str) -> Mapping[str, Sequence[tuple[int, float]]]:
-        return runs.read_metrics(self._http, self.workspace, self.location(), job)
+    def read_metrics(self, job: str) -> Mapping[str, Series]:
+        return self._runs().read_metrics(job)
 
-    def read_model(self, registry: str, name: str, version: str) -> Raw | None:
+    def read_deployment_log(self, key: ResourceKey, lines: int) -> str:
+        path = f"{paths.resource(self.workspace, key)}/getLogs"
+        wanted = {"containerType": "InferenceServer", "tail": lines}
+        answer = self._send("POST", path, key.kind, json=wanted)
+        if is_missing(answer.status, answer.body):
+            raise FineforgeError(Diagnostic("FF404", f"`{key}` does not exist", hint="`fineforge status` shows what there is"))
+        if not answer.ok and re.search(NOT_YET, words(answer.body)[1], re.IGNORECASE):
+            hint = "ask again when it is provisioned; `fineforge status` says how far it is"
+            raise FineforgeError(Diagnostic("FF420", f"`{key}`: {words(answer.body)[1].rstrip('.')}", hint=hint))
+        return str(self._good(answer, key).get("content") or "")
+
+    def output_bytes(self, job: str, output: str) -> int | None:
+        body = self.get(ResourceKey("job", job)) or {}
+        found = (((body.get("properties") or {}).get("outputs") or {}).get(output) or {}).get("uri")
+        return storage.size_of(self._http, self._connection, str(found or ""))
+
+    def read_model(self, registry: str, name: str, version: str | None) -> Raw | None:
         return self._registry.read(registry, "models", name, version)
 
-    def read_component(self, registry: str, name: str, version: str) -> Raw | None:
+    def read_component(self, registry: str, name: str, version: str | None) -> Raw | None:
         return self._registry.read(registry, "components", name, version)
 
     def read_sizes(self) -> Raw:
@@ -147,6 +168,9 @@ class AzureGateway:
     def close(self) -> None:
         self._http.close()
 
+    def _runs(self) -> Runs:
+        return Runs(self._http, self.workspace, self.location())
+
     def _endpoint_secret(self, key: ResourceKey, auth: str) -> str:
         """Key, token of the endpoint, or the caller's own token, as the endpoint's mode wants; kept nowhere."""
         match auth.lower():
@@ -164,6 +188,8 @@ class AzureGateway:
 
     def _read(self, key: ResourceKey) -> tuple[Raw | None, float | None]:
         """The body, None where the object does not exist; and when the service wants to be asked again, in seconds."""
+        if key.kind in ("model", "publication") and key.parent is not None:
+            return self._registry.read(key.parent, "models", key.name, key.version), None
         answer = self._send("GET", paths.resource(self.workspace, key), key.kind)
         if is_missing(answer.status, answer.body):
             return None, None
@@ -217,7 +243,7 @@ class AzureGateway:
     def _words(self, key: ResourceKey, raw: Raw) -> dict[str, str]:
         """Why an object failed. Endpoints and deployments keep the address of their last operation; jobs tell run history."""
         if key.kind == "job":
-            return runs.read_error(self._http, self.workspace, self.location(), key.name)
+            return self._runs().read_error(key.name)
         operation = ((raw.get("properties") or {}).get("properties") or {}).get("AzureAsyncOperationUri")
         if operation and _is_arm(operation):
             answer = self._http.send("GET", operation)

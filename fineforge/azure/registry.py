@@ -25,15 +25,27 @@ class Registry:
     def __init__(self, http: Http, connection: Connection, cache: Path) -> None:
         self._http, self._connection, self._cache = http, connection, cache
 
-    def read(self, registry: str, collection: str, name: str, version: str) -> Raw | None:
-        """A version of a model or component (`collection` is `models` or `components`); None where the registry has none."""
-        path = f"{collection}/{quote(name, safe='')}/versions/{quote(version, safe='')}"
-        answer = self._http.send("GET", f"{self._root(registry)}/{path}?api-version={paths.REGISTRY_API_VERSION}")
+    def read(self, registry: str, collection: str, name: str, version: str | None) -> Raw | None:
+        """A version of a model or component (`collection` is `models` or `components`); None where the registry has none.
+
+        Without a version the newest that is not archived, asked for as azure-ai-ml 1.35.2 does: the first of the list by time.
+        """
+        path = f"{collection}/{quote(name, safe='')}/versions"
+        query = f"api-version={paths.REGISTRY_API_VERSION}"
+        if version is None:
+            query += "&$orderBy=createdtime%20desc&$top=1&listViewType=ActiveOnly"
+        else:
+            path += f"/{quote(version, safe='')}"
+        answer = self._http.send("GET", f"{self._root(registry)}/{path}?{query}")
+        if answer.ok and version is None:
+            return next((dict(entry) for entry in answer.body.get("value") or ()), None)
         if answer.ok:
             return dict(answer.body)
         if is_missing(answer.status, answer.body):
             return None
-        raise refusal(answer.status, answer.body, f"{collection}/{name}:{version} of registry {registry}", answer.headers)
+        raise refusal(
+            answer.status, answer.body, f"{collection}/{name}:{version or 'latest'} of registry {registry}", answer.headers
+        )
 
     def _root(self, registry: str) -> str:
         found = self._remembered(registry) or self._discover(registry)

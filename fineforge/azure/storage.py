@@ -6,6 +6,7 @@ are held in memory for one upload and go nowhere else.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,25 @@ def upload(http: Http, connection: Connection, source: Path, destination: str) -
         ) from None
     except AzureError as error:
         raise FineforgeError(Diagnostic("FF417", f"`upload {destination}`: {str(error).splitlines()[0]}")) from None
+
+
+def size_of(http: Http, connection: Connection, uri: str) -> int | None:
+    """Bytes of the first page of blobs below a path of the default datastore. None for any other address, and where the storage
+    refuses to be listed: whoever may submit jobs need not be allowed to read what they leave."""
+    from azure.core.exceptions import AzureError
+    from azure.storage.blob import ContainerClient
+
+    found = re.search(rf"^azureml://(?:subscriptions/.+/)?datastores/{DATASTORE}/paths/(.+)$", uri)
+    if found is None:
+        return None
+    try:
+        account, container, credential = _access(http, connection)
+        url = f"https://{account}.blob.core.windows.net"
+        with ContainerClient(url, container, credential=credential, **connection.transport) as client:
+            pages = client.list_blobs(name_starts_with=found[1].rstrip("/"), results_per_page=1000).by_page()
+            return sum(int(blob.size or 0) for blob in next(iter(pages), ()))
+    except (AzureError, FineforgeError):
+        return None
 
 
 def _is_whole(client: Any) -> bool:

@@ -11,6 +11,8 @@ import io
 import threading
 from typing import Any
 
+import yaml
+
 from fineforge.azure.connection import Connection
 from fineforge.azure.errors import diagnose, words
 from fineforge.azure.quiet import quiet, silence_loggers
@@ -26,7 +28,10 @@ def create(connection: Connection, key: ResourceKey, text: str) -> None:
 
     try:
         with quiet():
-            _submit(_client(connection), key.kind, _load(key.kind, text))
+            if key.kind == "publication":
+                _publish(connection, key, text)
+            else:
+                _submit(_client(connection), key.kind, _load(key.kind, text))
     except HttpResponseError as error:
         raise FineforgeError(_refused(key, error)) from None
     except AzureError as error:
@@ -37,10 +42,10 @@ def create(connection: Connection, key: ResourceKey, text: str) -> None:
         raise FineforgeError(Diagnostic("FF418", f"azure-ai-ml refuses the YAML of `{key}`: {_plain(error)}")) from None
 
 
-def _client(connection: Connection) -> Any:
-    """This thread's MLClient for the workspace."""
+def _client(connection: Connection, registry: str | None = None) -> Any:
+    """This thread's MLClient for the workspace, or for a registry."""
     clients = _LOCAL.__dict__.setdefault("clients", {})
-    if connection not in clients:
+    if (connection, registry) not in clients:
         from azure.ai.ml import MLClient
         from azure.ai.ml._utils import _azureml_polling
 
@@ -48,16 +53,18 @@ def _client(connection: Connection) -> Any:
         _azureml_polling.print = lambda *_, **__: None
         silence_loggers()
         where = connection.workspace
-        clients[connection] = MLClient(
+        place: dict[str, Any] = {"registry_name": registry}
+        if registry is None:
+            place = {"resource_group_name": where.resource_group, "workspace_name": where.name}
+        clients[connection, registry] = MLClient(
             connection.credential,
             where.subscription_id,
-            where.resource_group,
-            where.name,
+            **place,
             enable_telemetry=False,
             show_progress=False,
             **connection.transport,
         )
-    return clients[connection]
+    return clients[connection, registry]
 
 
 def _load(kind: str, text: str) -> Any:
@@ -88,6 +95,19 @@ def _submit(client: Any, kind: str, entity: Any) -> None:
             client.online_endpoints.begin_create_or_update(entity)
         case "deployment":
             client.online_deployments.begin_create_or_update(entity, skip_script_validation=True)
+
+
+def _publish(connection: Connection, key: ResourceKey, text: str) -> None:
+    """Copies a model into a registry. `models.share` does the same, but takes no proxy to reach the registry through (1.35.2)."""
+    from azure.ai.ml.entities import WorkspaceModelReference
+
+    document = yaml.safe_load(text)
+    _, name, version = document["model"].split(":")
+    workspace = _client(connection).workspaces.get(connection.workspace.name)
+    guid = workspace._workspace_id  # what `share` takes it from, too
+    asset = f"azureml://locations/{workspace.location}/workspaces/{guid}/models/{name}/versions/{version}"
+    reference = WorkspaceModelReference(name=key.name, version=key.version, asset_id=asset)
+    _client(connection, key.parent).models.create_or_update(reference)
 
 
 def _refused(key: ResourceKey, error: Any) -> Diagnostic:

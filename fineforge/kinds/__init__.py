@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from fineforge.core import Desired, Document, Ownership
 from fineforge.diagnostics import Diagnostic, FineforgeError
@@ -17,9 +18,10 @@ from fineforge.kinds.deployment import DEPLOYMENT
 from fineforge.kinds.endpoint import ENDPOINT
 from fineforge.kinds.job import JOB
 from fineforge.kinds.model import MODEL
+from fineforge.kinds.publication import PUBLICATION
 from fineforge.render import Templates
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (COMPUTE, DATA, JOB, MODEL, ENDPOINT, DEPLOYMENT)}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (COMPUTE, DATA, JOB, MODEL, PUBLICATION, ENDPOINT, DEPLOYMENT)}
 """In the order in which a spec's objects are shown."""
 
 __all__ = ["KINDS", "Context", "Kind", "desired_all"]
@@ -41,18 +43,26 @@ def desired_all(context: Context, templates: Templates) -> tuple[Desired, ...]:
 
 
 def _render(kind: Kind, wanted: Wanted, context: Context, templates: Templates) -> Desired:
-    """Twice: the first document tells the fields' digests, which the text that is submitted carries among its tags."""
     digest = context.identity.digests[wanted.key]
-    _, document = templates.render(kind.template, {**wanted.variables, "tags": dict(context.tags)})
-    attempt = context.identity.attempt if kind.name == "job" else 1
-    owner = Ownership(context.project, context.spec.name, digest, field_digests(document, kind.rules), attempt)
-    text = templates.text(kind.template, {**wanted.variables, "tags": {**context.tags, **kind.owner_tags(owner)}})
+    if wanted.existing:
+        return Desired(wanted.key, "", {}, digest, path=wanted.path, existing=True)
+    text, document = _texts(kind, wanted.variables, context, digest, templates)
     if problems := [*_changed(kind, wanted, document), *([] if digest in text else [_untagged(kind, wanted)])]:
         raise FineforgeError(*problems)
-    return Desired(wanted.key, text, document, digest, wanted.depends_on, wanted.path, wanted.uploads)
+    fallback = _texts(kind, {**wanted.variables, **wanted.fallback}, context, digest, templates)[0] if wanted.fallback else ""
+    return Desired(wanted.key, text, document, digest, wanted.depends_on, wanted.path, wanted.uploads, fallback)
 
 
-_NAMES = ("name", "version", "endpoint_name")
+def _texts(kind: Kind, variables: Mapping[str, Any], context: Context, digest: str, templates: Templates) -> tuple[str, Document]:
+    """Rendered twice: the first document tells the fields' digests, which the text that is submitted carries among its tags."""
+    _, document = templates.render(kind.template, {**variables, "tags": dict(context.tags)})
+    attempt = context.identity.attempt if kind.name == "job" else 1
+    owner = Ownership(context.project, context.spec.name, digest, field_digests(document, kind.rules), attempt)
+    tags = {**context.tags, **variables.get("lineage", {}), **kind.owner_tags(owner)}
+    return templates.text(kind.template, {**variables, "tags": tags}), document
+
+
+_NAMES = ("name", "version", "endpoint_name", "registry")
 
 
 def _changed(kind: Kind, wanted: Wanted, document: Document) -> list[Diagnostic]:

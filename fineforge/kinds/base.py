@@ -23,6 +23,7 @@ class End(StrEnum):
 
     DELETE = "delete"
     ARCHIVE = "archive"
+    STAY = "stay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ class Wanted:
     path: SpecPath
     depends_on: tuple[ResourceKey, ...] = ()
     uploads: tuple[Upload, ...] = ()
+    fallback: Mapping[str, Any] = field(default_factory=dict)
+    """Variables that are other in the one alternative; empty where there is none."""
+    existing: bool = False
+    """The spec only names it: nothing is rendered."""
 
 
 @dataclass(frozen=True, slots=True)

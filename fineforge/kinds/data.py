@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fineforge.core import Upload
+from fineforge.core import SpecPath, Upload
 from fineforge.fields import Change, FieldRule
 from fineforge.identity import upload_path
 from fineforge.kinds.base import PROVISIONING, USER_TAGS, Context, End, Kind, Wanted, identity_rules
@@ -12,13 +12,23 @@ from fineforge.kinds.base import PROVISIONING, USER_TAGS, Context, End, Kind, Wa
 
 def _wanted(context: Context) -> Iterable[Wanted]:
     for split, key in context.identity.data.items():
+        if context.facts.datasets[split].asset:
+            yield Wanted(key, {}, ("dataset",), existing=True)
+            continue
         destination = upload_path(context.spec, context.facts.datasets[split])
         variables = {
             "name": key.name,
             "version": key.version,
             "path": f"azureml://datastores/workspaceblobstore/paths/{destination}",
         }
-        yield Wanted(key, variables, ("dataset", "splits", split), uploads=(Upload(split, destination),))
+        yield Wanted(key, variables, _path(context, split), uploads=(Upload(split, destination),))
+
+
+def _path(context: Context, split: str) -> SpecPath:
+    """Rows that are held out of `train` are described there."""
+    dataset = context.spec.dataset
+    given = dataset is not None and split in dataset.splits.given()
+    return ("dataset", "splits", split if given else "train")
 
 
 DATA = Kind(

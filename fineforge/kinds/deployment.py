@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fineforge.core import ResourceKey
 from fineforge.fields import FieldRule
 from fineforge.kinds.base import PROVISIONING, USER_TAGS_TOP, Context, End, Kind, Wanted, identity_rules
 
@@ -18,14 +19,24 @@ def _wanted(context: Context) -> Iterable[Wanted]:
     variables = {
         "name": key.name,
         "endpoint": key.parent,
-        "model": f"azureml:{model.name}:{model.version}",
+        "model": model_reference(model),
         "size": deployment.size,
         "instances": deployment.instances,
         "request": deployment.request.model_dump() if deployment.request else None,
         "probe": deployment.probe.model_dump() if deployment.probe else None,
-        "environment": dict(deployment.environment),
+        "environment": deployment.environment,
+        "scoring": deployment.scoring.model_dump() if deployment.scoring else None,
+        "environment_variables": dict(deployment.environment_variables),
+        "egress": {"public": "enabled", "private": "disabled"}.get(deployment.egress or ""),
     }
     yield Wanted(key, variables, ("deployment",), (model, context.identity.endpoint))
+
+
+def model_reference(model: ResourceKey) -> str:
+    """How a deployment's YAML names a model of the workspace, or of a registry."""
+    if model.parent:
+        return f"azureml://registries/{model.parent}/models/{model.name}/versions/{model.version}"
+    return f"azureml:{model.name}:{model.version}"
 
 
 def _probe_rules() -> Iterable[FieldRule]:
@@ -59,12 +70,24 @@ DEPLOYMENT = Kind(
             spec="deployment.request.max_concurrent_per_instance",
         ),
         *_probe_rules(),
-        FieldRule("environment_variables.*", "properties.environmentVariables", form="text", spec="deployment.environment"),
+        FieldRule(
+            "environment", "properties.environmentId", form="asset", spec="deployment.environment", reason="answered as an ARM id"
+        ),
+        FieldRule("code_configuration.code", "properties.codeConfiguration.codeId", form="asset", spec="deployment.scoring.code"),
+        FieldRule(
+            "code_configuration.scoring_script", "properties.codeConfiguration.scoringScript", spec="deployment.scoring.script"
+        ),
+        FieldRule(
+            "environment_variables.*", "properties.environmentVariables", form="text", spec="deployment.environment_variables"
+        ),
+        FieldRule(
+            "egress_public_network_access", "properties.egressPublicNetworkAccess", form="egress", spec="deployment.egress"
+        ),
         USER_TAGS_TOP,
     ),
     wanted=_wanted,
     state="properties.provisioningState",
     states=PROVISIONING,
     end=End.DELETE,
-    fixed={"name": "name", "endpoint_name": "endpoint", "model": "model", "instance_type": "size"},
+    fixed={"name": "name", "endpoint_name": "endpoint", "model": "model", "instance_type": "size", "environment": "environment"},
 )

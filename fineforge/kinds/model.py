@@ -10,10 +10,26 @@ from fineforge.kinds.base import PROVISIONING, USER_TAGS, Context, End, Kind, Wa
 
 def _wanted(context: Context) -> Iterable[Wanted]:
     key, job = context.identity.model, context.identity.job
-    if key is None or job is None:
+    if key is None:
         return
-    variables = {"name": key.name, "version": key.version, "path": f"azureml://jobs/{job.name}/outputs/trained_model"}
+    if job is None:
+        yield Wanted(key, {}, ("model", "registered"), existing=True)
+        return
+    path = f"azureml://jobs/{job.name}/outputs/trained_model"
+    variables = {"name": key.name, "version": key.version, "path": path, "lineage": _lineage(context)}
     yield Wanted(key, variables, ("register",), (job,))
+
+
+def _lineage(context: Context) -> dict[str, str]:
+    """What a model was made of, for whoever finds it later; the digest, and the commit where there is one, stand beside it."""
+    model, component, job = context.facts.model, context.facts.component, context.identity.job
+    made_of = {
+        "base-model": model.id if model else "",
+        "component": component.id if component else "",
+        "job": job.name if job else "",
+        **{f"data-{split}": f"azureml:{key.name}:{key.version}" for split, key in context.identity.data.items()},
+    }
+    return {f"fineforge-{name}": value[:256] for name, value in made_of.items() if value}
 
 
 MODEL = Kind(

@@ -40,7 +40,7 @@ def _references(step: Step) -> tuple[str, ...]:
 
 def _effect(step: Step) -> list[str]:
     """What is wrong with a step by itself: it must say what it writes, to what, and what it expects to find."""
-    found = []
+    found = _effect(step.fallback) if step.fallback else []
     if step.action in _NEEDS_TEXT and not step.text:
         found.append(f"`{step.id}` does not say what it writes")
     if step.action in _MAKES and step.text:
@@ -61,7 +61,7 @@ def _made(step: Step) -> list[str]:
     if not isinstance(document, dict):
         return [f"`{step.id}` writes something that is not a YAML mapping"]
     want = (step.key.name, step.key.version, step.key.parent)
-    have = (document.get("name"), document.get("version"), document.get("endpoint_name"))
+    have = (document.get("name"), document.get("version"), document.get("endpoint_name") or document.get("registry"))
     found = [] if have == want else [f"`{step.id}` writes the text of something else, `{document.get('name')}`"]
     tags = document.get("tags")
     owner = ownership.from_tags(tags) if isinstance(tags, dict) else None

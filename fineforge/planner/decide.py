@@ -13,6 +13,7 @@ from fineforge.diagnostics import Diagnostic
 from fineforge.fields import Change, FieldRule, differences, rule_of
 from fineforge.kinds import KINDS
 from fineforge.kinds.base import End
+from fineforge.kinds.compute import refused_for_quota
 from fineforge.spec import Spec
 
 ABSENT = "absent"
@@ -55,6 +56,8 @@ def decide(case: Case, want: Desired) -> Decision:
     have = case.have(want.key)
     if have is None:
         return _absent(case, want)
+    if KINDS[want.key.kind].end is End.STAY:
+        return _published(want, have)
     if have.leaving and not _is_existing(case, want):
         gone = until_gone(have, want.path)
         return Decision([gone, create(case, want, "created again once the old one is gone", (gone.id,))])
@@ -76,7 +79,12 @@ def create(case: Case, want: Desired, reason: str = "", after: tuple[str, ...] =
         why = "a new version: its content changed" if older else "does not exist"
     expected = "" if after else ABSENT
     step = make(want, action, reason or why, expected=expected, text=want.text, uploads=want.uploads, depends_on=after)
-    return replace(step, estimate=_estimate(case, want.key.kind))
+    cheaper = replace(step, id=f"{step.id} at low priority", text=want.fallback, reason=IF_REFUSED) if want.fallback else None
+    return replace(step, estimate=_estimate(case, want.key.kind), fallback=cheaper)
+
+
+IF_REFUSED = "at low priority, if the quota of dedicated cores is refused"
+LOW_PRIORITY = "at low priority: the quota of dedicated cores was refused"
 
 
 def make(want: Desired, action: Action, reason: str, **more: Any) -> Step:
@@ -107,7 +115,7 @@ def compare(case: Case, want: Desired, have: Observed) -> tuple[FieldChange, ...
 
 
 def _spec_entry(change: FieldChange, rules: Sequence[FieldRule]) -> str:
-    """`lifecycle.ignore` may name one entry of a map: `tags.cost-center`, `deployment.environment.LOG_LEVEL`."""
+    """`lifecycle.ignore` may name one entry of a map: `tags.cost-center`, `deployment.environment_variables.LOG_LEVEL`."""
     rule, rest = rule_of(change.path, rules)
     return ".".join((rule.spec, *rest))
 
@@ -157,6 +165,11 @@ def retired(case: Case) -> list[Diagnostic]:
 def _absent(case: Case, want: Desired) -> Decision:
     if not _is_existing(case, want):
         return Decision([create(case, want)])
+    if want.existing:
+        message = f"`{want.key}` does not exist"
+        return Decision(
+            diagnostics=[Diagnostic("FF301", message, path=want.path, hint="the spec uses it as it is; check its name")]
+        )
     hint = f"create it yourself, correct its name, or take `{want.key.kind}.existing` out"
     message = f"`{want.key}` does not exist, but `{want.key.kind}.existing: true` says that it does"
     return Decision(diagnostics=[Diagnostic("FF301", message, path=want.path, hint=hint)])
@@ -202,6 +215,8 @@ def _heal(case: Case, want: Desired, have: Observed) -> Decision:
     why = f"its provisioning failed: {have.message}" if have.message else "its provisioning failed"
     delete = make(want, Action.DELETE, why, expected=have.fingerprint)
     again = create(case, want, "created again after the failure", (delete.id,))
+    if again.fallback is not None and refused_for_quota(have.message):
+        again = replace(again, text=want.fallback, reason=LOW_PRIORITY, fallback=None)
     return Decision([delete, again], prevented(case, want.key, want.path))
 
 
@@ -221,11 +236,12 @@ def _foreign(case: Case, want: Desired, have: Observed) -> Decision:
     """Not ours: used where it fits, never changed. A sibling's cluster gets our `used-by` tag and nothing else."""
     if not KINDS[want.key.kind].shared and not _is_existing(case, want):
         return Decision(diagnostics=[_taken(want, have)])
-    if have.status is Status.FAILED or have.archived:
+    if have.status is Status.FAILED or (have.archived and not want.existing):
         said = f": {have.message}" if have.message else ""
         message = f"`{want.key}` is not this spec's, and its provisioning failed{said}"
         return Decision(diagnostics=[Diagnostic("FF302", message, path=want.path, hint="its owner must mend it")])
-    changes = [change for change in compare(case, want, have) if _was_written(case, change, want.key.kind)]
+    differs = () if want.existing else compare(case, want, have)
+    changes = [change for change in differs if _was_written(case, change, want.key.kind)]
     if changes:
         told = "; ".join(f"`{change.path}` is `{change.before}`, the spec wants `{change.after}`" for change in changes)
         hint = "write in the spec what it is, or use another name"
@@ -243,8 +259,18 @@ def _foreign(case: Case, want: Desired, have: Observed) -> Decision:
     return Decision(waits or [make(want, Action.READ, "exists and fits; fineforge only uses it")])
 
 
+def _published(want: Desired, have: Observed) -> Decision:
+    """A version stands for one digest. Whether a registry keeps the tags of what it copies is not known: none are asked for."""
+    if have.owner is not None and have.owner.digest != want.digest:
+        message = f"`{want.key}` exists with another digest, and cannot be changed"
+        return Decision(diagnostics=[Diagnostic("FF304", message, path=want.path, hint="rename the model in `register.name`")])
+    return Decision([make(want, Action.NOOP, "published")])
+
+
 def _is_existing(case: Case, want: Desired) -> bool:
-    """`existing: true`: somebody else looks after it, whatever its tags say."""
+    """`existing: true`, or an object that the spec only names: somebody else looks after it, whatever its tags say."""
+    if want.existing:
+        return True
     block = {"compute": case.spec.compute, "endpoint": case.spec.endpoint}.get(want.key.kind)
     return block is not None and block.existing
 

@@ -19,13 +19,22 @@ def steps(case: Case) -> tuple[list[Step], list[Diagnostic]]:
     case = replace(case, desired={})  # what the spec would change now is not done first
     found: list[Diagnostic] = []
     planned: list[Step] = []
-    ours = [have for have in case.world.observed.values() if have is not None and case.is_ours(have)]
+    ours = [
+        have
+        for have in case.world.observed.values()
+        if have is not None and case.is_ours(have) and KINDS[have.key.kind].end is not End.STAY
+    ]
     for have in sorted(ours, key=lambda have: _ORDER.index(have.key.kind)):
         planned += _end(case, have, planned)
     for have in ours:
         if end := _fate(have.key, planned):
             found += prevented(case, have.key, (have.key.kind,), end)
     planned += _leave_shared(case)
+    planned += [
+        step_on(key, Action.NOOP, "stays: other workspaces may use it")
+        for key, have in case.world.observed.items()
+        if have is not None and KINDS[key.kind].end is End.STAY
+    ]
     return planned, found
 
 

@@ -33,6 +33,9 @@ READ = [
     ("auth", "AADToken", "aad_token"),
     ("auth", "Key", "key"),
     ("asset", f"{WORKSPACE}/models/m/versions/3", "azureml:m:3"),
+    ("identity", "SystemAssigned", "system_assigned"),
+    ("identities", {"/a": {"principalId": "1"}, "/b": {}}, [{"resource_id": "/a"}, {"resource_id": "/b"}]),
+    ("egress", "Disabled", "disabled"),
     ("asset", "azureml://subscriptions/s/resourcegroups/rg/workspaces/ws/datastores/d/paths/a.jsonl", "azureml://datastores/d/paths/a.jsonl"),
     ("asset", "azureml://registries/azureml/models/Phi-4/versions/8", "azureml://registries/azureml/models/Phi-4/versions/8"),
     ("asset", "azureml:m:3", "azureml:m:3"),
@@ -46,6 +49,7 @@ WRITTEN = [
     ("milliseconds", 1, "PT0.001S"),
     ("tier", "low_priority", "LowPriority"),
     ("auth", "aad_token", "AADToken"),
+    ("identities", [{"resource_id": "/a"}], {"/a": {}}),
 ]
 
 SAME = [
@@ -55,6 +59,7 @@ SAME = [
     ("text", 1, "1"),
     ("asset", READ[18][1], "azureml:m:3"),
     ("seconds", 100, "100"),
+    ("identities", [{"resource_id": "/B"}, {"resource_id": "/a"}], [{"resource_id": "/a"}, {"resource_id": "/b"}]),
 ]
 
 

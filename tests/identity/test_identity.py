@@ -11,7 +11,7 @@ import pytest
 
 from fineforge import identity
 from fineforge.core import DatasetFact
-from fineforge.spec import ENDPOINT_NAME
+from fineforge.spec.names import ENDPOINT_NAME
 from tests import offline
 
 S = offline.SUPPORT
@@ -127,5 +127,6 @@ endpoint: {}
 deployment: {size: Standard_NC24ads_A100_v4}
 """
     made = offline.make(text)
-    assert [want.key.kind for want in made.desired] == ["endpoint", "deployment"]
+    assert [want.key.kind for want in made.desired] == ["model", "endpoint", "deployment"]
+    assert made["model"].existing
     assert made["deployment"].document["model"] == "azureml:desk:7"

@@ -211,6 +211,7 @@ def _step(step: Any, world: World) -> dict[str, Any]:
         "changes": [f"{c.path}: {c.before} -> {c.after} ({c.reason})" for c in step.changes],
         "after": sorted(step.depends_on),
         "if": step.only_if,
+        "else": step.fallback.reason if step.fallback else "",
         "expects": expects,
         "gate": step.text if step.action.value == "check" else "",
         "uploads": [upload.split for upload in step.uploads],
