@@ -47,7 +47,7 @@ def answer_text(body: Any) -> str:
 
 
 def _metrics(job: str, gates: Sequence[Mapping[str, Any]], gateway: Gateway) -> list[str]:
-    last = {name: points[-1][1] for name, points in gateway.read_metrics(job).items() if points}
+    last = {name: series.last for name, series in gateway.read_metrics(job).items()}
     return [words for gate in gates if (words := judge(MetricGate(**gate), last.get(gate["name"])))]
 
 

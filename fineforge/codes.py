@@ -427,6 +427,15 @@ CODES: dict[str, Code] = {
         "the endpoint answered with an error",
         "The request reached the deployment, and the model server failed or took too long.",
     ),
+    "FF420": Code(
+        "the log cannot be read yet",
+        "The service tells nothing of a deployment that is being created, updated or deleted. Wait until that is over.",
+    ),
+    "FF421": Code(
+        "there is no such job",
+        "The workspace has no job of the spec as it is now: it was not applied yet, or something that decides the result was "
+        "changed since. `fineforge plan` says what would be submitted.",
+    ),
     # --- FF5xx: apply ----------------------------------------------------------------------------------------------
     "FF500": Code(
         "a step failed in an unexpected way",

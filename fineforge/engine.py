@@ -301,8 +301,8 @@ def _with_metrics(loaded: Loaded, gateway: Gateway, facts: Facts, desired: Seque
         or done.status is not Status.COMPLETED
     ):
         return facts
-    series = gateway.read_metrics(job.name)
-    return replace(facts, metrics={name: points[-1][1] for name, points in series.items() if points})
+    found = {name: series.last for name, series in gateway.read_metrics(job.name).items()}
+    return replace(facts, metrics={name: value for name, value in found.items() if value is not None})
 
 
 def _desired(loaded: Loaded, facts: Facts, parameters: Mapping[str, Parameter], attempt: int = 1) -> tuple[Desired, ...]:

@@ -37,6 +37,8 @@ class Answer:
     headers: Mapping[str, str]
     body: Any
     """Decoded JSON, else text."""
+    text: str = ""
+    """As it came: a log may happen to be JSON."""
 
     @property
     def ok(self) -> bool:
@@ -68,7 +70,7 @@ class Http:
             raise FineforgeError(self._unreachable(url, error)) from None
         except AzureError as error:
             raise FineforgeError(Diagnostic("FF409", f"`{_host(url)}`: {_first_line(error)}")) from None
-        return Answer(response.status_code, response.headers, _decode(text))
+        return Answer(response.status_code, response.headers, _decode(text), text)
 
     def close(self) -> None:
         self._transport.close()

@@ -1,64 +1,144 @@
-"""Run history: a job's log, its metrics, and why it failed. None of it is in the ARM body of a job."""
+"""Run history and MLflow tracking: a job's logs, its metrics, and why it failed. None of it is in the ARM body of a job.
+
+A pipeline's steps are runs of their own, however deep; the tracking server finds them all by the tag `mlflow.rootRunId`, which
+the service puts on each (azureml-examples, the notebooks of the fine-tuning components).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from fineforge.azure import paths
 from fineforge.azure.errors import refusal
-from fineforge.azure.http import ML_SCOPE, Http
+from fineforge.azure.http import ML_SCOPE, Answer, Http
 from fineforge.gateway import Workspace
+from fineforge.series import Last, LogPosition, LogText, Run, Series, deciding
 
-_LOG = "logs/azureml/executionlogs.txt"
+RUNS_PAGE, POINTS_PAGE = 100, 1000
+"""Rows that are asked for at a time; the tracking API allows 50,000 runs and 25,000 points (MLflow's REST reference)."""
+
+_PIPELINE_LOG = "logs/azureml/executionlogs.txt"
 """What the SDK's stream prints for a pipeline; `user_logs/std_log*.txt` where a run has them."""
+_OVER = frozenset({"FINISHED", "FAILED", "KILLED"})
 
 
-def read_log(http: Http, workspace: Workspace, location: str, job: str, offset: int) -> tuple[str, int]:
-    """New text since `offset` characters. A log that cannot be read yet is no error: it is empty."""
-    details = _details(http, workspace, location, job)
-    files = details.get("logFiles") or {}
-    name = next((entry for entry in sorted(files) if entry.startswith("user_logs/std_log")), _LOG)
-    if name not in files:
-        return "", offset
-    answer = http.send("GET", files[name], scope=None)
-    text = answer.body if isinstance(answer.body, str) else ""
-    return (text[offset:], len(text)) if answer.ok else ("", offset)
+class Runs:
+    """The runs of one workspace."""
+
+    def __init__(self, http: Http, workspace: Workspace, location: str) -> None:
+        host, where = f"https://{location}.api.azureml.ms", paths.workspace(workspace)
+        self._http = http
+        self._history = f"{host}/history/v1.0{where}"
+        self._tracking = f"{host}/mlflow/v1.0{where}/api/2.0/mlflow"
+
+    def read_log(self, job: str, seen: LogPosition) -> tuple[list[LogText], LogPosition]:
+        """What is new in the job's own log and in those of its steps. A log that cannot be read yet is no error: it is empty."""
+        found, position = self._new_text(Run(job, ""), seen)
+        for run, over in self._steps(job):
+            if run.id in seen:
+                continue
+            told, after = self._new_text(run, seen)
+            found += told
+            position |= after | ({run.id: 1} if over else {})
+        return found, {**seen, **position}
+
+    def read_metrics(self, job: str) -> Mapping[str, Series]:
+        """Every metric of the job and of its steps, by name. Empty where the tracking server does not know the job yet."""
+        root = self._run(job)
+        if root is None:
+            return {}
+        entries = [(Run(job, job), root), *((run, body) for run, body in self._below(job, root))]
+        latest: dict[str, list[Last]] = {}
+        for run, body in entries:
+            for metric in (body.get("data") or {}).get("metrics") or ():
+                latest.setdefault(str(metric["key"]), []).append(Last(run, int(metric.get("timestamp") or 0)))
+        return {name: self._series(job, name, found) for name, found in latest.items()}
+
+    def read_error(self, job: str) -> dict[str, str]:
+        """Code and message of a failed run."""
+        error = (self._details(job).get("error") or {}).get("error") or {}
+        return {part: str(error.get(part) or "") for part in ("code", "message")} if error else {}
+
+    def _series(self, job: str, name: str, found: list[Last]) -> Series:
+        chosen = deciding(job, found).run
+        return Series(chosen, tuple(self._points(chosen.id, name)), tuple(last.run for last in found if last.run != chosen))
+
+    def _points(self, run: str, name: str) -> Iterator[tuple[int, float]]:
+        """Every page of a metric's history. Numbers that JSON cannot hold arrive as text: `NaN`."""
+        token = ""
+        while True:
+            query = {"run_id": run, "metric_key": name, "max_results": str(POINTS_PAGE)} | (
+                {"page_token": token} if token else {}
+            )
+            body = self._good(
+                self._http.send("GET", f"{self._tracking}/metrics/get-history?{urlencode(query)}", scope=ML_SCOPE), run
+            )
+            for point in body.get("metrics") or ():
+                yield int(point.get("step") or 0), float(point["value"])
+            token = str(body.get("next_page_token") or "")
+            if not token:
+                return
+
+    def _steps(self, job: str) -> list[tuple[Run, bool]]:
+        """The runs below the job, and whether each is over."""
+        root = self._run(job)
+        below = self._below(job, root) if root is not None else []
+        return [(run, str((body.get("info") or {}).get("status")) in _OVER) for run, body in below]
+
+    def _run(self, run: str) -> Mapping[str, Any] | None:
+        answer = self._http.send("GET", f"{self._tracking}/runs/get?{urlencode({'run_id': run})}", scope=ML_SCOPE)
+        if answer.status == 404:
+            return None
+        found: Mapping[str, Any] = self._good(answer, run).get("run") or {}
+        return found
+
+    def _below(self, job: str, root: Mapping[str, Any]) -> list[tuple[Run, Mapping[str, Any]]]:
+        """Every page of the runs that have the job as their root, itself left out."""
+        found: list[tuple[Run, Mapping[str, Any]]] = []
+        wanted: dict[str, Any] = {
+            "experiment_ids": [str((root.get("info") or {})["experiment_id"])],
+            "filter": f"tags.mlflow.rootRunId = '{job}'",
+            "max_results": RUNS_PAGE,
+        }
+        while True:
+            body = self._good(self._http.send("POST", f"{self._tracking}/runs/search", scope=ML_SCOPE, json=wanted), job)
+            found += [(_named(entry), entry) for entry in body.get("runs") or ()]
+            if not body.get("next_page_token"):
+                return [(run, entry) for run, entry in found if run.id != job]
+            wanted["page_token"] = body["next_page_token"]
+
+    def _new_text(self, run: Run, seen: LogPosition) -> tuple[list[LogText], dict[str, int]]:
+        found: list[LogText] = []
+        position: dict[str, int] = {}
+        for name, url in _told_files(self._details(run.id).get("logFiles") or {}, run.name == ""):
+            answer = self._http.send("GET", url, scope=None)
+            at = seen.get(f"{run.id}/{name}", 0)
+            if answer.ok and len(answer.text) > at:
+                found.append(LogText(f"{run.name}: {name}" if run.name else "", answer.text[at:]))
+                position[f"{run.id}/{name}"] = len(answer.text)
+        return found, position
+
+    def _details(self, run: str) -> Mapping[str, Any]:
+        answer = self._http.send("GET", f"{self._history}/runs/{quote(run, safe='')}/details", scope=ML_SCOPE)
+        return {} if answer.status == 404 else self._good(answer, run)
+
+    def _good(self, answer: Answer, run: str) -> Mapping[str, Any]:
+        if not answer.ok:
+            raise refusal(answer.status, answer.body, f"run {run}", answer.headers)
+        return answer.body if isinstance(answer.body, Mapping) else {}
 
 
-def read_metrics(http: Http, workspace: Workspace, location: str, job: str) -> Mapping[str, Sequence[tuple[int, float]]]:
-    """Metric name -> (step, value). From the workspace's MLflow tracking endpoint, child runs of the pipeline included."""
-    found: dict[str, list[tuple[int, float]]] = {}
-    for run in (job, *_children(http, workspace, location, job)):
-        root = f"https://{location}.api.azureml.ms/mlflow/v1.0{paths.workspace(workspace)}/api/2.0/mlflow"
-        answer = http.send("GET", f"{root}/runs/get?run_id={run}", scope=ML_SCOPE)
-        if not answer.ok or not isinstance(answer.body, Mapping):
-            continue
-        for name in {entry["key"] for entry in ((answer.body.get("run") or {}).get("data") or {}).get("metrics") or ()}:
-            history = http.send("GET", f"{root}/metrics/get-history?run_id={run}&metric_key={name}", scope=ML_SCOPE)
-            points = history.body.get("metrics") or () if history.ok and isinstance(history.body, Mapping) else ()
-            found.setdefault(name, []).extend((int(point.get("step", 0)), float(point["value"])) for point in points)
-    return found
+def _named(entry: Mapping[str, Any]) -> Run:
+    """A step's run is called by the name that people gave it; its id is a number that nobody knows."""
+    info = entry.get("info") or {}
+    tags = {str(tag.get("key")): str(tag.get("value")) for tag in (entry.get("data") or {}).get("tags") or ()}
+    identity = str(info.get("run_id") or info.get("run_uuid") or "")
+    return Run(identity, tags.get("mlflow.runName") or str(info.get("run_name") or "") or identity)
 
 
-def read_error(http: Http, workspace: Workspace, location: str, job: str) -> dict[str, str]:
-    """Code and message of a failed run."""
-    error = (_details(http, workspace, location, job).get("error") or {}).get("error") or {}
-    return {part: str(error.get(part) or "") for part in ("code", "message")} if error else {}
-
-
-def _details(http: Http, workspace: Workspace, location: str, job: str) -> Mapping[str, Any]:
-    url = f"https://{location}.api.azureml.ms/history/v1.0{paths.workspace(workspace)}/runs/{job}/details"
-    answer = http.send("GET", url, scope=ML_SCOPE)
-    if answer.status == 404:
-        return {}
-    if not answer.ok:
-        raise refusal(answer.status, answer.body, f"run {job}", answer.headers)
-    return answer.body if isinstance(answer.body, Mapping) else {}
-
-
-def _children(http: Http, workspace: Workspace, location: str, job: str) -> list[str]:
-    url = f"https://{location}.api.azureml.ms/history/v1.0{paths.workspace(workspace)}/runs/{job}/children"
-    answer = http.send("GET", url, scope=ML_SCOPE)
-    rows = answer.body.get("value") or () if answer.ok and isinstance(answer.body, Mapping) else ()
-    return [str(row.get("runId")) for row in rows if row.get("runId")]
+def _told_files(files: Mapping[str, str], root: bool) -> list[tuple[str, str]]:
+    """The files that people read: what the user's program wrote, one a node; of a pipeline itself, its own log."""
+    told = sorted((name, url) for name, url in files.items() if name.startswith("user_logs/std_log"))
+    return told or [(name, url) for name, url in files.items() if name == _PIPELINE_LOG and root]

@@ -104,7 +104,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", API, HISTORY + RUN, history.run),
     Route("PATCH", API, HISTORY + r"/experiments/(?P<experiment>[^/]+)" + RUN, history.patch),
     Route("GET", API, MLFLOW + "/runs/get", history.mlflow_run, ("run_id", "run_uuid")),
-    Route("GET", API, MLFLOW + "/metrics/get-history", history.mlflow_history, ("run_id", "run_uuid", "metric_key")),
+    Route("POST", API, MLFLOW + "/runs/search", history.mlflow_search, ()),
+    Route("GET", API, MLFLOW + "/experiments/get-by-name", history.mlflow_experiment, ("experiment_name",)),
+    Route("GET", API, MLFLOW + "/metrics/get-history", history.mlflow_history, history.HISTORY_PARAMETERS),
     # --- storage and scoring ------------------------------------------------------------------------------------------
     Route("GET HEAD", BLOB, _CONTAINER, blob.listing, (*_SAS, "restype", "comp", "prefix", "delimiter", "include")),
     Route("GET HEAD PUT DELETE", BLOB, _CONTAINER + r"/(?P<name>.+)", blob.blob, (*_SAS, "comp", "blockid")),

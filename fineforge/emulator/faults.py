@@ -17,7 +17,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-_READING_POST = re.compile(r"/(list\w*|token|invoke|score|getLogs)\Z", re.IGNORECASE)
+_READING_POST = re.compile(r"/(list\w*|token|invoke|score|getLogs|runs/search)\Z", re.IGNORECASE)
 _WHAT, _WHEN = ("kill", "drop", "error", "delay", "lag"), ("before", "after")
 
 

@@ -63,6 +63,8 @@ def test_every_route_answers(emulator: RunningEmulator) -> None:
         ("GET", wire.history(emulator, "runs/done/children"), None), ("GET", wire.history(emulator, "runs/done"), None),
         ("PATCH", wire.history(emulator, "experiments/tests/runs/done"), {"tags": {"seen": "1"}}),
         ("GET", f"{metric}/runs/get?run_id=done", None),
+        ("POST", f"{metric}/runs/search", {"filter": "tags.mlflow.rootRunId='done'"}),
+        ("GET", f"{metric}/experiments/get-by-name?experiment_name=tests", None),
         ("GET", f"{metric}/metrics/get-history?run_id=done&metric_key=loss", None),
         ("GET", f"{container}?restype=container&comp=list&prefix=up", None), ("GET", wire.blob(emulator, "up/train.jsonl"), None),
     ]  # fmt: skip

@@ -20,7 +20,8 @@ def test_a_job_is_followed(applied: Client) -> None:
         for _ in range(3):
             follower.follow(raw)
         follower.end(raw)
-        whole, _ = gateway.read_log(step.key.name, 0)
+        ((piece,), _) = gateway.read_log(step.key.name, {})
+        whole = piece.text
         series = gateway.read_metrics(step.key.name)
     assert [event.message for event in told if event.kind is EventKind.PROGRESS] == ["Completed"]
     assert [event.message for event in told if event.kind is EventKind.LOG] == whole.splitlines()
@@ -28,4 +29,4 @@ def test_a_job_is_followed(applied: Client) -> None:
     metrics = [dict(event.values) for event in told if event.kind is EventKind.METRIC]
     assert [values["step"] for values in metrics] == [1, 2, 3, 4]
     assert all("loss" in values for values in metrics) and "eval_loss" in metrics[-1]
-    assert sum(len(values) - 1 for values in metrics) == sum(len(points) for points in series.values())
+    assert sum(len(values) - 1 for values in metrics) == sum(len(found.points) for found in series.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +68,11 @@ class Runs:
 
 
 class RunDetails(Kind):
-    """Path (job,): what GET history/v1.0/.../runs/{job}/details answers. Log addresses carry no signature yet."""
+    """Path (run,): what GET history/v1.0/.../runs/{run}/details answers. Log addresses carry no signature yet.
+
+    The run of a pipeline job is called as the job is; each of its steps has one of its own below it, with a number for a name.
+    List of (job,): the job's own run and those below it.
+    """
 
     name = "run"
 
@@ -75,30 +80,39 @@ class RunDetails(Kind):
         self._context = context
 
     def get(self, path: Key) -> Reply:
-        document = self._context.store.get("job", path)
-        if document is None:
-            raise refuse("resource_missing")
+        job, step = run_of(self._context, path[0])
+        return Reply(200, self._details(job, step))
+
+    def list(self, parent: Key, view: str) -> Reply:
+        job, _ = run_of(self._context, parent[0])
+        document = self._context.store.get("job", (job,)) or {}
+        below = document["body"]["properties"]["jobs"]
+        return Reply(200, {"value": [self._details(job, ""), *(self._details(job, step) for step in below)]})
+
+    def _details(self, job: str, step: str) -> Body:
+        document = self._context.store.get("job", (job,)) or {}
         properties, run = document["body"]["properties"], document["run"]
         error = run["final"]["error"] if run["final"] else None
         details: dict[str, Any] = {
-            "runId": path[0],
-            "rootRunId": path[0],
-            "parentRunId": None,
+            "runId": step_run(job, step) if step else job,
+            "rootRunId": job,
+            "parentRunId": job if step else None,
             "experimentName": properties["experimentName"],
-            "displayName": properties["displayName"],
-            "runType": "azureml.PipelineRun",
+            "displayName": step or properties["displayName"],
+            "runType": "azureml.StepRun" if step else "azureml.PipelineRun",
             "status": properties["status"],
             "createdUtc": document["body"]["systemData"]["createdAt"],
             "startTimeUtc": run["start"],
             "endTimeUtc": run["end"],
-            "properties": properties["properties"],
-            "tags": properties["tags"],
+            "properties": {} if step else properties["properties"],
+            "tags": {} if step else properties["tags"],
             # Never null: the SDK's stream reads it without a check (seen with azure-ai-ml 1.35.2).
-            "logFiles": self._log_files(path[0]),
+            "logFiles": {} if step else self._log_files(job),
         }
-        return Reply(200, details | ({"error": {"error": error}} if error else {}))
+        return details | ({"error": {"error": error}} if error else {})
 
     def _log_files(self, job: str) -> dict[str, str]:
+        """All that a job writes is in the one log that the SDK's stream prints; its step has none of its own here."""
         if not self._context.blobs.exists(ARTIFACTS, log_name(job)):
             return {}
         host = f"https://{self._context.settings.storage_account}.blob.core.windows.net"
@@ -106,7 +120,10 @@ class RunDetails(Kind):
 
 
 class Metrics(Kind):
-    """List of (job,): {"name", "step", "value", "epoch", "time"} in the order of arrival."""
+    """List of (run,): {"name", "step", "value", "epoch", "time"} in the order of arrival.
+
+    A step and its pipeline have the same: the fine-tuning components log to both (azureml-assets, `log_metrics_at_root`).
+    """
 
     name = "metric"
 
@@ -114,6 +131,21 @@ class Metrics(Kind):
         self._context = context
 
     def list(self, parent: Key, view: str) -> Reply:
-        if self._context.store.get("job", parent) is None:
-            raise refuse("resource_missing")
-        return Reply(200, {"value": [body for _, body in self._context.store.list("metric", parent)]})
+        job, _ = run_of(self._context, parent[0])
+        return Reply(200, {"value": [body for _, body in self._context.store.list("metric", (job,))]})
+
+
+def step_run(job: str, step: str) -> str:
+    """The id of a step's run: a number, always the same one."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{job}/{step}"))
+
+
+def run_of(context: Context, run: str) -> tuple[str, str]:
+    """Job and step of a run; of a job's own run the step is empty. 404 where there is no such run."""
+    if context.store.get("job", (run,)) is not None:
+        return run, ""
+    for path, document in context.store.list("job"):
+        for step in document["body"]["properties"]["jobs"]:
+            if step_run(path[0], step) == run:
+                return path[0], step
+    raise refuse("resource_missing")
