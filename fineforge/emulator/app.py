@@ -30,10 +30,9 @@ HOSTS = re.compile("|".join((LOGIN, ARM, STUDIO, API, MFE, BLOB, SCORE.replace("
 
 WS = r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.MachineLearningServices/workspaces/[^/]+"
 LOC = r"/subscriptions/[^/]+/providers/Microsoft\.MachineLearningServices/locations/[^/]+"
-REG = (
-    r"/mferp/managementfrontend/subscriptions/[^/]+/resourceGroups/[^/]+/providers"
-    r"/Microsoft\.MachineLearningServices/registries/(?P<registry>[^/]+)/(?P<collection>models|components)/(?P<name>[^/]+)"
-)
+REGISTRIES = r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.MachineLearningServices/registries"
+REG = r"/mferp/managementfrontend" + REGISTRIES + r"/(?P<registry>[^/]+)"
+REG_ASSETS = REG + r"/(?P<collection>models|components)"
 HISTORY, RUN, MLFLOW = r"/history/v1\.0" + WS, r"/runs/(?P<run>[^/]+)", r"/mlflow/v1\.0" + WS + r"/api/2\.0/mlflow"
 _V, _N = r"/(?P<version>[^/]+)", r"/(?P<name>[^/]+)"
 _CONTAINER = r"/(?P<container>[a-z0-9][a-z0-9-]+)"
@@ -94,9 +93,17 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", ARM, WS + "/onlineEndpoints" + _N + "/deployments" + _V + "/getLogs", arm.action("deployment", "getLogs")),
     # --- registries ---------------------------------------------------------------------------------------------------
     Route("GET", API, r"/registrymanagement/v1\.0/registries/(?P<registry>[^/]+)/discovery", registry.discovery),
-    Route("GET", MFE, REG + "/versions", registry.versions, _ASSETS),
-    Route("GET", MFE, REG + "/versions" + _V, registry.version),
-    Route("GET", MFE, REG + r"/labels/(?P<label>[^/]+)", registry.label),
+    Route("GET", ARM, REGISTRIES, arm.collection("registry_resource"), _PAGED),
+    Route("GET PUT DELETE", ARM, REGISTRIES + _N, arm.resource("registry_resource")),
+    Route("GET", MFE, REG_ASSETS, registry.names, _ASSETS),
+    Route("GET", MFE, REG_ASSETS + _N, registry.container),
+    Route("GET", MFE, REG_ASSETS + _N + "/versions", registry.versions, _ASSETS),
+    Route("GET PUT", MFE, REG_ASSETS + _N + "/versions" + _V, registry.version),
+    Route("GET", MFE, REG_ASSETS + _N + r"/labels/(?P<label>[^/]+)", registry.label),
+    Route("PUT", MFE, REG + "/tempdatarefs" + _N + "/versions" + _V, registry.upload_address),
+    Route("POST", MFE, REG + "/datarefs" + _N + "/versions" + _V, registry.download_address),
+    Route("POST", MFE, REG + "/import", registry.copy),
+    Route("GET", API, r"/assetstore/v1\.0/operations/(?P<operation>[^/]+)", registry.operation),
     # --- run history --------------------------------------------------------------------------------------------------
     Route("GET", API, "/discovery", history.workspace_discovery),
     Route("GET", API, HISTORY + RUN + "/details", history.details),

@@ -18,6 +18,8 @@ from typing import Any
 from starlette.responses import Response
 
 _READING_POST = re.compile(r"/(list\w*|token|invoke|score|getLogs|runs/search)\Z", re.IGNORECASE)
+_ADDRESS = re.compile(r"/(temp)?datarefs/", re.IGNORECASE)
+"""Of blobs in a registry: asking for one changes nothing."""
 _WHAT, _WHEN = ("kill", "drop", "error", "delay", "lag"), ("before", "after")
 
 
@@ -66,7 +68,7 @@ class Request:
     host: str
     path: str
     write: bool
-    """A resource write: PUT, PATCH, DELETE, or a POST that changes something, on ARM or run history."""
+    """A resource write: PUT, PATCH, DELETE, or a POST that changes something, on ARM, run history or a registry."""
     status: int = 0
 
 
@@ -103,8 +105,10 @@ class Faults:
 
 
 def is_write(method: str, host: str, path: str) -> bool:
-    """PUT, PATCH, DELETE, and POST but for those that only read, on ARM or run history; blobs and sign-in are none."""
-    if not (host == "management.azure.com" or host.endswith(".api.azureml.ms")):
+    """PUT, PATCH, DELETE, and POST but for those that only read, on ARM, run history or a registry; not on blobs or sign-in."""
+    if not (host == "management.azure.com" or host.endswith((".api.azureml.ms", ".experiments.azureml.net"))):
+        return False
+    if _ADDRESS.search(path):
         return False
     if method == "POST":
         return _READING_POST.search(path) is None

@@ -93,7 +93,7 @@ def test_a_wrong_rule_is_refused(emulator: RunningEmulator, rule: dict[str, Any]
         emulator.faults(rule)
 
 
-ARM, API = "management.azure.com", "eastus.api.azureml.ms"
+ARM, API, MFE = "management.azure.com", "eastus.api.azureml.ms", "cert-eastus.experiments.azureml.net"
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,10 @@ ARM, API = "management.azure.com", "eastus.api.azureml.ms"
         ("POST", ARM, "/x/onlineEndpoints/e/deployments/d/getLogs", False),
         ("POST", "e.eastus.inference.ml.azure.com", "/score", False),
         ("POST", "login.microsoftonline.com", "/t/oauth2/v2.0/token", False),
+        ("POST", MFE, "/mferp/x/registries/shop/import", True),
+        ("PUT", MFE, "/mferp/x/registries/shop/models/m/versions/1", True),
+        ("PUT", MFE, "/mferp/x/registries/shop/tempdatarefs/m/versions/1", False),
+        ("POST", MFE, "/mferp/x/registries/shop/datarefs/m/versions/1", False),
         ("PUT", "account.blob.core.windows.net", "/c/b", False),
     ],
 )

@@ -68,6 +68,7 @@ def test_every_route_answers(emulator: RunningEmulator) -> None:
         ("GET", f"{metric}/metrics/get-history?run_id=done&metric_key=loss", None),
         ("GET", f"{container}?restype=container&comp=list&prefix=up", None), ("GET", wire.blob(emulator, "up/train.jsonl"), None),
     ]  # fmt: skip
+    asked += published(emulator)
     for method, url, body in asked:
         answer = emulator.send(method, url, body)
         assert answer.status_code == 200, f"{method} {url}: {answer.status_code} {answer.text}"
@@ -80,6 +81,24 @@ def test_every_route_answers(emulator: RunningEmulator) -> None:
     }
     assert [route.path for route in ROUTES if id(route) not in reached] == []
     assert len(ROUTES) > 40
+
+
+def published(emulator: RunningEmulator) -> list[tuple[str, str, Any]]:
+    """A model copied into a registry that is new; what is there to read of it."""
+    group = emulator.workspace.rpartition("/workspaces/")[0]
+    made = emulator.send("PUT", f"{group}/registries/shop", {"location": "eastus", "properties": {}})
+    assert made.status_code == 202
+    source = f"azureml://locations/eastus/workspaces/{BODIES.settings.workspace_id}/models/tuned/versions/1"
+    copied = emulator.send("POST", wire.registry("import", "shop"), {"properties": {"sourceAssetId": source}})
+    assert (copied.status_code, copied.text) == (202, "null"), "recorded: the body is the text null"
+    assert emulator.send("GET", copied.headers["Location"]).status_code == 204, "recorded: a copy ends with 204"
+    return [
+        ("GET", f"{group}/registries", None), ("GET", f"{group}/registries/shop", None),
+        ("GET", made.headers["Azure-AsyncOperation"], None), ("GET", wire.registry("models", "shop"), None),
+        ("GET", wire.registry("models/tuned", "shop"), None), ("GET", wire.registry("components", "azureml"), None),
+        ("PUT", wire.registry("tempdatarefs/tuned/versions/2", "shop"), {}),
+        ("POST", wire.registry("datarefs/tuned/versions/1", "shop"), {"blobUri": "https://x.blob.core.windows.net/c/m"}),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,9 @@ def history(emulator: RunningEmulator, rest: str) -> str:
     return f"https://eastus.api.azureml.ms/history/v1.0{emulator.workspace}/{rest}"
 
 
-def registry(rest: str) -> str:
+def registry(rest: str, name: str = "azureml") -> str:
     root = "https://cert-eastus.experiments.azureml.net/mferp/managementfrontend/subscriptions/s/resourceGroups/registry-rg"
-    return f"{root}/providers/Microsoft.MachineLearningServices/registries/azureml/{rest}"
+    return f"{root}/providers/Microsoft.MachineLearningServices/registries/{name}/{rest}"
 
 
 def put(emulator: RunningEmulator, path: str, body: dict[str, Any], expected: int = 201) -> dict[str, Any]:

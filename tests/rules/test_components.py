@@ -60,7 +60,7 @@ def test_other_tasks_are_accepted_and_fail_in_plain_words(world: Any, task: str,
 
 
 def test_a_component_without_its_own_required_input_is_refused(world: Any) -> None:
-    with pytest.raises(AzureError, match="Required input 'label_key' of component text_classification_pipeline:0.0.80"):
+    with pytest.raises(AzureError, match=r"Required input 'label_key' of component text_classification_pipeline:0\.0\.80"):
         job(world, "azureml://registries/azureml/components/text_classification_pipeline/versions/0.0.80", sentence1_key="text")
 
 

@@ -56,6 +56,17 @@ def quota(name: str, limit: int | None) -> Act:
     return lambda world: world.cloud.planted.quota(name, limit)
 
 
+def registry(world: Any) -> None:
+    world.cloud.planted.registry("shop")
+
+
+def published(world: Any) -> None:
+    world.model()
+    where = f"azureml://locations/eastus/workspaces/{world.settings.workspace_id}/models/tuned/versions/1"
+    properties = {"sourceAssetId": where, "destinationName": "m", "destinationVersion": "1"}
+    world.cloud.post("registry_model", ("shop",), "import", {"properties": properties})
+
+
 def many_deployments(world: Any) -> None:
     for number in range(20):
         world.cloud.put("deployment", ("answers", f"d-{number:02d}"), world.deployment_body())
@@ -198,6 +209,9 @@ CASES: list[tuple[str, Act]] = [
     ("family_quota", after(quota("standardDSv2Family", 4), "deployed")),
     ("total_quota", after(quota("total", 4), "deployed")),
     ("no_quota_entry", after(quota("standardDSv2Family", None), "deployed")),
+    ("registry_forbidden", verb("put", "registry_model", ("azureml", "mine", "1"), {"properties": {}})),
+    ("registry_upload", after(registry, verb("put", "registry_model", ("shop", "m", "1"), {"properties": {"modelUri": "x"}}))),
+    ("registry_version_exists", after(registry, published, verb("post", "registry_model", ("shop", "m", "1"), "upload"))),
     ("registry_name", verb("put", "registry_resource", ("a.b",), {"properties": {}})),
     ("registry_name_taken", verb("put", "registry_resource", ("AzureML",), {"properties": {}})),
     ("score_key", after("deployed", verb("route", "answers", "wrong", "blue", 0.0))),

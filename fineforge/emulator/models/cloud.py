@@ -73,8 +73,14 @@ class Cloud:
         return self._write(lambda: self._kinds[kind].delete(path))
 
     def post(self, kind: str, path: Key, verb: str, body: Body | None = None) -> Reply:
-        """job: cancel; endpoint: listKeys, regenerateKeys, token; deployment: getLogs; datastore: listSecrets."""
+        """job: cancel; endpoint: listKeys, regenerateKeys, token; deployment: getLogs; datastore: listSecrets;
+        registry_model: import, upload, download."""
         return self._write(lambda: self._kinds[kind].post(path, verb, body or {}))
+
+    def operation(self, number: str) -> Operation:
+        """A long operation, over or not, as the rules keep it; 404 is raised."""
+        with self._turn():
+            return self._context.operations.find(number)
 
     # --- scoring -----------------------------------------------------------------------------------------------------
 

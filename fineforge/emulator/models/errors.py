@@ -97,6 +97,20 @@ WORDS: dict[str, Words] = {
         "BadArgument",
     ),
     "registry_name_taken": _arm("The registry name {name} is already in use.", "assumed", "Conflict", 409),
+    "registry_forbidden": _arm(
+        "The client does not have authorization to perform action "
+        "'Microsoft.MachineLearningServices/registries/assets/write' over registry {registry}.",
+        "assumed words; the form is ARM's",
+        "AuthorizationFailed",
+        403,
+    ),
+    "registry_version_exists": _user(
+        "A model with this name and version already exists in registry",
+        "azure-ai-ml 1.35.2; it takes 409 for it",
+        "ConflictError",
+        409,
+    ),
+    "registry_upload": _user("No files were found at {uri} in the storage of registry {registry}.", "assumed"),
     "compute_name": _arm(
         "Compute name {name} is invalid: 3 to 24 characters, starting with a letter, letters, digits and dashes only.",
         "assumed; the rule is in how-to-create-attach-compute-cluster.md",

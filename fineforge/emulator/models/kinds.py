@@ -15,6 +15,7 @@ from fineforge.emulator.models.model import Model
 from fineforge.emulator.models.references import References
 from fineforge.emulator.models.registries import Registry, RegistryResource
 from fineforge.emulator.models.registry import RegistryAsset
+from fineforge.emulator.models.registry_models import RegistryModel
 from fineforge.emulator.models.runs import Metrics, RunDetails
 from fineforge.emulator.models.sizes import Usages, VmSizes
 from fineforge.emulator.models.workspace import Datastore, Workspace
@@ -49,7 +50,7 @@ class OperationStatus(Kind):
 
 def all_kinds(context: Context) -> Mapping[str, Kind]:
     data, model = Data(context), Model(context)
-    models = RegistryAsset(context, "registry_model", "models")
+    models = RegistryModel(context, model)
     components = RegistryAsset(context, "registry_component", "components")
     references = References(context, data, model, models, components)
     kinds: tuple[Kind, ...] = (

@@ -7,7 +7,7 @@ from fineforge.emulator.models.assets import Versioned
 from fineforge.emulator.models.base import Body, Key, Reply
 from fineforge.emulator.models.errors import refuse
 
-_TYPES = ("custom_model", "mlflow_model", "triton_model")
+TYPES = ("custom_model", "mlflow_model", "triton_model")
 
 
 class Model(Versioned):
@@ -23,8 +23,8 @@ class Model(Versioned):
         if not properties.get("modelUri"):
             raise refuse("field_missing", field="modelUri")
         kind = properties.get("modelType") or "custom_model"
-        if kind not in _TYPES:
-            raise refuse("field_value", value=kind, field="modelType", known=", ".join(_TYPES))
+        if kind not in TYPES:
+            raise refuse("field_value", value=kind, field="modelType", known=", ".join(TYPES))
         reference = uris.parse(properties["modelUri"])
         return self.created(
             path,

@@ -14,6 +14,7 @@ from fineforge.emulator.models.context import Context
 from fineforge.emulator.models.data import Data
 from fineforge.emulator.models.model import Model
 from fineforge.emulator.models.registry import RegistryAsset, component
+from fineforge.emulator.models.registry_models import RegistryModel
 from fineforge.emulator.models.runner import BaseModel
 from fineforge.emulator.models.workspace import DEFAULT_DATASTORE, IDENTITY_DATASTORE
 
@@ -23,7 +24,7 @@ class References:
     context: Context
     data: Data
     models: Model
-    registry_models: RegistryAsset
+    registry_models: RegistryModel
     registry_components: RegistryAsset
 
     def component(self, text: str) -> ComponentFact | None:
@@ -37,9 +38,7 @@ class References:
     def model(self, reference: uris.AssetRef) -> BaseModel | Path | None:
         """A base model, or the folder of a model of the workspace (which may be empty: registering does not look, FIELD 10)."""
         if reference.registry:
-            body = _version(self.registry_models, reference)
-            version = body["id"].rsplit("/", 1)[1] if body else ""
-            return BaseModel(reference.registry, reference.name, version) if body else None
+            return self._registry_model(reference.registry, reference)
         if reference.collection not in ("models", ""):
             return None
         body = self.models.resolve(reference.name, reference.version)
@@ -60,6 +59,14 @@ class References:
             return self.files(body["properties"]["dataUri"]) if body else None
         found = self._blob(uri)
         return found if found is not None and found.exists() else None
+
+    def _registry_model(self, registry: str, reference: uris.AssetRef) -> BaseModel | Path | None:
+        body = _version(self.registry_models, reference)
+        if body is None:
+            return None
+        version = body["id"].rsplit("/", 1)[1]
+        published = self.registry_models.folder((registry, reference.name, version), body["properties"]["modelUri"])
+        return published or BaseModel(registry, reference.name, version)
 
     def _blob(self, uri: str) -> Path | None:
         reference = uris.parse(uri)

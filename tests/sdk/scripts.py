@@ -1,0 +1,30 @@
+"""Runs a script of this folder as its own program, against an emulator, and reads what it saw."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.running_emulator import RunningEmulator
+
+FOLDER = Path(__file__).parent
+
+
+def run(name: str, emulator: RunningEmulator, folder: Path) -> tuple[dict[str, Any], str]:
+    """What the script wrote to `seen.json`, and what it printed. No request may have met an error of the emulator's own."""
+    environment = {"HOME": str(folder), "AZURE_CORE_COLLECT_TELEMETRY": "0", "PYTHONPATH": str(FOLDER.parent.parent)}
+    ran = subprocess.run(
+        [sys.executable, str(FOLDER / f"{name}.py"), str(folder)],
+        env={**emulator.environment(), **environment},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-4000:]
+    assert not [entry for entry in emulator.requests() if entry["status"] >= 500]
+    return json.loads((folder / "seen.json").read_text()), ran.stdout
