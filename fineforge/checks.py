@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from fineforge.bindings import bind
 from fineforge.catalog import snapshot
 from fineforge.catalog.facts import ComponentFact, ModelFact
 from fineforge.catalog.snapshot import TASK_COMPONENTS, near_names
@@ -30,7 +31,7 @@ def check(spec: Spec, facts: Facts, parameters: Mapping[str, Parameter], target:
     return (
         *_targets(spec, target),
         *_model(spec, facts),
-        *_dataset(spec, facts.component),
+        *_assets(spec, facts),
         *_compute(spec, facts),
         *_nodes(spec, facts, parameters),
         *_gates(spec),
@@ -103,24 +104,10 @@ def _still_offered(task: str, today: str) -> str:
     return f"still offered for {task}: " + (", ".join(f"`{name}`" for name in names) or "none that fineforge knows")
 
 
-def _dataset(spec: Spec, component: ComponentFact | None) -> list[Diagnostic]:
-    if spec.dataset is None:
-        return []
-    source = spec.dataset.source_of("train")
-    if "://" in source or source.startswith("azureml:"):
-        hint = "use a local .jsonl file, or a folder of them"
-        return [
-            Diagnostic(
-                "FF145", f"`{source}`: only local files can be a source in this version", path=("dataset", "source"), hint=hint
-            )
-        ]
-    if component is None:
-        return []
-    return [
-        Diagnostic("FF145", f"`{component.name}` takes no `{split}` split", path=("dataset", "splits", split))
-        for split in spec.dataset.splits.made()
-        if f"{split}_file_path" not in component.inputs
-    ]
+def _assets(spec: Spec, facts: Facts) -> tuple[Diagnostic, ...]:
+    if facts.component is None or facts.model is None:
+        return ()
+    return bind(spec, facts.component, facts.model.type, facts.datasets)[1]
 
 
 def _compute(spec: Spec, facts: Facts) -> list[Diagnostic]:

@@ -194,8 +194,9 @@ CODES: dict[str, Code] = {
         "Model metadata says which tasks a model can be fine-tuned for, and every task has its own training component.",
     ),
     "FF145": Code(
-        "a data source that cannot be used",
-        "In this version a source is a local .jsonl file or a folder of them, and only the splits that the component takes.",
+        "data of another type",
+        "fineforge prepares a split as one file (uri_file). An input that wants a table or a folder takes a data asset of that "
+        "type, named as the split's `source`.",
     ),
     "FF146": Code(
         "an unknown model",
@@ -210,6 +211,12 @@ CODES: dict[str, Code] = {
     "FF148": Code(
         "the model is archived",
         "The registry hides it from lists. It can still be used by name and version, until its retirement.",
+    ),
+    "FF149": Code(
+        "an input or output of the component cannot be told",
+        "The pipelines of the catalog are known. Of any other component the types and names of its inputs and outputs tell "
+        "which takes the model, which takes each split, and which is the trained model; where they do not, "
+        "`component.assets` says so.",
     ),
     "FF150": Code(
         "an unknown VM size",
@@ -457,6 +464,11 @@ CODES: dict[str, Code] = {
     "FF504": Code(
         "the job was cancelled",
         "Somebody, or a newer version of the spec, stopped it. A cancelled job is submitted again only when you ask for it.",
+    ),
+    "FF505": Code(
+        "the job left no model",
+        "The job completed, and the output that would be registered holds no byte; Azure would register it all the same. "
+        "The job's log says why nothing was written.",
     ),
     "FF510": Code(
         "a metric gate refused",

@@ -124,12 +124,12 @@ def _data(spec: Spec, fact: DatasetFact) -> tuple[ResourceKey, str]:
 
 def _job_digest(spec: Spec, facts: Facts, parameters: Mapping[str, Parameter], data: Mapping[str, str]) -> str:
     assert facts.component is not None and facts.model is not None
-    return digest(
-        {
-            "component": facts.component.id,
-            "model": facts.model.id,
-            "data": dict(data),
-            "inputs": params.effective(parameters),
-            "nodes": spec.job.nodes,
-        }
-    )
+    content = {
+        "component": facts.component.id,
+        "model": facts.model.id,
+        "data": dict(data),
+        "inputs": params.effective(parameters),
+        "nodes": spec.job.nodes,
+    }
+    assets = spec.component.assets.model_dump(exclude_none=True)
+    return digest({**content, "assets": assets} if assets else content)

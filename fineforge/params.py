@@ -68,8 +68,9 @@ def resolve(
     ]
     bounds = _bounds(model, component)
     parameters = {}
+    bound = {name for name in spec.component.assets.model_dump().values() if name}
     for name, fact in component.inputs.items():
-        if _is_asset(fact):
+        if _is_asset(fact) or name in bound:
             continue
         parameter = _choose(name, fact, layers, spec, bounds, found)
         if parameter is not None:
@@ -97,7 +98,8 @@ def _from_compute(component: ComponentFact, spec: Spec, size: SizeFact | None) -
         return {}
     where: dict[str, Any] = dict.fromkeys(COMPUTE_INPUTS, compute.name or "serverless")
     if compute.serverless:
-        where |= dict.fromkeys(SERVERLESS_INPUTS, compute.size)
+        smaller = compute.step_sizes.model_dump(exclude_none=True) if compute.step_sizes else {}
+        where |= {name: smaller.get(name.removeprefix("instance_type_"), compute.size) for name in SERVERLESS_INPUTS}
     if size is not None and size.gpus:
         where["number_of_gpu_to_use_finetuning"] = size.gpus
     if spec.job.nodes > 1:

@@ -39,6 +39,8 @@ class ComponentFact:
     """Name -> type."""
     origin: str
     """`live`, or `snapshot YYYY-MM-DD`."""
+    type: str = "pipeline"
+    """`pipeline`, `command` ...: a node of a job names its component's type."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,8 @@ def parse_component(body: Mapping[str, Any], registry: str, origin: str, unused:
         str(key): _input(str(key), _mapping(value), str(key) not in unused) for key, value in _mapping(spec.get("inputs")).items()
     }
     outputs = {str(key): str(_mapping(value).get("type", "")) for key, value in _mapping(spec.get("outputs")).items()}
-    return ComponentFact(str(body.get("id", "")), name, version, registry, inputs, outputs, origin)
+    kind = str(spec.get("type") or "pipeline").lower()
+    return ComponentFact(str(body.get("id", "")), name, version, registry, inputs, outputs, origin, kind)
 
 
 def parse_sizes(body: Mapping[str, Any], known: Mapping[str, SizeFact]) -> dict[str, SizeFact]:

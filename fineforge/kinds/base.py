@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from fineforge import fields, ownership
+from fineforge.bindings import Bindings, bind
 from fineforge.core import Document, Facts, Observed, Ownership, Raw, ResourceKey, SpecPath, Status, Upload
 from fineforge.fields import FieldRule
 from fineforge.identity import Identity
@@ -125,6 +126,14 @@ class Kind:
         body = fields.patch(raw, (), self.rules, {})
         fields.put(body, "properties.isArchived", archived)
         return body
+
+
+def asset_bindings(context: Context) -> Bindings:
+    """Which input of the component takes what; what cannot be told has been said by the checks."""
+    component, model = context.facts.component, context.facts.model
+    if component is None or model is None:
+        return Bindings()
+    return bind(context.spec, component, model.type, context.facts.datasets)[0]
 
 
 PROVISIONING = {

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from fineforge import params
+from fineforge.catalog.facts import ComponentFact
 from fineforge.core import Status
 from fineforge.fields import Change, FieldRule
-from fineforge.kinds.base import USER_TAGS, Context, End, Kind, Wanted, identity_rules
+from fineforge.kinds.base import USER_TAGS, Context, End, Kind, Wanted, asset_bindings, identity_rules
+from fineforge.spec import Spec
 
 _DIGESTED = "the service cannot change it, and the job's name carries its digest"
 
@@ -17,20 +19,42 @@ def _wanted(context: Context) -> Iterable[Wanted]:
     spec, facts, key = context.spec, context.facts, context.identity.job
     if key is None or facts.component is None or facts.model is None:
         return
-    model_input = "mlflow_model_path" if facts.model.type == "mlflow_model" else "pytorch_model_path"
-    inputs: dict[str, Any] = {model_input: {"type": facts.model.type, "path": facts.model.id}}
+    bound = asset_bindings(context)
+    inputs: dict[str, Any] = {}
+    if bound.model is not None:
+        inputs[bound.model] = _asset(facts.component, bound.model, facts.model.id)
     for split, data in context.identity.data.items():
-        inputs[f"{split}_file_path"] = {"type": "uri_file", "path": f"azureml:{data.name}:{data.version}"}
+        if split in bound.splits:
+            inputs[bound.splits[split]] = _asset(facts.component, bound.splits[split], f"azureml:{data.name}:{data.version}")
     inputs |= {name: _typed(parameter) for name, parameter in params.explicit(context.parameters).items()}
     variables = {
         "name": key.name,
         "display_name": spec.job.display_name or display_name(context),
         "experiment": spec.job.experiment or f"{spec.task.replace('-', '_')}_{facts.model.name}",
-        "component": {"name": facts.component.name, "id": facts.component.id},
+        "component": {"name": facts.component.name, "id": facts.component.id, "type": facts.component.type},
         "inputs": inputs,
+        "output": {"name": bound.trained_model, "type": bound.output_type},
+        **_where(spec, facts.component),
     }
     depends_on = (*context.identity.data.values(), *([context.identity.compute] if context.identity.compute else []))
     yield Wanted(key, variables, ("job",) if "job" in spec.model_fields_set else ("training",), depends_on)
+
+
+def _asset(component: ComponentFact, name: str, path: str) -> Any:
+    """An asset as a job's YAML gives it; an input of text gets the reference as text."""
+    kind = component.inputs[name].type
+    return path if kind == "string" else {"type": kind, "path": path}
+
+
+def _where(spec: Spec, component: ComponentFact) -> dict[str, Any]:
+    """Where a component runs that has no inputs of its own to say so."""
+    compute = spec.compute
+    if compute is None or any(name in component.inputs for name in params.COMPUTE_INPUTS):
+        return {"default_compute": None, "resources": None}
+    resources: dict[str, Any] = {"instance_count": spec.job.nodes} if component.type == "command" else {}
+    if compute.serverless and component.type == "command":
+        resources["instance_type"] = compute.size
+    return {"default_compute": f"azureml:{compute.name}" if compute.name else "serverless", "resources": resources or None}
 
 
 def display_name(context: Context) -> str:

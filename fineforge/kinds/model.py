@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fineforge.fields import Change, FieldRule
-from fineforge.kinds.base import PROVISIONING, USER_TAGS, Context, End, Kind, Wanted, identity_rules
+from fineforge.kinds.base import PROVISIONING, USER_TAGS, Context, End, Kind, Wanted, asset_bindings, identity_rules
 
 
 def _wanted(context: Context) -> Iterable[Wanted]:
@@ -16,7 +16,8 @@ def _wanted(context: Context) -> Iterable[Wanted]:
         yield Wanted(key, {}, ("model", "registered"), existing=True)
         return
     path = f"azureml://jobs/{job.name}/outputs/trained_model"
-    variables = {"name": key.name, "version": key.version, "path": path, "lineage": _lineage(context)}
+    kind = asset_bindings(context).registered_type
+    variables = {"type": kind, "name": key.name, "version": key.version, "path": path, "lineage": _lineage(context)}
     yield Wanted(key, variables, ("register",), (job,))
 
 
