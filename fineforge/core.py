@@ -151,6 +151,8 @@ class Observed:
     """When the service says it was created; orders old deployments, decides nothing else."""
     leaving: bool = False
     """BUSY because the service is deleting it."""
+    word: str = ""
+    """The service's own word for the state."""
 
 
 @dataclass(frozen=True, slots=True)

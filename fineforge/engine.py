@@ -10,28 +10,30 @@ Every function raises `FineforgeError` with placed diagnostics; `exit_code` on i
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fineforge import apply as applying
-from fineforge import checks, identity, observe, params, project, source, spec
+from fineforge import checks, finding, identity, observe, params, project, source, spec
 from fineforge.checking import answer_text, chat_request
-from fineforge.core import DatasetFact, Desired, Event, Facts, Mode, Observed, Outcome, Plan, ResourceKey, Status, World
+from fineforge.core import DatasetFact, Desired, Event, Facts, Mode, Outcome, Plan, ResourceKey, Status, World
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors
+from fineforge.following import tell_log
 from fineforge.gateway import Gateway
 from fineforge.kinds import Context, desired_all
 from fineforge.params import Parameter
 from fineforge.planner import Options, check_plan
 from fineforge.planner import plan as make_plan
 from fineforge.render import Templates
-from fineforge.showing import bills, shown_facts
+from fineforge.series import Series
+from fineforge.showing import State, shown_facts, states
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +74,6 @@ class Planned:
     world: World
     desired: tuple[Desired, ...]
     parameters: Mapping[str, Parameter]
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """One object of a spec, for `status`."""
-
-    key: ResourceKey
-    observed: Observed | None
-    bills: str = ""
-    """What it costs now, in words; empty where nothing."""
 
 
 def load(path: Path, overrides: Mapping[str, Any] | None = None, allow_outside: bool = False) -> Loaded:
@@ -146,7 +138,8 @@ def plan(loaded: Loaded, gateway: Gateway, mode: Mode = Mode.APPLY, retry_failed
     found = [*problems, *(_without_retirement(checks.check(loaded.spec, facts, parameters, target)))]
     if mode is Mode.APPLY and errors(found):
         raise FineforgeError(*loaded.place(found))
-    attempt, world = _attempt(loaded, gateway, facts, parameters, world, retry_failed)
+    named = partial(identity.identify, loaded.spec, facts, parameters)
+    attempt, world = finding.attempt_that_counts(gateway, named, world, loaded.spec.job.retries, retry_failed)
     desired = _desired(loaded, facts, parameters, attempt)
     world = observe.read_world(gateway, [want.key for want in desired], world)
     world = observe.add_listed(gateway, world, _lists(loaded, gateway, desired, world, mode))
@@ -187,18 +180,36 @@ def apply(
 
 
 def status(loaded: Loaded, gateway: Gateway) -> tuple[State, ...]:
-    """Every object of the spec as it is, and what costs money by existing."""
+    """Every object of the spec as it is, and what costs money now. What could not be read is raised, for it is not absent."""
     planned = plan(loaded, gateway, Mode.DESTROY)
-    wanted = {want.key for want in planned.desired}
-    keys = [*(want.key for want in planned.desired), *(key for key in planned.world.observed if key not in wanted)]
-    ours = (loaded.project_name, loaded.spec.name)
-    states = []
-    for key in keys:
-        have = planned.world.observed.get(key)
-        mine = have is not None and have.owner is not None and (have.owner.project, have.owner.spec) == ours
-        if key in wanted or mine:
-            states.append(State(key, have, bills(have, planned.facts) if have else ""))
-    return tuple(states)
+    if planned.world.unread:
+        raise FineforgeError(*planned.world.unread.values())
+    wanted = [want.key for want in planned.desired]
+    return states(wanted, planned.world, (loaded.project_name, loaded.spec.name), planned.facts, loaded.spec)
+
+
+def logs(
+    loaded: Loaded,
+    gateway: Gateway,
+    write: Callable[[str], None],
+    attempt: int | None = None,
+    follow: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Writes the job's log line by line; with `follow` until the job is over. FF421 where there is no such job."""
+    tell_log(_job(loaded, gateway, attempt).name, gateway, write, follow, stopped)
+
+
+def deployment_log(loaded: Loaded, gateway: Gateway, lines: int) -> str:
+    """The last lines of the log of the deployment's container. FF420 while it comes or goes."""
+    key = finding.find_deployment(gateway, _named(loaded, gateway), (loaded.project_name, loaded.spec.name))
+    return gateway.read_deployment_log(key, lines)
+
+
+def metrics(loaded: Loaded, gateway: Gateway, attempt: int | None = None) -> tuple[ResourceKey, Mapping[str, Series]]:
+    """The job, and its metrics by name. FF421 where there is no such job."""
+    job = _job(loaded, gateway, attempt)
+    return job, gateway.read_metrics(job.name)
 
 
 def invoke(
@@ -230,6 +241,17 @@ def outcome_exit_code(outcome: Outcome) -> int:
     return 130 if outcome.running or outcome.skipped else 0
 
 
+def _job(loaded: Loaded, gateway: Gateway, attempt: int | None) -> ResourceKey:
+    return finding.find_job(gateway, _named(loaded, gateway), (loaded.project_name, loaded.spec.name), attempt)
+
+
+def _named(loaded: Loaded, gateway: Gateway) -> finding.Named:
+    """The names of the spec's objects, whatever there is of them."""
+    facts = observe.read_facts(gateway, loaded.spec, _today(), _datasets(loaded))
+    parameters, _ = _parameters(loaded, facts)
+    return partial(identity.identify, loaded.spec, facts, parameters)
+
+
 def _read(loaded: Loaded, gateway: Gateway, datasets: Mapping[str, Any]) -> tuple[Facts, World]:
     """Facts, and at the same time every object whose name does not depend on them."""
     early = identity.identify(loaded.spec, _blank(gateway, datasets), {})
@@ -243,34 +265,6 @@ def _read(loaded: Loaded, gateway: Gateway, datasets: Mapping[str, Any]) -> tupl
 def _blank(gateway: Gateway, datasets: Mapping[str, DatasetFact]) -> Facts:
     """Facts before anything was read: enough for the names that depend on the spec and the workspace alone."""
     return Facts(gateway.workspace.id, "", _today(), None, None, {}, datasets)
-
-
-def _attempt(
-    loaded: Loaded, gateway: Gateway, facts: Facts, parameters: Mapping[str, Parameter], world: World, retry_failed: bool
-) -> tuple[int, World]:
-    """Which attempt of the job counts: the last that exists; the next one where a retry is due.
-
-    `job.retries` is for what the platform did to the job; a mistake in the spec fails again, and is not paid for twice.
-    """
-    attempt, platform = 1, False
-    while True:
-        named = identity.identify(loaded.spec, facts, parameters, attempt)
-        if named.job is None:
-            return attempt, world
-        others = [key for key in (named.model, named.deployment) if key is not None] if attempt == 1 else []
-        world = observe.read_world(gateway, [named.job, *others], world)
-        have = world.observed.get(named.job)
-        if have is None:
-            due = attempt == 1 or retry_failed or (platform and attempt <= loaded.spec.job.retries + 1)
-            return (attempt if due or named.job in world.unread else attempt - 1), world
-        if have.status not in (Status.FAILED, Status.CANCELED):
-            return attempt, world
-        platform = have.status is Status.FAILED and re.search(_PLATFORM, have.message, re.IGNORECASE) is not None
-        attempt += 1
-
-
-_PLATFORM = r"pre-?empt|node.*(lost|unhealthy|failure)|internal ?server ?error|service ?unavailable|infrastructure|platform"
-"""Words of failures that are not the spec's (azure-docs#66288 for preemption; the others are assumed)."""
 
 
 def _lists(

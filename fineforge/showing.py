@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fineforge import params
-from fineforge.core import Facts, Observed
+from fineforge.core import Facts, Observed, ResourceKey, World
 from fineforge.gateway import Workspace
 from fineforge.params import Parameter
+from fineforge.spec import Spec
 
 
 def shown_facts(where: Workspace, facts: Facts, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
@@ -39,14 +41,53 @@ def shown_facts(where: Workspace, facts: Facts, parameters: Mapping[str, Paramet
     }
 
 
-def bills(have: Observed, facts: Facts) -> str:
-    """A deployment bills for as long as it exists; a cluster for its nodes, at least `min_instances`."""
-    name = str(have.document.get("instance_type") or have.document.get("size") or "").lower()
-    size = facts.sizes.get(name)
-    price = (size.price_hour.get(facts.location) or next(iter(size.price_hour.values()), None)) if size else None
-    if price is None:
-        return ""
-    if have.key.kind == "deployment":
-        return f"about {price * int(have.document.get('instance_count') or 1):.2f} USD/h"
-    nodes = int(have.document.get("min_instances") or 0)
-    return f"about {price * nodes:.2f} USD/h" if have.key.kind == "compute" and nodes else ""
+@dataclass(frozen=True, slots=True)
+class State:
+    """One object of a spec, for `status`."""
+
+    key: ResourceKey
+    observed: Observed | None
+    usd_hour: float | None = None
+    """What it costs now, an hour; None where it costs nothing, or nobody knows."""
+
+    @property
+    def bills(self) -> str:
+        """The same in words; empty where nothing is known."""
+        until = " until it ends" if self.key.kind == "job" else ""
+        return f"about {self.usd_hour:.2f} USD/h{until}" if self.usd_hour else ""
+
+
+def states(wanted: Sequence[ResourceKey], world: World, owner: tuple[str, str], facts: Facts, spec: Spec) -> tuple[State, ...]:
+    """The objects that the spec wants, there or not, then others of its own. `owner` is the project and the name of the spec."""
+    mine = [
+        key
+        for key, have in world.observed.items()
+        if key not in wanted and have is not None and have.owner is not None and (have.owner.project, have.owner.spec) == owner
+    ]
+    found = [(key, world.observed.get(key)) for key in (*wanted, *mine)]
+    idle = sum(_nodes(have) for _, have in found if have is not None and have.key.kind == "compute")
+    return tuple(State(key, have, _usd_hour(have, facts, spec, idle) if have is not None else None) for key, have in found)
+
+
+def _usd_hour(have: Observed, facts: Facts, spec: Spec, idle: int) -> float | None:
+    """A deployment bills for its instances as long as it exists, a failed one too; a cluster for its least nodes; a job that runs
+    for its nodes beyond these. One that waits for nodes costs nothing yet."""
+    match have.key.kind:
+        case "deployment":
+            return _price(have.document.get("instance_type"), facts, int(have.document.get("instance_count") or 1))
+        case "compute":
+            return _price(have.document.get("size"), facts, _nodes(have))
+        case "job" if have.word.lower() in ("running", "finalizing") and spec.compute is not None:
+            return _price(spec.compute.size, facts, max(0, spec.job.nodes - idle))
+        case _:
+            return None
+
+
+def _nodes(have: Observed) -> int:
+    return int(have.document.get("min_instances") or 0)
+
+
+def _price(size: Any, facts: Facts, count: int) -> float | None:
+    known = facts.sizes.get(str(size or "").lower())
+    price = (known.price_hour.get(facts.location) or next(iter(known.price_hour.values()), None)) if known else None
+    return price * count if price is not None and count else None

@@ -27,6 +27,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "apply": ("command", "Make the workspace what the spec says"),
     "destroy": ("command", "Delete or archive what apply made"),
     "status": ("command", "Show the spec's objects and what bills now"),
+    "logs": ("command", "Show the log of the job, or of the deployment"),
+    "metrics": ("command", "Show what the job has measured"),
     "invoke": ("command", "Ask the deployed model something"),
     "render": ("command", "Print the Azure ML YAML that would be submitted"),
     "explain": ("command", "Explain a spec's parameters, a model, or an error code"),

@@ -71,7 +71,7 @@ def carry_out(output: Output, made: Plan, loaded: Loaded, gateway: Gateway) -> i
     from fineforge.views.events import JsonLines
 
     view = _view(output, made)
-    with view, _interruptible(output) as stop:
+    with view, interruptible(output, "interrupted: starting nothing more; once again leaves at once") as stop:
         outcome = engine.apply(made, loaded, gateway, view, stop)
     code = INTERRUPTED if stop.is_set() else engine.outcome_exit_code(outcome)
     if isinstance(view, JsonLines):
@@ -135,7 +135,7 @@ def _end(output: Output, outcome: Outcome) -> None:
 
 
 @contextmanager
-def _interruptible(output: Output) -> Iterator[threading.Event]:
+def interruptible(output: Output, words: str) -> Iterator[threading.Event]:
     """Ctrl-C, or SIGTERM as CI sends it: stop waiting, let what was started go on. The second time leave at once."""
     stop = threading.Event()
 
@@ -143,7 +143,7 @@ def _interruptible(output: Output) -> Iterator[threading.Event]:
         if stop.is_set():
             os._exit(INTERRUPTED)
         stop.set()
-        output.alert("interrupted: starting nothing more; once again leaves at once")
+        output.alert(words)
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

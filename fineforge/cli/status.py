@@ -14,15 +14,17 @@ from fineforge.cli.output import Output
 @options.as_json
 @options.streams
 def command(output: Output, spec: Path, target: str | None) -> int:
+    from datetime import UTC, datetime
+
     from fineforge import engine
     from fineforge.views.status import status_data, write_status
 
     loaded = engine.load(spec)
     with engine.connect(loaded, target) as gateway:
-        rows = [(state.key, state.observed, state.bills) for state in engine.status(loaded, gateway)]
-        name, where = loaded.spec.name, gateway.workspace.target
+        states, name, where = engine.status(loaded, gateway), loaded.spec.name, gateway.workspace.target
+    now = datetime.now(UTC)
     if output.json:
-        output.data(status_data(name, where, rows))
+        output.data(status_data(name, where, states, now))
     else:
-        output.result(write_status(name, where, rows, output.paint))
+        output.result(write_status(name, where, states, now, output.paint))
     return 0

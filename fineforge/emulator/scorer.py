@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -132,11 +133,16 @@ async def _serve(model: Any, ready: Path) -> None:
         try:
             question = read_request(await request.body())
         except ValueError as error:
+            _say(f"refused: {error}")
             return JSONResponse({"message": str(error)}, 400)
+        begin = time.monotonic()
         try:
-            return JSONResponse({"output": await asyncio.to_thread(model.predict, question)})
+            answer = await asyncio.to_thread(model.predict, question)
         except Exception as error:  # A model may fail at any question; the next one is answered again.
+            _say(f"the model failed: {type(error).__name__}: {error}")
             return JSONResponse({"message": f"the model failed: {type(error).__name__}: {error}"}, 500)
+        _say(f"answered in {time.monotonic() - begin:.2f} s")
+        return JSONResponse({"output": answer})
 
     async def live(request: Request) -> JSONResponse:
         return JSONResponse({"status": "Healthy"})
@@ -149,7 +155,13 @@ async def _serve(model: Any, ready: Path) -> None:
     part = ready.with_suffix(".part")
     part.write_text(str(server.servers[0].sockets[0].getsockname()[1]), encoding="utf-8")
     part.replace(ready)
+    _say("the model is loaded")
     await serving
+
+
+def _say(words: str) -> None:
+    """Into the deployment's log. Neither questions nor answers are written there."""
+    print(f"{time.strftime('%H:%M:%S')} {words}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -99,6 +99,7 @@ class Kind:
             tags=tags,
             created=str(fields.get(raw, "systemData.createdAt") or ""),
             leaving=word == "deleting",
+            word=str(fields.get(raw, self.state) or ""),
         )
 
     def fingerprint(

@@ -17,6 +17,8 @@ from fineforge.emulator.models.runner import BaseModel
 from fineforge.emulator.models.sizes import DEPLOYMENTS, Quota, find
 
 PER_ENDPOINT, INSTANCES, TIMEOUT_SECONDS = 20, 50, 180
+TAIL = 500
+"""Lines of a log where a request does not say how many (assumed)."""
 """QUOTA; the deployment's YAML reference."""
 
 _REQUEST = {"maxQueueWait": "PT0S", "requestTimeout": "PT5S", "maxConcurrentRequestsPerInstance": 1}
@@ -83,12 +85,15 @@ class Deployment(Kind):
         return Reply(202, None, self._context.operations.begin("deployment", path, "delete"))
 
     def post(self, path: Key, verb: str, body: Body) -> Reply:
-        """getLogs: the runner's output is not here; the words are those of a deployment that wrote nothing (FIELD 14.1)."""
+        """getLogs: what the scoring process wrote, its last lines. The words of a deployment that wrote nothing: FIELD 14.1."""
         if verb != "getLogs":
             return super().post(path, verb, body)
         if self._found(path)["body"]["properties"]["provisioningState"] in ("Creating", "Updating", "Deleting"):
             raise refuse("logs_busy")
-        return Reply(200, {"content": "There are no logs for this deployment at the moment."})
+        said = self._said(path)[-int(body.get("tail") or TAIL) :]
+        return Reply(
+            200, {"content": "".join(f"{line}\n" for line in said) or "There are no logs for this deployment at the moment."}
+        )
 
     def finish(self, operation: Operation) -> Mapping[str, str] | None:
         path = operation.path
@@ -112,6 +117,11 @@ class Deployment(Kind):
         for path, document in self._context.store.list("deployment"):
             if document["body"]["properties"]["provisioningState"] in ("Succeeded", "Updating"):
                 self._context.effects.append(self._deploy(path, document["model"]))
+
+    def _said(self, path: Key) -> tuple[str, ...]:
+        """The worker keeps it there; a runner without processes writes none."""
+        log = self._context.blobs.root.parent.joinpath("deployments", *path, "log.txt")
+        return tuple(log.read_text(encoding="utf-8", errors="replace").splitlines()) if log.is_file() else ()
 
     def _found(self, path: Key) -> Body:
         document = self._context.store.get("deployment", path)

@@ -1,0 +1,41 @@
+"""`fineforge logs`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fineforge.cli import options
+from fineforge.cli.output import Output
+
+
+@options.command("""Show the log of the spec's job, running or over: its own and its steps'.
+
+With --deployment the log of the deployment's container, as far as the service keeps it.""")
+@options.spec
+@options.target
+@click.option("-f", "--follow", is_flag=True, help="Go on until the job is over.")
+@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Of the N-th attempt; else of the last one.")
+@click.option("--deployment", is_flag=True, help="Of the deployment instead.")
+@click.option(
+    "--tail", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N", help="Of a deployment: the last N lines."
+)
+@options.streams
+def command(
+    output: Output, spec: Path, target: str | None, follow: bool, attempt: int | None, deployment: bool, tail: int
+) -> int:
+    from fineforge import engine
+    from fineforge.cli.apply import interruptible
+    from fineforge.cli.failures import INTERRUPTED
+
+    if deployment and (follow or attempt is not None):
+        raise click.UsageError("`--follow` and `--attempt` are for jobs, not for `--deployment`")
+    loaded = engine.load(spec)
+    with engine.connect(loaded, target) as gateway:
+        if deployment:
+            output.result(engine.deployment_log(loaded, gateway, tail).rstrip("\n"))
+            return 0
+        with interruptible(output, "interrupted; the job goes on") as stop:
+            engine.logs(loaded, gateway, output.result, attempt, follow, stop.is_set)
+    return INTERRUPTED if stop.is_set() else 0

@@ -1,0 +1,31 @@
+"""`fineforge metrics`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fineforge.cli import options
+from fineforge.cli.output import Output
+
+
+@options.command("Show what the spec's job has measured: the last value of each metric, and its course.")
+@options.spec
+@options.target
+@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Of the N-th attempt; else of the last one.")
+@options.as_json
+@options.streams
+def command(output: Output, spec: Path, target: str | None, attempt: int | None) -> int:
+    from fineforge import engine
+    from fineforge.views.metrics import metrics_data, write_metrics
+
+    loaded = engine.load(spec)
+    with engine.connect(loaded, target) as gateway:
+        job, found = engine.metrics(loaded, gateway, attempt)
+        where = gateway.workspace.target
+    if output.json:
+        output.data(metrics_data(loaded.spec.name, where, job, found))
+    else:
+        output.result(write_metrics(job, found, output.paint))
+    return 0

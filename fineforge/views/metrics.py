@@ -1,0 +1,82 @@
+"""What a job has measured: a line per metric with its last value and its course, or all of it for programs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from fineforge.core import ResourceKey
+from fineforge.series import Series
+from fineforge.views.paint import Paint
+from fineforge.views.text import table
+
+_BARS = "▁▂▃▄▅▆▇█"
+COLUMNS = 24
+"""Of a course, at most."""
+
+
+def write_metrics(job: ResourceKey, found: Mapping[str, Series], paint: Paint) -> str:
+    """A table; which run a metric is from is said where it is not the job's own, or where others have it too."""
+    rows = [(name, _value(found[name].last), sparkline(_values(found[name])), _where(job, found[name])) for name in sorted(found)]
+    listed = table([("metric", "last", "course", ""), *rows], paint, "  ") if rows else ["  none yet"]
+    return "\n".join([paint("strong", f"job {job.name}"), *listed])
+
+
+def metrics_data(spec: str, target: str, job: ResourceKey, found: Mapping[str, Series]) -> dict[str, Any]:
+    """JSON has no word for what is no number: such a value is null."""
+    return {
+        "spec": spec,
+        "target": target,
+        "job": job.name,
+        "metrics": {
+            name: {
+                "last": _finite(series.last),
+                "run": series.run.id,
+                "run_name": series.run.name,
+                "also_in": [{"run": run.id, "run_name": run.name} for run in series.also],
+                "points": [{"step": step, "value": _finite(value)} for step, value in series.points],
+            }
+            for name, series in sorted(found.items())
+        },
+    }
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """One character per value, many values in groups by their mean; what is no number is a `?`."""
+    known = [value for value in values if math.isfinite(value)]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    return "".join(_bar(value, low, high) for value in _grouped(values))
+
+
+def _grouped(values: Sequence[float]) -> list[float]:
+    if len(values) <= COLUMNS:
+        return list(values)
+    edges = [len(values) * column // COLUMNS for column in range(COLUMNS + 1)]
+    groups = [values[begin:end] for begin, end in pairwise(edges)]
+    return [sum(group) / len(group) for group in groups]
+
+
+def _bar(value: float, low: float, high: float) -> str:
+    if not math.isfinite(value):
+        return "?"
+    return _BARS[0 if high == low else round((value - low) / (high - low) * (len(_BARS) - 1))]
+
+
+def _values(series: Series) -> list[float]:
+    return [value for _, value in series.points]
+
+
+def _value(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def _where(job: ResourceKey, series: Series) -> str:
+    also = ", ".join(run.name for run in series.also)
+    own = "" if series.run.id == job.name else f"from {series.run.name}"
+    return ", ".join(part for part in (own, f"also in {also}" if also else "") if part)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
