@@ -77,6 +77,8 @@ async def _serve(home: Path, arguments: argparse.Namespace) -> None:
     runner, score = _runner(arguments.trainer, home)
     store = Store(home / "state.sqlite")
     cloud = Cloud(home, runner, store, Lifecycle(Progression(arguments.lifecycle)), settings)
+    for family, cores in _quota(os.environ.get("FINEFORGE_EMULATOR_QUOTA", "")):
+        cloud.planted.quota(family, cores)
     front = _front(chain)
     front.config.app = Application(Service(cloud, score), Faults() if arguments.test_hooks else None, front.drop)
     front.config.load()
@@ -96,6 +98,15 @@ async def _serve(home: Path, arguments: argparse.Namespace) -> None:
         if close is not None:
             close()
         cloud.close()
+
+
+def _quota(text: str) -> Iterator[tuple[str, int]]:
+    """`standardNCADSA100v4Family=0,lowPriority=48`: cores of families, and the other limits of `models.sizes`."""
+    for entry in filter(None, text.split(",")):
+        family, _, cores = entry.partition("=")
+        if not family.strip() or not (cores.isascii() and cores.strip().isdigit()):
+            raise _CannotStart(f"FF703 FINEFORGE_EMULATOR_QUOTA is `{entry}`, not FAMILY=CORES, as standardNCADSA100v4Family=0")
+        yield family.strip(), int(cores)
 
 
 def _front(chain: Path) -> Front:

@@ -116,6 +116,22 @@ def test_a_state_that_cannot_be_read(home: Path) -> None:
     assert code == "FF703" and "unable to open database file" in message
 
 
+def test_quota_from_the_environment(home: Path, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that somebody can see at home what a new subscription does: no cores of the family, some of low priority."""
+    monkeypatch.setenv("FINEFORGE_EMULATOR_QUOTA", "standardNCADSA100v4Family=0,lowPriority=24")
+    emulator = start(home, *INSTANT)
+    for name, priority, state in (("dear", "Dedicated", "Failed"), ("cheap", "LowPriority", "Succeeded")):
+        emulator.send("PUT", f"computes/{name}", BODIES.compute_body(vmPriority=priority))
+        assert emulator.send("GET", f"computes/{name}").json()["properties"]["provisioningState"] == state
+    emulator.stop()
+
+
+def test_a_quota_that_is_no_number(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINEFORGE_EMULATOR_QUOTA", "lowPriority=many")
+    code, message = refused()
+    assert code == "FF703" and "FINEFORGE_EMULATOR_QUOTA is `lowPriority=many`" in message
+
+
 def test_packages_that_are_missing(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The extra `local` was not installed: here, a package of it is hidden behind one that cannot be imported."""
     (tmp_path / "hidden" / "uvicorn").mkdir(parents=True)

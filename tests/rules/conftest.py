@@ -19,4 +19,4 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture
 def make_world(tmp_path: Path) -> Callable[..., World]:
-    return lambda progression=Progression.INSTANT, store=None: World(tmp_path, progression, store)
+    return lambda progression=Progression.INSTANT, store=None, runner=None: World(tmp_path, progression, store, runner)

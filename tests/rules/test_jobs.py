@@ -74,6 +74,10 @@ def test_jobs_are_listed_newest_first(world: Any) -> None:
         ({"max_steps": "abc"}, "it is not of type integer"),
         ({"num_train_epochs": "1.5"}, "it is not of type integer"),
         ({"apply_lora": "True"}, "it is not one of true, false"),
+        (
+            {"instance_type_finetune": "Standard_Nothing"},
+            "Instance type Standard_Nothing, given as instance_type_finetune, is not",
+        ),
         ({"compute_finetune": "nothing"}, "Compute target nothing, given as compute_finetune, was not found"),
     ],
 )

@@ -60,7 +60,7 @@ def test_clusters_and_endpoints_share_a_family(world: Any) -> None:
     [
         (
             {"standardNCADSA100v4Family": 0},
-            "The specified subscription has a standardNCADSA100v4 family vCPU quota of 0 and cannot accomodate for at least 1 "
+            "The specified subscription has a Standard NCADSA100v4 family vCPU quota of 0 and cannot accomodate for at least 1 "
             "requested managed compute nodes which maps to 24 vCPUs.",
         ),
         ({"total": 0}, "has a total vCPU quota of 0 and cannot accomodate"),

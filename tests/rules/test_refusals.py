@@ -56,6 +56,9 @@ def quota(name: str, limit: int | None) -> Act:
     return lambda world: world.cloud.planted.quota(name, limit)
 
 
+IDENTIFIED = {"properties": {"computeType": "AmlCompute", "properties": {"vmSize": "Standard_DS3_v2"}}}
+
+
 def registry(world: Any) -> None:
     world.cloud.planted.registry("shop")
 
@@ -212,6 +215,8 @@ CASES: list[tuple[str, Act]] = [
     ("registry_forbidden", verb("put", "registry_model", ("azureml", "mine", "1"), {"properties": {}})),
     ("registry_upload", after(registry, verb("put", "registry_model", ("shop", "m", "1"), {"properties": {"modelUri": "x"}}))),
     ("registry_version_exists", after(registry, published, verb("post", "registry_model", ("shop", "m", "1"), "upload"))),
+    ("identity", after(verb("put", "compute", ("gpu",), {**IDENTIFIED, "identity": {"type": "UserAssigned"}}))),
+    ("endpoint_identity", after("endpoint", changed("endpoint", ("answers",), "identity", "type", value="None"))),
     ("registry_name", verb("put", "registry_resource", ("a.b",), {"properties": {}})),
     ("registry_name_taken", verb("put", "registry_resource", ("AzureML",), {"properties": {}})),
     ("score_key", after("deployed", verb("route", "answers", "wrong", "blue", 0.0))),
@@ -227,6 +232,8 @@ SHOWN_ELSEWHERE = {
     "job_compute": "test_jobs",
     "job_model": "test_jobs",
     "job_data": "test_jobs",
+    "job_size": "test_jobs",
+    "job_preempted": "test_eviction",
     "score_no_traffic": "test_scoring",
 }
 

@@ -24,9 +24,11 @@ class Clock:
 
 
 class World:
-    def __init__(self, home: Path, progression: Progression = Progression.INSTANT, store: Store | None = None) -> None:
+    def __init__(
+        self, home: Path, progression: Progression = Progression.INSTANT, store: Store | None = None, runner: Any = None
+    ) -> None:
         self.clock = Clock()
-        self.runner = InstantRunner()
+        self.runner = runner or InstantRunner()
         self.settings = Settings()
         lifecycle = Lifecycle(progression, clock=self.clock)
         self.cloud = Cloud(home, self.runner, store or Store(), lifecycle, self.settings)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fineforge.catalog import snapshot
-from fineforge.emulator.models import checks
+from fineforge.emulator.models import checks, identities
 from fineforge.emulator.models.base import Body, Key, Kind, Operation, Reply
 from fineforge.emulator.models.context import Context
 from fineforge.emulator.models.durations import seconds
@@ -39,6 +39,7 @@ class Compute(Kind):
         if properties.get("computeType") != "AmlCompute":
             raise refuse("field_value", value=properties.get("computeType"), field="computeType", known="AmlCompute")
         wanted = _cluster(checks.mapping(properties, "properties"))
+        body = body | {"identity": identities.answered(body.get("identity") or {}, self._context.settings)}
         if self._context.operations.pending("compute", path):
             raise refuse("busy", workspace=self._context.settings.workspace)
         found = self._context.store.get("compute", path)
@@ -103,6 +104,7 @@ class Compute(Kind):
         found["properties"]["provisioningState"] = "Creating" if failed else "Updating"
         found["properties"]["description"] = body["properties"].get("description")
         found["tags"] = body.get("tags") or {}
+        _set_identity(found, body["identity"])
         self._context.store.put("compute", path, found)
         action = "create" if failed else "update"
         return Reply(200, found, self._context.operations.begin("compute", path, action, error=self._refusal(wanted)))
@@ -137,7 +139,15 @@ class Compute(Kind):
                 "properties": wanted | nothing | {"allocationStateTransitionTime": now, "propertyBag": {}},
             },
         }
-        return document | ({"identity": body["identity"]} if body.get("identity") else {})
+        _set_identity(document, body["identity"])
+        return document
+
+
+def _set_identity(document: Body, identity: Body) -> None:
+    """A cluster without one has no such field (recorded); a PUT without one takes it away."""
+    document.pop("identity", None)
+    if identity["type"] != "None":
+        document["identity"] = identity
 
 
 def _cluster(given: Mapping[str, Any]) -> Body:

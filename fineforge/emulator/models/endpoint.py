@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from fineforge.emulator.models import checks
+from fineforge.emulator.models import checks, identities
 from fineforge.emulator.models.base import Body, Key, Kind, Operation, Reply
 from fineforge.emulator.models.context import Context
 from fineforge.emulator.models.errors import refuse
@@ -129,6 +129,8 @@ class Endpoint(Kind):
         current, wanted = document["body"]["properties"], body["properties"]
         if current["provisioningState"] == "Failed" and not current["scoringUri"]:
             raise refuse("endpoint_failed", endpoint=path[0])
+        if body.get("identity") and not identities.same(body["identity"], document["body"]["identity"]):
+            raise refuse("endpoint_identity", endpoint=path[0])
         self._check_properties(path[0], current["properties"], wanted.get("properties"))
         traffic, mirror = wanted.get("traffic") or {}, wanted.get("mirrorTraffic") or {}
         self._check_traffic(path[0], traffic)
@@ -195,8 +197,7 @@ class Endpoint(Kind):
             "tags": body.get("tags") or {},
             "location": body.get("location") or where.location,
             "kind": "Managed",
-            "identity": (body.get("identity") or {"type": "SystemAssigned"})
-            | {"principalId": where.principal_id, "tenantId": where.tenant_id},
+            "identity": identities.answered(body.get("identity") or {"type": "SystemAssigned"}, where),
         }
 
     def _remove(self, path: Key) -> None:

@@ -166,6 +166,9 @@ WORDS: dict[str, Words] = {
         "reported: mlops-v2#81, InnerEye-DeepLearning#253",
         "ClusterMinNodesExceedCoreQuota",
     ),
+    "identity": _arm(
+        "The identity is invalid: type {type} with {count} user assigned identities.", "assumed", "InvalidIdentityValue"
+    ),
     "scale": _arm("The scale settings are invalid: {reason}", "assumed", "BadArgument"),
     # --- data and models -------------------------------------------------------------------------------------------
     "data_immutable": _user(
@@ -212,6 +215,13 @@ WORDS: dict[str, Words] = {
         "assumed",
     ),
     "compute_unknown": _user("Compute with name {name} not found in workspace {workspace}.", "assumed"),
+    "job_size": _user("Instance type {size}, given as {input}, is not a supported VM size.", "assumed"),
+    "job_preempted": Words(
+        "AzureMLCompute job failed. PreemptionError: Nodes of this job got pre-empted.",
+        "azure-docs#66288 (the words; that this is their code is assumed)",
+        code="PreemptionError",
+        shape="arm",
+    ),
     "job_steps": _arm(
         "The emulator runs pipelines of one step; this one has {count}.", "the emulator's own", "NotImplemented", 501
     ),
@@ -246,6 +256,11 @@ WORDS: dict[str, Words] = {
     ),
     "endpoint_properties": Words(
         "Property {key} of endpoint [{endpoint}] cannot be removed or altered.", "assumed words; terraform-provider-azurerm#32011"
+    ),
+    "endpoint_identity": Words(
+        "The identity of endpoint [{endpoint}] cannot be changed after it was created.",
+        "assumed words; how-to-access-resources-from-endpoints-managed-identities.md",
+        field="Identity",
     ),
     "endpoint_quota": Words(
         "Endpoint Quota reached for subscription {subscription}. Current usage/limit: {usage}/{limit}."

@@ -20,6 +20,7 @@ from fineforge.emulator.models.errors import failure, refuse
 from fineforge.emulator.models.references import References
 from fineforge.emulator.models.runner import BaseModel, JobToRun
 from fineforge.emulator.models.runs import TERMINAL, Runs
+from fineforge.emulator.models.sizes import find
 
 _CHANGEABLE = ("description", "tags", "displayName", "properties", "isArchived")
 _FIXED = ("jobType", "settings", "inputs", "outputs", "jobs", "componentId", "computeId", "experimentName")
@@ -29,7 +30,7 @@ _MODEL_INPUTS = ("mlflow_model", "custom_model", "triton_model")
 
 
 class Job(Kind):
-    """Documents are {"body", "fixed": what later bodies must equal, "run": {"start", "end", "final"}}."""
+    """Documents are {"body", "fixed": what later bodies must equal, "run": {"start", "end", "final", "clusters"}}."""
 
     name = "job"
 
@@ -103,7 +104,7 @@ class Job(Kind):
             self._runs.end(name, document)
             return None
         job, problem = self._prepared(name, document)
-        error = operation.error or problem
+        error = operation.error or problem or self._evicted(document)
         if error:
             self._runs.finished(name, "Failed", error)
             return None
@@ -150,12 +151,14 @@ class Job(Kind):
     def _has_compute(self, text: str) -> bool:
         name = uris.compute_name(text)
         found = self._context.store.get("compute", (name,))
-        return name == "serverless" or (found is not None and found["properties"]["provisioningState"] != "Failed")
+        return name == steps.SERVERLESS or (found is not None and found["properties"]["provisioningState"] != "Failed")
 
     def _prepared(self, name: str, document: Body) -> tuple[JobToRun, dict[str, str] | None]:
         """The job as the runner takes it, and what stops it, if anything does."""
-        step = steps.read(document["body"]["properties"], self._references.component)
-        error = steps.violation(step)
+        properties = document["body"]["properties"]
+        step = steps.read(properties, self._references.component)
+        document["run"]["clusters"] = steps.clusters(properties, step)
+        error = steps.violation(step) or self._wrong_size(step)
         inputs: dict[str, str | Path] = {}
         base: BaseModel | Path | None = None
         for key, text in steps.effective(step).items():
@@ -178,6 +181,20 @@ class Job(Kind):
         model = base if isinstance(base, BaseModel) else None
         folder = base if isinstance(base, Path) else None
         return JobToRun(name, step.component.name, step.component.version, inputs, model, folder, outputs), error
+
+    def _wrong_size(self, step: steps.Step) -> dict[str, str] | None:
+        """Only sizes that somebody asked for: a default of the component is the service's business."""
+        for key, text in step.sizes().items():
+            if find(text) is None:
+                return failure("job_size", size=text, input=key)
+        return None
+
+    def _evicted(self, document: Body) -> dict[str, str] | None:
+        """Once for each time that a test planted it."""
+        for cluster in document["run"]["clusters"]:
+            if self._context.store.delete("eviction", (cluster.lower(),)):
+                return failure("job_preempted")
+        return None
 
     def _model(self, text: str) -> BaseModel | Path | None:
         reference = uris.parse(text)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fineforge.catalog import snapshot
 from fineforge.emulator.models.base import Key
 from fineforge.emulator.models.context import Context
+from fineforge.emulator.models.errors import failure
 from fineforge.emulator.models.registries import registry_body
 from fineforge.emulator.models.registry import publish
+from fineforge.emulator.models.runs import Runs
 from fineforge.emulator.store import Store
 
 
@@ -34,6 +37,18 @@ class Planted:
         """Cores of a VM family (`standardDSv2Family`); None: no entry. Also the names of `sizes.DEFAULT_LIMITS`."""
         self.store.put("quota", (family,), {"limit": limit})
 
+    def eviction(self, cluster: str) -> None:
+        """Low-priority nodes are taken away: jobs that run on the cluster fail so, else the next one that starts there does."""
+        found = self.store.get("compute", (cluster,))
+        if found is None or found["properties"]["properties"]["vmPriority"] != "LowPriority":
+            raise ValueError(f"{cluster} is no low-priority cluster: its nodes are not evicted")
+        running = [path[0] for path, document in self.store.list("job") if _runs_on(document, cluster)]
+        for job in running:
+            Runs(self.context).finished(job, "Failed", failure("job_preempted"))
+            self.context.effects.append(partial(self.context.runner.cancel, job))
+        if not running:
+            self.store.put("eviction", (cluster.lower(),), {})
+
     def registry(self, name: str) -> None:
         """A registry of somebody's own, empty."""
         self.store.put("registry", (name.lower(),), registry_body(name, self.context.settings, {}))
@@ -45,3 +60,8 @@ class Planted:
         entry = {"name": name, "version": version, "display_name": name, "inputs": dict(inputs), "outputs": dict(outputs)}
         body = snapshot.component_body(entry, registry) | {"systemData": self.context.created()}
         publish(self.context, body)
+
+
+def _runs_on(document: Mapping[str, Any], cluster: str) -> bool:
+    active = document["body"]["properties"]["status"] in ("Queued", "Running")
+    return active and cluster.lower() in [name.lower() for name in document["run"].get("clusters", ())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from fineforge.catalog import snapshot
@@ -63,7 +64,7 @@ class Quota:
         """Why a cluster cannot be: even with no minimum, one node must fit (reported)."""
         name = LOW_PRIORITY if low_priority else size.family
         cores = max(nodes, 1) * size.vcpus
-        label = LOW_PRIORITY if low_priority else f"{size.family.removesuffix('Family').strip()} family"
+        label = LOW_PRIORITY if low_priority else f"{_family(size.family)} family"
         limits = [(label, self.limit(name) or 0)]
         if not low_priority:
             limits.append((TOTAL, self.limit(TOTAL) or 0))
@@ -105,7 +106,7 @@ class Usages(Kind):
         for family in families:
             limit = self._quota.limit(family)
             if limit is not None:
-                label = f"{family.removesuffix('Family').strip()} Family Cluster Dedicated vCPUs"
+                label = f"{_family(family)} Family Cluster Dedicated vCPUs"
                 rows.append(self._row("vmFamily", label, self._quota.used(family), limit))
         return Reply(200, {"value": rows})
 
@@ -133,6 +134,11 @@ def find(name: str) -> SizeFact | None:
 def _cores(name: str, family: str | None) -> int:
     size = find(name)
     return size.vcpus if size and family in (None, size.family) else 0
+
+
+def _family(name: str) -> str:
+    """`standardNCADSA100v4Family` in words: `Standard NCADSA100v4` (official example, reported refusal)."""
+    return re.sub(r"\Astandard\s*", "Standard ", name.removesuffix("Family").strip())
 
 
 def _size_body(size: SizeFact) -> Body:

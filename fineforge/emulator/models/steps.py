@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fineforge.catalog.facts import ComponentFact, InputFact
+from fineforge.emulator.models import uris
 from fineforge.emulator.models.base import Body
 from fineforge.emulator.models.errors import failure, refuse
 
 _BINDING = re.compile(r"\$\{\{\s*parent\.(inputs|outputs)\.([^}\s]+)\s*\}\}\Z")
 
+SERVERLESS = "serverless"
 LITERALS = ("string", "integer", "number", "boolean")
 
 
@@ -23,6 +25,13 @@ class Step:
     """As given, bindings resolved: literal values and addresses, all text."""
     outputs: Mapping[str, str]
     """Output of the component -> output of the job."""
+    size: str | None = None
+    """`resources.instance_type` of the step."""
+
+    def sizes(self) -> dict[str, str]:
+        """VM sizes that the job names, for what runs serverless."""
+        given = {name: text for name, text in self.inputs.items() if name.startswith("instance_type_")}
+        return given | ({"resources.instance_type": self.size} if self.size else {})
 
 
 def read(properties: Body, find: Callable[[str], ComponentFact | None]) -> Step:
@@ -40,7 +49,8 @@ def read(properties: Body, find: Callable[[str], ComponentFact | None]) -> Step:
         raise refuse("asset_unknown", id=component_id)
     inputs = {name: _bound(_given(entry), top) for name, entry in (node.get("inputs") or {}).items()}
     given = {name: value for name, value in inputs.items() if value is not None}
-    step = Step(component, given, _outputs(component, node, bool(nodes)))
+    size = (node.get("resources") or {}).get("instance_type")
+    step = Step(component, given, _outputs(component, node, bool(nodes)), size)
     _refuse_inputs(step)
     return step
 
@@ -49,6 +59,14 @@ def effective(step: Step) -> dict[str, str]:
     """Every input that has a value: given, else the component's default, as text."""
     defaults = {name: _wire(entry.default) for name, entry in step.component.inputs.items() if entry.default is not None}
     return defaults | dict(step.inputs)
+
+
+def clusters(properties: Body, step: Step) -> list[str]:
+    """Names of the clusters that a job runs on; serverless ones have none."""
+    settings = properties.get("settings") or {}
+    texts = [properties.get("computeId"), settings.get("default_compute")]
+    texts += [text for name, text in effective(step).items() if name.startswith("compute_")]
+    return sorted({uris.compute_name(str(text)) for text in texts if text} - {SERVERLESS})
 
 
 def violation(step: Step) -> dict[str, str] | None:
