@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fineforge.emulator import credentials
 from fineforge.emulator.instant import UNKNOWN
 from fineforge.emulator.models import AzureError
 
@@ -52,6 +53,44 @@ def test_a_token_endpoint_gives_tokens(world: Any) -> None:
     world.cloud.put("endpoint", ("answers",), world.endpoint_body(authMode="AMLToken"))
     token = world.cloud.post("endpoint", ("answers",), "token").body
     assert (token["tokenType"], token["expiryTimeUtc"] - token["refreshAfterTimeUtc"]) == ("Bearer", 6 * 3600)
+
+
+def refused(world: Any, token: str) -> int:
+    with pytest.raises(AzureError) as caught:
+        world.cloud.route("answers", token, None, 0.0)
+    return caught.value.status
+
+
+def secured(world: Any, mode: str) -> None:
+    """An endpoint that answers, of another way to sign in than keys."""
+    world.model()
+    world.cloud.put("endpoint", ("answers",), world.endpoint_body(authMode=mode))
+    world.cloud.put("deployment", ("answers", "blue"), world.deployment_body())
+    world.traffic({"blue": 100})
+
+
+def test_a_token_of_the_endpoint_opens_it_until_it_ends(world: Any) -> None:
+    secured(world, "AMLToken")
+    token = world.cloud.post("endpoint", ("answers",), "token").body["accessToken"]
+    assert world.cloud.route("answers", token, None, 0.0).deployment == "blue"
+    assert [refused(world, wrong) for wrong in ("", "1", token[:-1], f"9{token}", "9999999999.")] == [401] * 5
+    world.clock.now += 12 * 3600
+    assert refused(world, token) == 401
+
+
+def test_a_token_of_entra_must_be_for_azure_ml(world: Any) -> None:
+    """how-to-authenticate-online-endpoint.md: the resource is https://ml.azure.com."""
+    secured(world, "AADToken")
+    now = int(world.clock.now)
+    good = credentials.issue({"aud": "https://ml.azure.com", "exp": now + 60})
+    assert world.cloud.route("answers", good, None, 0.0).deployment == "blue"
+    wrong = [
+        credentials.issue({"aud": "https://management.azure.com", "exp": now + 60}),
+        credentials.issue({"aud": "https://ml.azure.com", "exp": now - 1}),
+        "no token",
+        "",
+    ]
+    assert [refused(world, token) for token in wrong] == [401] * 4
 
 
 def test_keys_survive_updates_and_are_in_no_body(world: Any) -> None:

@@ -55,3 +55,10 @@ def mapping(body: Mapping[str, Any], field: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise refuse("field_missing", field=field)
     return dict(value)
+
+
+def choice(properties: Mapping[str, Any], field: str, *known: str) -> None:
+    """A field that may be left out, but has no other values."""
+    value = properties.get(field)
+    if value is not None and value not in known:
+        raise refuse("field_value", value=value, field=field, known=", ".join(known))

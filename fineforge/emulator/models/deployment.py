@@ -53,6 +53,8 @@ class Deployment(Kind):
         checks.tags(body.get("tags"))
         self._refuse_busy_endpoint(endpoint)
         properties = checks.mapping(body, "properties")
+        checks.choice(properties, "egressPublicNetworkAccess", "Enabled", "Disabled")
+        checks.choice(properties.get("scaleSettings") or {}, "scaleType", "Default", "TargetUtilization")
         document = self._context.store.get("deployment", path)
         if document is not None:
             self._refuse_update(path, document)

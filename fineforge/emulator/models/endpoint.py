@@ -11,6 +11,7 @@ from fineforge.emulator.models import checks, identities
 from fineforge.emulator.models.base import Body, Key, Kind, Operation, Reply
 from fineforge.emulator.models.context import Context
 from fineforge.emulator.models.errors import refuse
+from fineforge.emulator.models.scoring import issue
 from fineforge.emulator.models.sizes import ENDPOINTS, Quota
 
 _AUTH_MODES = ("Key", "AMLToken", "AADToken")
@@ -39,8 +40,10 @@ class Endpoint(Kind):
         checks.endpoint_name(path[0], "endpoint")
         checks.tags(body.get("tags"))
         properties = checks.mapping(body, "properties")
-        if properties.get("authMode") not in _AUTH_MODES:
-            raise refuse("field_value", value=properties.get("authMode"), field="authMode", known=", ".join(_AUTH_MODES))
+        if not properties.get("authMode"):
+            raise refuse("field_missing", field="authMode")
+        checks.choice(properties, "authMode", *_AUTH_MODES)
+        checks.choice(properties, "publicNetworkAccess", "Enabled", "Disabled")
         found = self._context.store.get("endpoint", path)
         return self._update(path, found, body) if found else self._create(path, body)
 
@@ -81,7 +84,8 @@ class Endpoint(Kind):
                     raise refuse("token_of_key_endpoint")
                 now = int(self._context.lifecycle.clock())
                 times = {"expiryTimeUtc": now + TOKEN_SECONDS, "refreshAfterTimeUtc": now + TOKEN_SECONDS // 2}
-                return Reply(200, {"accessToken": keys["primary"], "tokenType": "Bearer", **times})
+                token = issue(keys["primary"], times["expiryTimeUtc"])
+                return Reply(200, {"accessToken": token, "tokenType": "Bearer", **times})
             case _:
                 return super().post(path, verb, body)
 
