@@ -269,6 +269,20 @@ CODES: dict[str, Code] = {
         "AZUREML_ARM_RESOURCEGROUP and AZUREML_ARM_WORKSPACE_NAME count, then a `config.json`. The target `local` is the "
         "emulator.",
     ),
+    "FF170": Code(
+        "the lock file cannot be used",
+        "It is damaged, or of a newer fineforge. Restore it from git; or delete it, and `fineforge lock` writes it anew, with "
+        "what is the latest today.",
+    ),
+    "FF171": Code(
+        "upstream has moved",
+        "A newer version exists than the pinned one, or a registry has edited what a version says of itself. A note, nothing "
+        "else: a plan keeps to the pins, and trains nothing again, until `fineforge lock --upgrade` moves them.",
+    ),
+    "FF172": Code(
+        "specs of several projects",
+        "Every project has one lock file, beside its `fineforge.yaml`; so one `lock` is about the specs of one project.",
+    ),
     # --- FF2xx: templates and rendering ----------------------------------------------------------------------------
     "FF201": Code(
         "a template cannot be rendered",
@@ -572,6 +586,71 @@ CODES: dict[str, Code] = {
         "a conversation is longer than the model's context",
         "Estimated at four characters a token, it does not fit the context and its end would be cut off. Shorten it, or "
         "choose a model with a longer context.",
+    ),
+    "FF618": Code(
+        "a source is not pinned",
+        "What `hf://` and `https://` name may change from one day to the next, so the lock file says which commit, ETag or "
+        "SHA-256 is meant. `fineforge lock` writes it; commit it. `hf://owner/name@<40 digits>` needs no pin.",
+    ),
+    "FF619": Code(
+        "a dataset, revision or file is not there",
+        "The server does not know it: the name is wrong, it was deleted, or it is private and no token was sent. "
+        "`fineforge lock --upgrade` pins what is there now.",
+    ),
+    "FF620": Code(
+        "a dataset refuses access",
+        "It is gated, or the token may not read it. Accept the dataset's terms on its page, and set HF_TOKEN to a token of "
+        "that account.",
+    ),
+    "FF621": Code(
+        "a dataset has no such configuration or split",
+        "`dataset.config` names a configuration of a hub dataset, `from` a split in it; the hint lists what there is. `from` "
+        "defaults to the split's own name.",
+    ),
+    "FF622": Code(
+        "a source cannot be fetched",
+        "The server asked to wait, failed, or broke off again and again. Nothing half-written is used; what has arrived stays "
+        "in the cache, so that the next run goes on from there.",
+    ),
+    "FF623": Code(
+        "a filter is not understood",
+        "`filter` is an expression in CEL over the columns of a row, as in `size(messages) > 2`. The message names the place "
+        "in it. Loops may stand two deep in each other, not more.",
+    ),
+    "FF624": Code(
+        "a filter fails on a row",
+        "The expression could not be computed for the row, or did not give true or false: a column is missing, or values of "
+        "different types meet. `has(column.key)` asks whether a key is there.",
+    ),
+    "FF625": Code(
+        "a row lacks a column",
+        "The task, or `columns` in the spec, needs a column that the row does not have, or that is empty. Check the spelling "
+        "against the columns that the hint names.",
+    ),
+    "FF626": Code(
+        "a source is of a kind that is not known",
+        "Sources are paths of .jsonl, .json, .csv, .tsv and .parquet files, folders and patterns of them, "
+        "`hf://owner/name[@revision]`, public `https://` addresses of such files, and `azureml:NAME:VERSION`.",
+    ),
+    "FF627": Code(
+        "a data file is damaged",
+        "It cannot be read as its format: cut off, overwritten, or something else under that name. The message holds the "
+        "reader's words. Nothing damaged is kept in the cache.",
+    ),
+    "FF628": Code(
+        "rows cannot be written as JSON",
+        "A column holds bytes, such as images or sound, for which JSON has no form. Train on other columns: name them with "
+        "`columns`.",
+    ),
+    "FF629": Code(
+        "a data asset is used as it is",
+        "`azureml:NAME:VERSION` is data that the workspace has already. `percent`, `rows`, `sample`, `filter`, `columns` and "
+        "`holdout` cannot change it; name the data it was made of to prepare it anew.",
+    ),
+    "FF630": Code(
+        "the size of the cache is no number",
+        "FINEFORGE_CACHE_GIB is how many GiB the data cache may hold, 20 if it is not set. Files that were not used for "
+        "longest go first.",
     ),
     # --- FF7xx: the emulator ---------------------------------------------------------------------------------------
     "FF701": Code(

@@ -270,6 +270,8 @@ class EventKind(StrEnum):
     DONE = "done"
     FAILED = "failed"
     SKIPPED = "skipped"
+    DETACHED = "detached"
+    """A job goes on by itself: it was not to be waited for."""
     REFUSED = "refused"
     """A gate said no."""
 
@@ -303,3 +305,5 @@ class Outcome:
     """Steps whose wait was given up; what they started goes on."""
     moved: Mapping[str, Diagnostic] = field(default_factory=dict)
     """Steps whose object had changed since the plan."""
+    detached: bool = False
+    """It was given up because nobody wanted to wait for the job."""

@@ -52,6 +52,8 @@ HEAVY_HOMES = {
     "azure": "fineforge.azure",
     "datasets": "fineforge.dataset",
     "huggingface_hub": "fineforge.dataset",
+    "httpx2": "fineforge.dataset",
+    "cel": "fineforge.dataset",
     "pyarrow": "fineforge.dataset",
     "torch": "fineforge.emulator",
     "transformers": "fineforge.emulator",

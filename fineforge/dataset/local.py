@@ -1,20 +1,24 @@
-"""Local JSON Lines as a source: a file, or a folder whose `<name>.jsonl` are its source splits.
+"""Files of this machine as a source: one, several by a pattern, or a folder whose `<name>.jsonl` are its source splits.
 
-Here belong finding a split's file, its content's digest and reading its lines. What a line must hold is
-`fineforge.dataset.rows`.
+Here belong finding a split's files, their content's digest and reading the lines of JSON Lines. Other formats are read by
+`fineforge.dataset.tables`; what a line must hold is `fineforge.dataset.rows`.
 """
 
 from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fineforge.core import DatasetFact, SpecPath
+from fineforge.dataset.places import Places
 from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.spec import Dataset, Split
+from fineforge.spec import Split
+
+FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
+"""By the names' endings. A single file with another ending is taken for JSON Lines."""
 
 MAX_LINE = 16 << 20
 """Bytes that one row may have; more is no JSON Lines file, and would not fit a model either."""
@@ -22,89 +26,148 @@ MAX_LINE = 16 << 20
 _SOURCE: SpecPath = ("dataset", "source")
 
 
-def describe(dataset: Dataset, folder: Path, root: Path, allow_outside: bool = False) -> dict[str, DatasetFact]:
-    """What each split is made of, by split name. `folder` is the spec's, `root` the project's, which paths may not leave.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files of one source split."""
 
-    Reads every byte once, for its SHA-256 and the number of rows, and keeps none. Raises FineforgeError (FF601, FF602, FF603),
-    all splits' errors at once.
-    """
-    found: dict[str, DatasetFact] = {}
-    problems: list[Diagnostic] = []
-    for name, split in dataset.splits.given().items():
-        source = dataset.source_of(name)
-        try:
-            file = _locate(source, name, split, folder, root, allow_outside)
-            found[name] = _fact(name, split, file, folder)
-        except FineforgeError as error:
-            problems += [problem for problem in error.diagnostics if problem not in problems]
-        except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links in a circle; ValueError: a NUL byte
-            problems.append(_unreadable(source, error))
-    if problems:
-        raise FineforgeError(*problems)
-    return found
+    shown: str
+    files: tuple[Path, ...]
+    format: str
 
 
-def wanted_rows(total: int, selection: Mapping[str, Any]) -> int:
-    """How many of `total` rows are used, counted from the first: half to even, as the `datasets` library rounds."""
-    if "rows" in selection:
-        return min(int(selection["rows"]), total)
-    return round(total * int(selection["percent"]) / 100)
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Where paths begin, and what they may not leave."""
+
+    folder: Path
+    """The spec's."""
+    root: Path
+    allow_outside: bool = False
 
 
-def lines(fact: DatasetFact, seen: Callable[[bytes], object]) -> Iterator[tuple[int, bytes]]:
-    """The rows of a split's file as (line, counted from 1; bytes without the line's end). Blank lines are no rows.
-
-    `seen` gets every byte of the file, in order. Raises FF603, and FF610 at a line that is too long to be a row.
-    """
-    try:
-        with Path(fact.local_path).open("rb") as stream:
-            number = 0
-            while line := stream.readline(MAX_LINE + 1):
-                number += 1
-                seen(line)
-                if len(line) > MAX_LINE:
-                    message = f"`{fact.source}` line {number} is longer than {MAX_LINE >> 20} MiB"
-                    raise FineforgeError(Diagnostic("FF610", message, path=_SOURCE, hint="is it JSON Lines, a row on each line?"))
-                if not line.isspace():
-                    yield number, line.removesuffix(b"\n").removesuffix(b"\r")
-    except OSError as error:
-        raise FineforgeError(_unreadable(fact.source, error)) from None
-
-
-def _locate(source: str, name: str, split: Split, folder: Path, root: Path, allow_outside: bool) -> Path:
-    """The file that a split is read from. A path is judged before it is looked at, and links by where they lead."""
-    base = folder / source
-
-    def inside(path: Path, place: SpecPath) -> Path:
-        if allow_outside or path.resolve().is_relative_to(root.resolve()):
-            return path
-        hint = "move it into the project, or put a `fineforge.yaml` into a folder that holds both"
-        raise FineforgeError(Diagnostic("FF602", f"`{source}` leads out of the project", path=place, hint=hint))
-
-    if inside(base, _SOURCE).is_file():
-        return _only_file(base, source, name, split)
+def locate(source: str, name: str, split: Split, project: Project) -> Found:
+    """The files that a split is read from. A path is judged before it is looked at, and links by where they lead."""
+    place: SpecPath = ("dataset", "splits", name, "source") if split.source else _SOURCE
+    if any(character in source for character in "*?["):
+        return _pattern(source, name, split, project, place)
+    base = _inside(project.folder / source, source, project, place)
+    if base.is_file():
+        _only_train(source, {base.stem}, name, split)
+        return Found(_shown(base, project), (base,), _format(base) or "jsonl")
     if not base.is_dir():
         known = [entry.name for entry in base.parent.iterdir()] if base.parent.is_dir() else []
         hint = _near(base.name, known) or "paths are relative to the spec's folder"
-        raise FineforgeError(Diagnostic("FF601", f"there is no file or folder `{source}`", path=_SOURCE, hint=hint))
+        raise FineforgeError(Diagnostic("FF601", f"there is no file or folder `{source}`", path=place, hint=hint))
+    return _of_folder(base, source, name, split, project)
+
+
+def content(files: Sequence[Path], format: str) -> tuple[str, int | None]:
+    """The digest of the files' bytes, not of their names, and the number of rows where they are lines: those not blank.
+
+    One file's digest is its SHA-256; several files' is that of their digests.
+    """
+    each = [_content(file) for file in files]
+    digest = each[0][0] if len(each) == 1 else hashlib.sha256("\n".join(digest for digest, _ in each).encode()).hexdigest()
+    return digest, sum(rows for _, rows in each) if format == "jsonl" else None
+
+
+def lines(fact: DatasetFact, places: Places, changed: Callable[[], FineforgeError]) -> Iterator[tuple[int, bytes]]:
+    """The rows of a split's files as (line, counted from 1; bytes without the line's end). Blank lines are no rows.
+
+    Reads to the end, and raises `changed()` there if the bytes are not those that were described. Raises FF603, and FF610 at a
+    line that is too long to be a row.
+    """
+    digests, number = [], 0
+    for path in fact.files:
+        shown = fact.source if len(fact.files) == 1 else _beside(path, fact)
+        places.begin(number, shown, path)
+        digest, before = hashlib.sha256(), number
+        for line in _lines(path, shown):
+            number += 1
+            digest.update(line)
+            if len(line) > MAX_LINE:
+                message = f"`{shown}` line {number - before} is longer than {MAX_LINE >> 20} MiB"
+                raise FineforgeError(Diagnostic("FF610", message, path=_SOURCE, hint="is it JSON Lines, a row on each line?"))
+            if not line.isspace():
+                yield number, line.removesuffix(b"\n").removesuffix(b"\r")
+        digests.append(digest.hexdigest())
+    whole = digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
+    if fact.revision not in (whole, f"sha256:{whole}") and not fact.revision.startswith("etag:"):
+        raise changed()
+
+
+def unreadable(source: str, error: Exception, path: SpecPath = _SOURCE) -> Diagnostic:
+    words = (getattr(error, "strerror", None) or str(error)).lower()
+    return Diagnostic("FF603", f"`{source}` cannot be read: {words}", path=path)
+
+
+def _inside(path: Path, source: str, project: Project, place: SpecPath) -> Path:
+    if project.allow_outside or path.resolve().is_relative_to(project.root.resolve()):
+        return path
+    hint = "move it into the project, or put a `fineforge.yaml` into a folder that holds both"
+    raise FineforgeError(Diagnostic("FF602", f"`{source}` leads out of the project", path=place, hint=hint))
+
+
+def _pattern(source: str, name: str, split: Split, project: Project, place: SpecPath) -> Found:
+    """All files that a pattern names, in the order of their names: one source split, `train`."""
+    if Path(source).is_absolute() or ".." in Path(source).parts:
+        hint = "write the pattern from the spec's folder, without `..`"
+        raise FineforgeError(Diagnostic("FF602", f"`{source}` leads out of the project", path=place, hint=hint))
+    files = sorted(file for file in project.folder.glob(source) if file.is_file())
+    if not files:
+        raise FineforgeError(
+            Diagnostic("FF601", f"no file matches `{source}`", path=place, hint="paths are from the spec's folder")
+        )
+    _only_train(source, set(), name, split)
+    for file in files:
+        _inside(file, _shown(file, project), project, place)
+    return Found(source, tuple(files), _one_format(source, files, place))
+
+
+def _of_folder(base: Path, source: str, name: str, split: Split, project: Project) -> Found:
+    """`<name>.jsonl` or another format, else the shards `<name>-*.parquet` and the like."""
     wanted = split.from_ or name
     place: SpecPath = ("dataset", "splits", name, "from") if split.from_ else ("dataset", "splits", name)
-    file = inside(base / f"{wanted}.jsonl", place)
-    if not file.is_file():
-        known = sorted(entry.stem for entry in base.glob("*.jsonl"))
-        hint = _near(wanted, known) or "it holds " + (", ".join(f"`{entry}.jsonl`" for entry in known) or "no .jsonl")
-        raise FineforgeError(Diagnostic("FF601", f"`{source}` holds no `{wanted}.jsonl`", path=place, hint=hint))
-    return file
+    for ending in FORMATS:
+        file = _inside(base / f"{wanted}.{ending}", source, project, place)
+        if file.is_file():
+            return Found(_shown(file, project), (file,), ending)
+    shards = sorted(file for file in base.iterdir() if file.stem.startswith(f"{wanted}-") and _format(file) and file.is_file())
+    if shards:
+        for file in shards:
+            _inside(file, _shown(file, project), project, place)
+        return Found(f"{source}/{wanted}-*", tuple(shards), _one_format(source, shards, place))
+    known = sorted(entry for entry in base.iterdir() if _format(entry))
+    hint = _near(wanted, [entry.stem for entry in known])
+    hint = hint or "it holds " + (", ".join(f"`{entry.name}`" for entry in known[:20]) or "no .jsonl")
+    raise FineforgeError(Diagnostic("FF601", f"`{source}` holds no `{wanted}.jsonl`", path=place, hint=hint))
 
 
-def _only_file(file: Path, source: str, name: str, split: Split) -> Path:
+def _only_train(source: str, stems: set[str], name: str, split: Split) -> None:
     """One file is one source split, `train`: so the `datasets` library names it, and nobody validates on it by accident."""
-    wanted = split.from_ or name
-    if wanted in ("train", file.stem):
-        return file
+    wanted = split.from_ or ("train" if split.source else name)
+    if wanted == "train" or wanted in stems:
+        return
+    what = "is one file; it has" if stems else "is one source split, `train`; it has"
     hint = f"make it a folder with a `{wanted}.jsonl`, or say `from: train` to use the same rows"
-    message = f"`{source}` is one file; it has no split `{wanted}`"
+    message = f"`{source}` {what} no split `{wanted}`"
     raise FineforgeError(Diagnostic("FF601", message, path=("dataset", "splits", name), hint=hint))
+
+
+def _one_format(source: str, files: Sequence[Path], place: SpecPath) -> str:
+    formats = {_format(file) for file in files}
+    if len(formats) == 1 and (only := formats.pop()):
+        return only
+    found = ", ".join(sorted({f"`{file.suffix}`" for file in files}))
+    hint = f"use files of one format: {', '.join(FORMATS)}"
+    raise FineforgeError(
+        Diagnostic("FF626", f"`{source}` names files of different or unknown formats: {found}", path=place, hint=hint)
+    )
+
+
+def _format(file: Path) -> str:
+    ending = file.suffix.lower().removeprefix(".")
+    return ending if ending in FORMATS else ""
 
 
 def _near(name: str, known: list[str]) -> str:
@@ -112,12 +175,15 @@ def _near(name: str, known: list[str]) -> str:
     return f"did you mean `{near[0]}`?" if near else ""
 
 
-def _fact(name: str, split: Split, file: Path, folder: Path) -> DatasetFact:
-    """The digest is of bytes, not of names: a file that is only renamed trains nothing again."""
-    selection: dict[str, Any] = {"percent": split.percent or 100} if split.rows is None else {"rows": split.rows}
-    digest, rows = _content(file)
-    shown = file.relative_to(folder) if file.is_relative_to(folder) else file
-    return DatasetFact(name, str(shown), digest, selection, wanted_rows(rows, selection), str(file))
+def _shown(file: Path, project: Project) -> str:
+    return str(file.relative_to(project.folder) if file.is_relative_to(project.folder) else file)
+
+
+def _beside(path: str, fact: DatasetFact) -> str:
+    """One of several files as messages name it: in the folder that the pattern names."""
+    parent = Path(fact.source).parent
+    fixed = parent if not any(character in str(parent) for character in "*?[") else Path()
+    return str(fixed / Path(path).name)
 
 
 def _content(file: Path) -> tuple[str, int]:
@@ -132,6 +198,10 @@ def _content(file: Path) -> tuple[str, int]:
     return digest.hexdigest(), rows + (not blank)
 
 
-def _unreadable(source: str, error: Exception) -> Diagnostic:
-    words = (getattr(error, "strerror", None) or str(error)).lower()
-    return Diagnostic("FF603", f"`{source}` cannot be read: {words}", path=_SOURCE)
+def _lines(path: str, shown: str) -> Iterator[bytes]:
+    try:
+        with Path(path).open("rb") as stream:
+            while line := stream.readline(MAX_LINE + 1):
+                yield line
+    except OSError as error:
+        raise FineforgeError(unreadable(shown, error)) from None

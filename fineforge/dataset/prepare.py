@@ -1,30 +1,38 @@
 """Preparation: every row checked, then the wanted rows of every split in a file of their own, in a cache keyed by the recipe.
 
-Rows are streamed; memory does not grow with them but for some 20 bytes each. A file appears in the cache complete or not at
-all, and nothing is written before all splits have passed.
+Rows are streamed once; memory does not grow with them but for some 20 bytes each. A file appears in the cache complete or not
+at all, and none appears before all splits have passed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from fineforge.core import DatasetFact
-from fineforge.dataset.local import lines, wanted_rows
-from fineforge.dataset.rows import Checks, shared_prompts, summary
+from fineforge.dataset import cache, reading, recipe
+from fineforge.dataset.fetch import Pieces
+from fineforge.dataset.rows import Checks, parsed, shared_prompts, summary
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors
 from fineforge.identity import recipe_digest
+
+Progress = Callable[[str, int, int | None, int], object]
+"""Gets the split, how many rows are done, how many there will be (None: not known), and the bytes fetched so far."""
+
+_TOLD = 256
+"""Rows after which progress is told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One split, ready to be uploaded: JSON Lines, the source's rows byte for byte."""
+    """One split, ready to be uploaded: JSON Lines."""
 
     split: str
     path: Path
@@ -35,120 +43,202 @@ class Prepared:
     """See `rows.summary`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Content:
-    """What a prepared file holds, known before it is written."""
+    """What a prepared file holds."""
 
-    rows: int
-    bytes: int
-    sha256: str
-    available: int
-    """Rows of the source, of which `rows` are wanted."""
+    rows: int = 0
+    bytes: int = 0
+    available: int | None = None
+    """Rows of the source split, where known."""
+    digest: Any = field(default_factory=hashlib.sha256)
+    plain: bool = True
+    """Whether the rows are the source's first ones without a gap, so that their numbers are known without the source."""
 
 
 def prepare(
-    facts: Mapping[str, DatasetFact], cache: Path, context_length: int | None = None
+    facts: Mapping[str, DatasetFact],
+    cache_folder: Path,
+    context_length: int | None = None,
+    required_columns: Sequence[str] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[dict[str, Prepared], tuple[Diagnostic, ...]]:
     """Prepares all splits before anything is created. Returns the files and the warnings. `context_length` is in tokens.
 
-    Raises FineforgeError with the rows' errors of every split at once (FF603 to FF614); then nothing has been written.
+    With `required_columns` rows are objects that have those columns, else conversations. Data assets of the workspace are left
+    out. Raises FineforgeError with the rows' errors of every split at once (FF603 to FF628); then no file is left.
     """
-    contents: dict[str, _Content] = {}
-    checks = {split: Checks(fact.source, fact.local_path, context_length) for split, fact in facts.items()}
+    begun = time.time()
+    own = {split: fact for split, fact in facts.items() if not fact.asset}
+    columns = tuple(required_columns) if required_columns is not None else None
+    checks = {
+        split: Checks(reading.places(fact), context_length, columns, ("dataset", "splits", split)) for split, fact in own.items()
+    }
     problems: list[Diagnostic] = []
-    for split, fact in facts.items():
-        try:
-            contents[split] = _inspect(fact, checks[split])
-        except FineforgeError as error:
-            problems += error.diagnostics
-        problems += checks[split].finish()
-        problems += _too_few(fact, contents.get(split))
-    if "train" in checks:
-        problems += [d for split in checks if split != "train" for d in shared_prompts(checks["train"], checks[split])]
-    if errors(problems):
-        raise FineforgeError(*problems)
-    _private(cache)
-    prepared = {split: _file(fact, contents[split], summary(checks[split]), cache) for split, fact in facts.items()}
+    with contextlib.ExitStack() as stack:
+        jobs = {split: _Job(fact, checks[split], cache.private(cache_folder), progress) for split, fact in own.items()}
+        for split, job in jobs.items():
+            try:
+                job.run(stack)
+            except FineforgeError as error:
+                problems += [problem for problem in error.diagnostics if problem not in problems]
+            problems += checks[split].finish()
+            problems += job.too_few()
+        if "train" in checks:
+            problems += [d for split in checks if split != "train" for d in shared_prompts(checks["train"], checks[split])]
+        if errors(problems):
+            raise FineforgeError(*problems)
+        prepared = {split: job.finish() for split, job in jobs.items()}
+    cache.evict(cache_folder, begun)
     return prepared, tuple(problems)
 
 
-def _inspect(fact: DatasetFact, checks: Checks) -> _Content:
-    """Reads the whole source: checks the wanted rows, and that its bytes are still those that were described."""
-    source, prepared = hashlib.sha256(), hashlib.sha256()
-    wanted = fact.rows if fact.rows is not None else wanted_rows(sum(1 for _ in lines(fact, len)), fact.selection)
-    size = available = 0
-    for number, line in lines(fact, source.update):
-        available += 1
-        if available <= wanted:
-            size += len(line) + 1
-            prepared.update(line + b"\n")
-            checks.row(number, line)
-    if source.hexdigest() != fact.revision:
-        raise FineforgeError(_changed(fact))
-    return _Content(checks.rows, size, prepared.hexdigest(), available)
+def checked(facts: Mapping[str, DatasetFact], cache_folder: Path) -> dict[str, Mapping[str, Any]]:
+    """By split, the summary of a preparation that is in the cache; nothing of splits that are not. Reads no rows."""
+    found = {}
+    for split, fact in facts.items():
+        record, target = _record(fact, cache_folder), _target(fact, cache_folder)
+        if record is not None and not fact.asset and target.is_file() and target.stat().st_size == record["bytes"]:
+            found[split] = record["summary"]
+    return found
 
 
-def _too_few(fact: DatasetFact, content: _Content | None) -> list[Diagnostic]:
-    """A split without rows is an error; with fewer than were asked for, a warning."""
-    path, asked = ("dataset", "splits", fact.split), int(fact.selection.get("rows", 0))
-    match content:
-        case _Content(available=0):
-            return [Diagnostic("FF604", f"`{fact.source}` has no rows", path=path)]
-        case _Content(rows=0):
-            message = f"{fact.selection['percent']} percent of the {content.available} rows of `{fact.source}` is no row"
-            return [Diagnostic("FF604", message, path=(*path, "percent"), hint="raise `percent`, or ask for `rows`")]
-        case _Content(rows=rows) if rows < asked:
-            message = f"`{fact.source}` has {rows} rows, {asked} were asked for; all are used"
-            return [Diagnostic("FF607", message, Severity.WARNING, (*path, "rows"))]
-    return []
+@dataclass(slots=True)
+class _Job:
+    """The preparation of one split."""
+
+    fact: DatasetFact
+    checks: Checks
+    cache: Path
+    progress: Progress | None
+    content: _Content = field(default_factory=_Content)
+    part: BinaryIO | None = None
+    """The new file; None where the one in the cache is used."""
+    done: bool = False
+
+    def run(self, stack: contextlib.ExitStack) -> None:
+        """Checks every row, and writes those of a new file into `part`, which lives as long as `stack`."""
+        record = self._usable()
+        if record is not None:
+            self.content.available = record["available"]
+            for number, text, _ in reading.prepared(self.target):
+                self._take(number, text or b"", parsed(text or b""))
+        else:
+            self.part = stack.enter_context(cache.unfinished(self.cache))
+            self._read()
+        self._tell(self.content.rows)
+        self.done = True
+
+    @property
+    def target(self) -> Path:
+        return _target(self.fact, self.cache)
+
+    def too_few(self) -> list[Diagnostic]:
+        """A split without rows is an error; with fewer than were asked for, a warning."""
+        fact, path, asked = self.fact, ("dataset", "splits", self.fact.split), int(self.fact.selection.get("rows", 0))
+        if not self.done:
+            return []
+        if self.checks.rows or self.checks.counts:
+            few = "filter" not in fact.selection and "held_out" not in fact.selection and "holdout" not in fact.selection
+            if few and self.content.rows < asked:
+                message = f"`{fact.source}` has {self.content.rows} rows, {asked} were asked for; all are used"
+                return [Diagnostic("FF607", message, Severity.WARNING, (*path, "rows"))]
+            return []
+        return [_no_rows(fact, self.content.available, path)]
+
+    def finish(self) -> Prepared:
+        """Gives the new file its name, and notes beside it what is in it."""
+        found = summary(self.checks)
+        content, digest = self.content, self.content.digest.hexdigest()
+        if self.part is not None:
+            with cache.writing(self.target):
+                cache.finish(self.part, self.target)
+        record = {
+            "rows": content.rows,
+            "bytes": content.bytes,
+            "sha256": digest,
+            "available": content.available,
+            "plain": content.plain,
+            "summary": {**found, "warnings": dict(Counter(self.checks.counts))},
+        }
+        with cache.unfinished(self.cache) as part:
+            part.write(json.dumps(record).encode())
+            cache.finish(part, self.target.with_suffix(".json"), durable=False)
+        cache.touch(self.target)
+        return Prepared(self.fact.split, self.target, content.rows, content.bytes, digest, found)
+
+    def _usable(self) -> Mapping[str, Any] | None:
+        """The record of the file in the cache, where that is whole, and its rows can be named without the source."""
+        record = _record(self.fact, self.cache)
+        if record is None or not record["plain"] or not self.target.is_file():
+            return None
+        with cache.writing(self.target):
+            return record if cache.digest(self.target) == record["sha256"] else None
+
+    def _read(self) -> None:
+        pieces = Pieces(self.cache / "pieces")
+        reader = reading.opened(self.fact, self.cache, pieces, self.checks.places)
+        wanted = reading.wanted(self.fact, reader)
+        self.content.available = wanted.total
+        count = len(wanted.rows) if wanted.total is not None and "filter" not in self.fact.selection else None
+        part = self._part(reader, wanted.rows)
+        for index, (number, text, value) in enumerate(reading.made(self.fact, reader, wanted.rows, self.checks)):
+            if index in part:
+                self._take(number, text or b"", value)
+            if index % _TOLD == 0:
+                self._tell(count, pieces.arrived)
+        self._tell(count, pieces.arrived)
+
+    def _part(self, reader: reading.Reader, rows: Sequence[int]) -> range:
+        """Which of the rows that are left belong to this split. Behind a filter they must be counted before they can be cut."""
+        held = "holdout" in self.fact.selection or "held_out" in self.fact.selection
+        if not held or "filter" not in self.fact.selection:
+            return range(recipe.EVERY)
+        counting = Checks(self.checks.places)
+        return recipe.part(self.fact.selection, sum(1 for _ in reading.made(self.fact, reader, rows, counting)))
+
+    def _take(self, number: int, text: bytes, value: Any) -> None:
+        content = self.content
+        self.checks.row(number, value)
+        content.rows += 1
+        content.plain = content.plain and number == content.rows
+        content.bytes += len(text) + 1
+        content.digest.update(text)
+        content.digest.update(b"\n")
+        if self.part is not None:
+            self.part.write(text)
+            self.part.write(b"\n")
+
+    def _tell(self, count: int | None, fetched: int = 0) -> None:
+        if self.progress is not None:
+            self.progress(self.fact.split, self.content.rows, count, fetched)
 
 
-def _private(cache: Path) -> None:
-    """The cache holds rows: nobody else may read them, whoever made the folder."""
-    with _writing(cache):
-        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-        cache.chmod(0o700)
+def _target(fact: DatasetFact, folder: Path) -> Path:
+    return folder / f"{recipe_digest(fact)[:32]}-{fact.split}.jsonl"
 
 
-def _file(fact: DatasetFact, content: _Content, found: Mapping[str, Any], cache: Path) -> Prepared:
-    target = cache / f"{recipe_digest(fact)[:32]}-{fact.split}.jsonl"
-    with _writing(target):
-        if not target.is_file() or _digest(target) != content.sha256:
-            _write(fact, content, target)
-    return Prepared(fact.split, target, content.rows, content.bytes, content.sha256, found)
-
-
-def _write(fact: DatasetFact, content: _Content, target: Path) -> None:
-    digest = hashlib.sha256()
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".part-", delete=False) as part:
-        try:
-            for index, (_, line) in enumerate(lines(fact, len)):
-                if index == content.rows:
-                    break
-                part.write(line + b"\n")
-                digest.update(line + b"\n")
-            part.flush()
-            os.fsync(part.fileno())
-            if digest.hexdigest() != content.sha256:
-                raise FineforgeError(_changed(fact))
-            Path(part.name).replace(target)
-        finally:
-            Path(part.name).unlink(missing_ok=True)
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-@contextmanager
-def _writing(target: Path) -> Iterator[None]:
+def _record(fact: DatasetFact, folder: Path) -> dict[str, Any] | None:
+    """What is noted of a prepared file; None where nothing is, or nothing that can be understood."""
     try:
-        yield
-    except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        raise FineforgeError(Diagnostic("FF605", f"`{target}` cannot be written: {words}")) from None
+        record = json.loads(_target(fact, folder).with_suffix(".json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    needed = {"rows", "bytes", "sha256", "available", "plain", "summary"}
+    return record if isinstance(record, dict) and needed <= set(record) else None
 
 
-def _changed(fact: DatasetFact) -> Diagnostic:
-    return Diagnostic("FF606", f"`{fact.source}` changed while it was read", path=("dataset", "source"), hint="plan again")
+def _no_rows(fact: DatasetFact, available: int | None, path: tuple[str, ...]) -> Diagnostic:
+    recipe = fact.selection
+    if available and "filter" not in recipe and ("holdout" in recipe or "held_out" in recipe):
+        message = f"{recipe.get('holdout') or recipe['held_out']} percent of the rows of `{fact.source}` is no row to hold out"
+        return Diagnostic("FF604", message, path=("dataset", "splits", "train", "holdout"), hint="raise `holdout`")
+    if available and "percent" in recipe and "filter" not in recipe:
+        message = f"{recipe['percent']} percent of the {available} rows of `{fact.source}` is no row"
+        return Diagnostic("FF604", message, path=(*path, "percent"), hint="raise `percent`, or ask for `rows`")
+    if "filter" in recipe:
+        message = f"no row of `{fact.source}` passes the filter"
+        return Diagnostic(
+            "FF604", message, path=(*path, "filter"), hint="text is compared by case, and numbers with numbers only"
+        )
+    return Diagnostic("FF604", f"`{fact.source}` has no rows", path=path)

@@ -1,6 +1,7 @@
-"""Row checks: is a row a conversation that can be trained on. Every finding names the file and the line, and quotes no row.
+"""Row checks: is a row a conversation that can be trained on, or has it the columns that another task needs.
 
-Nothing here opens a file; what a row was read from is `fineforge.dataset.local`.
+Every finding names the file and the line, or the row's number, and quotes no row. Nothing here opens a file; where a row comes
+from is `fineforge.dataset.places`.
 """
 
 from __future__ import annotations
@@ -8,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fineforge.diagnostics import Diagnostic, Severity, SourceSpan
+from fineforge.core import SpecPath
+from fineforge.dataset.mapping import known_form
+from fineforge.dataset.places import Places
+from fineforge.diagnostics import Diagnostic, Severity
 
 SHOWN = 20
 """Findings of one code that are shown; the rest is counted."""
@@ -29,25 +33,26 @@ _HINTS = {
 }
 
 
-class _BadRow(Exception):
-    """Why a row cannot be trained on: the code and the words."""
+class BadRow(Exception):
+    """Why a row cannot be trained on: the code, the words, and a hint of its own."""
 
 
 @dataclass(slots=True)
 class Checks:
     """Collects what is wrong with the rows of one split, and what they are like. Keeps numbers, no rows."""
 
-    file: str
-    """As messages name it: from the spec's folder."""
-    path: str
-    """As it was opened, for the place that a terminal can jump to."""
+    places: Places
     context_length: int | None = None
     """In tokens."""
+    columns: tuple[str, ...] | None = None
+    """What each row must have; None where each must be a conversation."""
+    path: SpecPath = ()
+    """The split's place in the spec, for findings without a file."""
     findings: list[Diagnostic] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     """By code."""
     rows: int = 0
-    lines: array[int] = field(default_factory=lambda: array("Q"))
+    numbers: array[int] = field(default_factory=lambda: array("Q"))
     """Of each good row, as are `prompts` and `lengths`: arrays, as a dictionary of a million rows would not stay flat."""
     prompts: array[int] = field(default_factory=lambda: array("Q"))
     """64 bits of the digest of the first thing that the user says."""
@@ -55,63 +60,84 @@ class Checks:
     """Characters of all contents."""
     turns: int = 0
 
-    def row(self, line: int, text: bytes) -> None:
-        """Checks the row on one line of the file, counted from 1."""
+    def row(self, number: int, row: Any) -> None:
+        """Checks one row; its number is of the source, counted from 1."""
         self.rows += 1
         try:
-            messages = _messages(text)
-        except _BadRow as bad:
-            self._add(*bad.args, line=line)
+            texts, prompt = self._columns(row) if self.columns is not None else self._messages(row)
+        except BadRow as bad:
+            self.add(number, *bad.args)
             return
-        characters = sum(len(message["content"]) for message in messages)
-        self.turns += len(messages)
-        self.lines.append(line)
+        characters = sum(map(len, texts))
+        self.numbers.append(number)
         self.lengths.append(characters)
-        self.prompts.append(_prompt(messages))
+        if prompt is not None:
+            self.prompts.append(prompt)
         tokens = -(-characters // 4)
         if self.context_length and tokens > self.context_length:
-            words = f"about {tokens:,} tokens, the model's context is {self.context_length:,}; the rest is cut off"
-            self._add("FF617", words, line=line)
+            self.add(
+                number, "FF617", f"about {tokens:,} tokens, the model's context is {self.context_length:,}; the rest is cut off"
+            )
+
+    def add(self, number: int, code: str, words: str, hint: str = "") -> None:
+        """A finding about a row; of each code some are kept and all are counted."""
+        self.counts[code] = self.counts.get(code, 0) + 1
+        if self.counts[code] <= SHOWN:
+            first = self.counts[code] == 1
+            name, span = self.places.name(number), self.places.span(number)
+            hint = (hint or _HINTS.get(code, "")) if first else ""
+            self.findings.append(Diagnostic(code, f"{name}: {words}", _severity(code), () if span else self.path, span, hint))
+
+    def _messages(self, row: Any) -> tuple[list[str], int | None]:
+        messages = _messages(row)
+        self.turns += len(messages)
+        return [message["content"] for message in messages], _prompt(messages)
+
+    def _columns(self, row: Any) -> tuple[list[str], int | None]:
+        if not isinstance(row, dict):
+            raise BadRow("FF625", "not an object, so it has no columns")
+        for column in self.columns or ():
+            value = row.get(column)
+            if value is None or (isinstance(value, str) and not value.strip()):
+                there = "is empty" if column in row else "is not there"
+                raise BadRow("FF625", f"the column `{column}` {there}")
+        return [value for column in self.columns or () if isinstance(value := row[column], str)], None
 
     def finish(self) -> list[Diagnostic]:
         """The findings; per code a note of those that are not shown. To be called once, after the last row."""
         for again, first in self._repeated():
-            self._add("FF615", f"the same prompt as line {first}", line=again)
+            self.add(again, "FF615", f"the same prompt as {self.places.short(first)}")
         hidden = [
-            Diagnostic(code, f"`{self.file}`: {count - SHOWN} more of the same kind", _severity(code))
+            Diagnostic(code, f"`{self.places.source}`: {count - SHOWN} more of the same kind", _severity(code))
             for code, count in self.counts.items()
             if count > SHOWN
         ]
         return [*self.findings, *hidden]
 
     def _repeated(self) -> list[tuple[int, int]]:
-        """Lines whose prompt stands on an earlier line too, and that line."""
+        """Rows whose prompt stands in an earlier row too, and that row."""
         order = sorted(range(len(self.prompts)), key=self.prompts.__getitem__)
         found, first = [], 0
         for place in range(1, len(order)):
             if self.prompts[order[place]] == self.prompts[order[first]]:
-                found.append((self.lines[order[place]], self.lines[order[first]]))
+                found.append((self.numbers[order[place]], self.numbers[order[first]]))
             else:
                 first = place
         return sorted(found)
-
-    def _add(self, code: str, words: str, *, line: int) -> None:
-        self.counts[code] = self.counts.get(code, 0) + 1
-        if self.counts[code] <= SHOWN:
-            hint = _HINTS.get(code, "") if self.counts[code] == 1 else ""
-            span = SourceSpan(self.path, line, 1, line, 2)
-            self.findings.append(Diagnostic(code, f"`{self.file}` line {line}: {words}", _severity(code), span=span, hint=hint))
 
 
 def shared_prompts(train: Checks, other: Checks) -> Iterator[Diagnostic]:
     """Prompts that stand in both splits: what is measured on them is memory."""
     trained = set(train.prompts) if other.prompts else set()
-    both = [line for line, prompt in zip(other.lines, other.prompts, strict=True) if prompt in trained]
+    both = [number for number, prompt in zip(other.numbers, other.prompts, strict=True) if prompt in trained]
     if both:
-        shown = ", ".join(str(line) for line in both[:SHOWN]) + (" and more" if len(both) > SHOWN else "")
-        message = f"`{other.file}`: {len(both)} prompts also stand in `{train.file}`: line {shown}"
+        shown = ", ".join(other.places.bare(number) for number in both[:SHOWN]) + (" and more" if len(both) > SHOWN else "")
+        message = (
+            f"`{other.places.source}`: {len(both)} prompts also stand in `{train.places.source}`: {other.places.word} {shown}"
+        )
+        span = other.places.span(both[0])
         hint = "what is measured on them is memory"
-        yield Diagnostic("FF616", message, Severity.WARNING, span=SourceSpan(other.path, both[0], 1, both[0], 2), hint=hint)
+        yield Diagnostic("FF616", message, Severity.WARNING, () if span else other.path, span, hint)
 
 
 def summary(checks: Checks) -> dict[str, Any]:
@@ -130,24 +156,35 @@ def _severity(code: str) -> Severity:
     return Severity.WARNING if code in WARNINGS else Severity.ERROR
 
 
-def _messages(text: bytes) -> list[dict[str, Any]]:
-    """The messages of one row. Raises _BadRow."""
+def parsed(text: bytes) -> Any:
+    """The value of one line. Raises BadRow."""
     try:
-        row = json.loads(text.decode("utf-8"))
+        return json.loads(text.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise _BadRow("FF608", f"byte {error.start + 1} of it, 0x{text[error.start]:02x}, is not UTF-8") from None
+        raise BadRow("FF608", f"byte {error.start + 1} of it, 0x{text[error.start]:02x}, is not UTF-8") from None
     except RecursionError:
-        raise _BadRow("FF609", "not JSON that anybody would nest so deep") from None
+        raise BadRow("FF609", "not JSON that anybody would nest so deep") from None
     except json.JSONDecodeError as error:
         words = error.msg.lower().rstrip(": ").removesuffix(" at")
-        raise _BadRow("FF609", f"not JSON: {words} at column {error.colno}") from None
+        raise BadRow("FF609", f"not JSON: {words} at column {error.colno}") from None
     except ValueError:
-        raise _BadRow("FF609", "not JSON: a number of thousands of digits") from None
+        raise BadRow("FF609", "not JSON: a number of thousands of digits") from None
+
+
+def _messages(row: Any) -> list[dict[str, Any]]:
+    """The messages of one row. Raises BadRow."""
     messages = row.get("messages") if isinstance(row, dict) else None
-    if not isinstance(messages, list) or not messages:
-        raise _BadRow("FF611", "no `messages`" if isinstance(row, dict) else "not an object, so it has no `messages`")
-    _conversation(messages)
-    return messages
+    if isinstance(messages, list) and messages:
+        _conversation(messages)
+        return messages
+    if not isinstance(row, dict):
+        raise BadRow("FF611", "not an object, so it has no `messages`")
+    raise BadRow("FF611", "no `messages`", _mapping_hint(row))
+
+
+def _mapping_hint(row: Mapping[str, Any]) -> str:
+    mapping = known_form(row)
+    return f"write `{mapping}` into the split" if mapping else ""
 
 
 def _conversation(messages: Iterable[Any]) -> None:
@@ -156,18 +193,18 @@ def _conversation(messages: Iterable[Any]) -> None:
     last = ""
     for index, message in enumerate(messages, 1):
         if not isinstance(message, dict) or not all(isinstance(message.get(key), str) for key in ("role", "content")):
-            raise _BadRow("FF611", f"message {index} has no `role` and `content` of text")
+            raise BadRow("FF611", f"message {index} has no `role` and `content` of text")
         if not message["content"].strip():
-            raise _BadRow("FF613", f"message {index} is empty")
+            raise BadRow("FF613", f"message {index} is empty")
         if message["role"] not in expected:
             wanted = " or ".join(f"`{role}`" for role in expected)
-            raise _BadRow("FF612", f"message {index} is of {_role(message['role'])}, expected {wanted}")
+            raise BadRow("FF612", f"message {index} is of {_role(message['role'])}, expected {wanted}")
         if not _whole(message["content"]):
-            raise _BadRow("FF614", f"message {index} holds half a character (a lone surrogate)")
+            raise BadRow("FF614", f"message {index} holds half a character (a lone surrogate)")
         last = message["role"]
         expected = ("assistant",) if last == "user" else ("user",)
     if last != "assistant":
-        raise _BadRow("FF612", f"the last message is of {_role(last)}, expected `assistant`")
+        raise BadRow("FF612", f"the last message is of {_role(last)}, expected `assistant`")
 
 
 def _role(role: str) -> str:

@@ -40,3 +40,8 @@ def findings(folder: Path, source: str = "data", context: int | None = None, **s
         return list(prepare(facts(folder, source, **splits), folder / "cache", context)[1])
     except FineforgeError as error:
         return list(error.diagnostics)
+
+
+def left(cache: Path) -> list[str]:
+    """The files in a cache, by name."""
+    return sorted(path.name for path in cache.rglob("*") if path.is_file())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset_files import dataset, facts, findings, row, write
+from dataset_files import dataset, facts, findings, left, row, write
 
 from fineforge.codes import CODES
 from fineforge.dataset import describe, prepare
@@ -52,7 +52,7 @@ def _changed(folder: Path) -> list[Diagnostic]:
     write(file, row("Where?"), row("And when?"))
     with pytest.raises(FineforgeError) as error:
         prepare(found, folder / "cache")
-    assert not (folder / "cache").exists()
+    assert left(folder / "cache") == []
     return list(error.value.diagnostics)
 
 
@@ -126,7 +126,7 @@ def test_bad_rows(tmp_path: Path) -> None:
     assert by_line == {line: code for line, (_, code) in enumerate(BAD_ROWS.values(), 2)}
     assert len(found) == len(BAD_ROWS) == 16
     assert {d.span.file for d in found if d.span} == {str(tmp_path / "data/train.jsonl")}
-    assert not (tmp_path / "cache").exists()
+    assert left(tmp_path / "cache") == []
 
 
 def test_no_row_is_ever_quoted(tmp_path: Path) -> None:

@@ -1,0 +1,156 @@
+"""What each split is made of, said without a network: its source, the revision that pins it, and its recipe.
+
+Here belong the kinds of source and what they refuse. Reading rows is `fineforge.dataset.reading`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fineforge.core import DatasetFact, SpecPath
+from fineforge.dataset import filters
+from fineforge.dataset.local import FORMATS, Project, content, locate, unreadable
+from fineforge.dataset.recipe import part, selection, wanted_rows
+from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.spec import Dataset, Split
+
+HUB = re.compile(r"hf://([\w.-]+(?:/[\w.-]+)?)(?:@([\w./-]+))?")
+"""`hf://owner/name@revision`: the dataset, and a branch, a tag or a commit of it."""
+ASSET = re.compile(r"azureml:([^:@]+):([^:@]+)")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def describe(
+    dataset: Dataset, folder: Path, root: Path, allow_outside: bool = False, pins: Mapping[str, str] | None = None
+) -> dict[str, DatasetFact]:
+    """What each split is made of, by split name. `folder` is the spec's, `root` the project's, which paths may not leave.
+
+    `pins` are the lock file's: source as the spec writes it -> commit, `etag:...` or `sha256:...`. Reads every byte of local
+    files once, and asks no network. Raises FF601 to FF603, FF618, FF623, FF626 and FF629, all splits' errors at once.
+    """
+    found: dict[str, DatasetFact] = {}
+    problems: list[Diagnostic] = []
+    project = Project(folder, root, allow_outside)
+    for name, split in dataset.splits.given().items():
+        source = dataset.source_of(name)
+        try:
+            if split.filter is not None:
+                filters.compiled(split.filter, ("dataset", "splits", name, "filter"))
+            found |= _with_held_out(_fact(dataset, name, split, source, project, pins or {}), split)
+        except FineforgeError as error:
+            problems += [problem for problem in error.diagnostics if problem not in problems]
+        except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links in a circle; ValueError: a NUL byte
+            problems.append(unreadable(source, error))
+    if problems:
+        raise FineforgeError(*problems)
+    return {name: found[name] for name in dataset.splits.made()}
+
+
+def remote(source: str) -> bool:
+    """Whether a source has to be pinned: somebody else may change it."""
+    return source.startswith(("hf://", "https://", "http://"))
+
+
+def bare(source: str) -> str:
+    """An address to show: without its query, which may hold a signature, and without a user's name."""
+    if not source.startswith(("https://", "http://")):
+        return source[:200]
+    address = urlsplit(source)
+    return f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"[:200]
+
+
+def _fact(dataset: Dataset, name: str, split: Split, source: str, project: Project, pins: Mapping[str, str]) -> DatasetFact:
+    place: SpecPath = ("dataset", "splits", name, "source") if split.source else ("dataset", "source")
+    if dataset.config is not None and not source.startswith("hf://"):
+        message = f"`config` means nothing for `{bare(source)}`"
+        raise FineforgeError(Diagnostic("FF626", message, path=("dataset", "config"), hint="only `hf://` datasets have some"))
+    if source.startswith("hf://"):
+        return _of_hub(dataset, name, split, source, place, pins)
+    if source.startswith(("https://", "http://")):
+        return _of_address(name, split, source, place, pins)
+    if source.startswith("azureml:"):
+        return _of_workspace(name, split, source, place)
+    if "://" in source:
+        hint = "use a path, `hf://owner/name`, `https://...` or `azureml:NAME:VERSION`"
+        raise FineforgeError(Diagnostic("FF626", f"`{bare(source)}` is no source that is known", path=place, hint=hint))
+    return _of_files(name, split, source, project)
+
+
+def _of_files(name: str, split: Split, source: str, project: Project) -> DatasetFact:
+    """The digest is of bytes, not of names: a file that is only renamed trains nothing again."""
+    found = locate(source, name, split, project)
+    recipe = selection(split, {} if found.format == "jsonl" else {"format": found.format})
+    digest, total = content(found.files, found.format)
+    path = str(found.files[0]) if len(found.files) == 1 else ""
+    rows = wanted_rows(total, recipe) if total is not None and split.filter is None else None
+    return DatasetFact(name, found.shown, digest, recipe, rows, path, tuple(map(str, found.files)), total)
+
+
+def _of_hub(dataset: Dataset, name: str, split: Split, source: str, place: SpecPath, pins: Mapping[str, str]) -> DatasetFact:
+    match = HUB.fullmatch(source)
+    if match is None:
+        hint = "write `hf://owner/name`, or `hf://owner/name@revision`"
+        raise FineforgeError(Diagnostic("FF626", f"`{bare(source)}` names no dataset of the hub", path=place, hint=hint))
+    repository, revision = match[1], match[2] or ""
+    commit = revision if _COMMIT.fullmatch(revision) else _pin(source, pins, place)
+    where = (
+        {"source": f"hf://{repository}"} | ({"config": dataset.config} if dataset.config else {}) | {"from": split.from_ or name}
+    )
+    return DatasetFact(name, source, commit, selection(split, where))
+
+
+def _of_address(name: str, split: Split, source: str, place: SpecPath, pins: Mapping[str, str]) -> DatasetFact:
+    address = urlsplit(source)
+    if address.username or address.password or (address.scheme == "http" and address.hostname not in _LOOPBACK):
+        what = "has a user's name in it" if address.username else "is not encrypted"
+        raise FineforgeError(Diagnostic("FF626", f"`{bare(source)}` {what}", path=place, hint="use a public `https://` address"))
+    ending = Path(address.path).suffix.lower().removeprefix(".")
+    if ending not in FORMATS:
+        hint = f"it must end with one of: {', '.join('.' + known for known in FORMATS)}"
+        raise FineforgeError(Diagnostic("FF626", f"the format of `{bare(source)}` is not known", path=place, hint=hint))
+    wanted = split.from_ or ("train" if split.source else name)
+    if wanted != "train":
+        message = f"`{bare(source)}` is one file; it has no split `{wanted}`"
+        hint = "give the split a `source` of its own and `from: train`, or hold rows out of `train`"
+        raise FineforgeError(Diagnostic("FF601", message, path=("dataset", "splits", name), hint=hint))
+    recipe = selection(split, {"source": bare(source), "format": ending})
+    return DatasetFact(name, bare(source), _pin(source, pins, place), recipe, files=(source,))
+
+
+def _of_workspace(name: str, split: Split, source: str, place: SpecPath) -> DatasetFact:
+    """A data asset that exists is used as it is."""
+    if not ASSET.fullmatch(source):
+        hint = "write `azureml:NAME:VERSION`"
+        raise FineforgeError(Diagnostic("FF626", f"`{source[:100]}` names no version of a data asset", path=place, hint=hint))
+    extra = [key for key in ("percent", "rows", "sample", "filter", "columns", "holdout") if key in split.model_fields_set]
+    if extra:
+        message = f"`{extra[0]}` cannot be had of `{source}`: a data asset is used as it is"
+        hint = "delete it, or name the data that the asset was made of"
+        raise FineforgeError(Diagnostic("FF629", message, path=("dataset", "splits", name, extra[0]), hint=hint))
+    return DatasetFact(name, source, source, {"asset": source}, asset=source)
+
+
+def _pin(source: str, pins: Mapping[str, str], place: SpecPath) -> str:
+    pinned = pins.get(source)
+    if pinned:
+        return pinned
+    message = f"`{bare(source)}` is not pinned, so it may be other data tomorrow"
+    raise FineforgeError(Diagnostic("FF618", message, path=place, hint="`fineforge lock` pins it"))
+
+
+def _with_held_out(fact: DatasetFact, split: Split) -> dict[str, DatasetFact]:
+    """The split's fact; with `holdout` also that of the validation split, both parts of the same rows."""
+    if split.holdout is None:
+        return {fact.split: fact}
+    rest = {key: value for key, value in fact.selection.items() if key != "holdout"}
+    held = replace(fact, split="validation", selection={**rest, "held_out": split.holdout})
+    return {one.split: replace(one, rows=_part(one)) for one in (fact, held)}
+
+
+def _part(fact: DatasetFact) -> int | None:
+    return None if fact.rows is None else len(part(fact.selection, fact.rows))

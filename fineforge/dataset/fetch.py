@@ -1,0 +1,253 @@
+"""Bytes of remote files by HTTP range, tried again where that helps, kept as pieces in the cache.
+
+A piece that has arrived is never fetched again while the cache holds it, so that a killed run goes on where it was. Here belong
+requests and what their refusals mean; which bytes are wanted is the reader's business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fineforge.core import SpecPath
+from fineforge.dataset import cache
+from fineforge.diagnostics import Diagnostic, FineforgeError
+
+PAUSES = (0.0, 0.5, 2.0, 8.0)
+"""Seconds before each further attempt."""
+PATIENCE = 120.0
+"""Seconds that a server may ask us to wait, at most, before we give up."""
+_TIMEOUT = 30.0
+_BLOCK = 1 << 18
+T = TypeVar("T")
+_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A file of somebody else, whose bytes do not change: it is pinned."""
+
+    name: str
+    """As messages name it."""
+    url: str
+    identity: str
+    """What its bytes depend on: the same identity, the same bytes."""
+    size: int | None = None
+    etag: str = ""
+    """What the answers' ETag must be; empty where anything will do."""
+    hub: str = ""
+    """The dataset of the hub that it belongs to; only the hub gets the token."""
+    path: SpecPath = ("dataset", "source")
+
+
+@dataclass(slots=True)
+class Pieces:
+    """The pieces of remote files in one cache."""
+
+    folder: Path
+    arrived: int = 0
+    """Bytes that have arrived so far."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, remote: Remote, start: int, end: int) -> Path:
+        """The file that holds the bytes from `start` to before `end`. Raises FF605, FF619, FF620, FF622."""
+        folder = self._folder(remote)
+        return self._there(folder, f"{start}-{end}-") or self._fetch(remote, start, end, folder)
+
+    def kept(self, remote: Remote) -> Path | None:
+        """The whole file, where it is in the cache."""
+        return self._there(self._folder(remote), "whole-")
+
+    def put(self, remote: Remote, blocks: Callable[[], Iterator[bytes]], fresh: bool = True) -> Path:
+        """The whole file from its bytes, in order; from the first one again where an attempt fails. `fresh` ones are counted."""
+        with cache.unfinished(folder := self._folder(remote)) as part:
+
+            def attempt() -> str:
+                part.seek(0)
+                part.truncate()
+                digest = hashlib.sha256()
+                for block in blocks():
+                    part.write(block)
+                    digest.update(block)
+                    self._count(len(block) if fresh else 0)
+                return digest.hexdigest()[:32]
+
+            digest = again(remote, attempt)
+            return cache.finish(part, folder / f"whole-{digest}.piece", durable=False)
+
+    def _folder(self, remote: Remote) -> Path:
+        key = hashlib.sha256(remote.identity.encode()).hexdigest()[:32]
+        return cache.private(cache.private(self.folder) / key)
+
+    def _count(self, count: int) -> None:
+        with self._lock:
+            self.arrived += count
+
+    def _there(self, folder: Path, prefix: str) -> Path | None:
+        """A piece that is whole: its name ends with its digest."""
+        for path in folder.glob(f"{prefix}*.piece"):
+            try:
+                if cache.digest(path)[:32] == path.stem.removeprefix(prefix):
+                    cache.touch(path)
+                    return path
+            except OSError:
+                continue
+        return None
+
+    def _fetch(self, remote: Remote, start: int, end: int, folder: Path) -> Path:
+        with cache.unfinished(folder) as part:
+            digest = hashlib.sha256()
+
+            def attempt() -> None:
+                """Goes on after the bytes that an earlier attempt has brought."""
+                at = start + part.tell()
+                if at < end:
+                    for block in _ranges(remote, at, end):
+                        part.write(block)
+                        digest.update(block)
+                        self._count(len(block))
+
+            again(remote, attempt)
+            return cache.finish(part, folder / f"{start}-{end}-{digest.hexdigest()[:32]}.piece", durable=False)
+
+
+class Worth(Exception):
+    """An attempt that failed and may succeed later; `after` is how long the server wants us to wait, in seconds."""
+
+    def __init__(self, words: str, after: float | None = None) -> None:
+        super().__init__(words)
+        self.after = after
+
+
+def again(remote: Remote, attempt: Callable[[], T]) -> T:
+    """Tries until it works or is refused. Raises FF622 where it never does."""
+    import httpx2
+
+    for number in range(len(PAUSES) + 1):
+        try:
+            return attempt()
+        except Worth as failed:
+            problem, after = str(failed), failed.after
+        except httpx2.TransportError as error:
+            problem, after = _broken(error), None
+        if number == len(PAUSES) or (after or 0) > PATIENCE:
+            break
+        time.sleep(PAUSES[number] if after is None else after)
+    hint = "run the same command again: what has arrived is kept"
+    if after and after > PATIENCE:
+        hint = (
+            f"it asks to wait {after:.0f} seconds; a token in HF_TOKEN has higher limits"
+            if remote.hub
+            else f"wait {after:.0f} seconds"
+        )
+    raise FineforgeError(Diagnostic("FF622", f"`{remote.name}` cannot be fetched: {problem}", path=remote.path, hint=hint))
+
+
+def answer(remote: Remote, method: str = "GET") -> Any:
+    """One small answer, whole: status 200. Raises FF619, FF620, FF622."""
+
+    def attempt() -> Any:
+        with _request(remote, method, {}) as response:
+            response.read()
+            return response
+
+    return again(remote, attempt)
+
+
+def stream(remote: Remote) -> Iterator[bytes]:
+    """All bytes of a file, in one attempt. Raises Worth."""
+    with _request(remote, "GET", {"Accept-Encoding": "identity"}) as response:
+        yield from response.iter_raw(_BLOCK)
+
+
+def endpoint() -> str:
+    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+
+
+def _ranges(remote: Remote, start: int, end: int) -> Iterator[bytes]:
+    """The bytes as they arrive. Raises Worth where they are fewer than were asked for."""
+    headers = {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
+    with _request(remote, "GET", headers) as response:
+        if response.status_code == 200 and start:
+            raise FineforgeError(_no_ranges(remote))
+        left = end - start
+        for block in response.iter_raw(_BLOCK):
+            yield block[:left]
+            left -= min(len(block), left)
+            if not left:
+                return
+    raise Worth(f"it ends {left:,} bytes early")
+
+
+@contextmanager
+def _request(remote: Remote, method: str, headers: Mapping[str, str]) -> Iterator[Any]:
+    """One request, redirects followed: to another host without the token, which the client takes off."""
+    from huggingface_hub.utils import build_hf_headers, get_session
+
+    sent = {**(build_hf_headers(library_name="fineforge") if remote.hub else {"user-agent": "fineforge"}), **headers}
+    with get_session().stream(method, remote.url, headers=sent, timeout=_TIMEOUT, follow_redirects=True) as response:
+        _refuse(remote, response)
+        yield response
+
+
+def _refuse(remote: Remote, response: Any) -> None:
+    """Raises where the answer is no success: Worth where it may be one later."""
+    status = response.status_code
+    if status in _AGAIN:
+        raise Worth(f"the server answers {status}" + (" (too many requests)" if status == 429 else ""), _retry_after(response))
+    if status >= 400:
+        raise FineforgeError(_refusal(remote, status, response.headers))
+    etag = response.headers.get("etag", "")
+    if remote.etag and etag and etag != remote.etag:
+        raise FineforgeError(changed(remote))
+
+
+def _refusal(remote: Remote, status: int, headers: Mapping[str, str]) -> Diagnostic:
+    code = headers.get("x-error-code", "")
+    what = f"`{remote.hub or remote.name}`"
+    if code == "GatedRepo":
+        hint = f"accept its terms at {endpoint()}/datasets/{remote.hub.removeprefix('hf://')}, and set HF_TOKEN"
+        return Diagnostic("FF620", f"{what} is gated", path=remote.path, hint=hint)
+    if code == "RevisionNotFound":
+        hint = "`fineforge lock --upgrade` pins what is there now"
+        return Diagnostic("FF619", f"the pinned revision of {what} is gone", path=remote.path, hint=hint)
+    if code == "RepoNotFound" or (status == 401 and remote.hub):
+        hint = "check the name; a private dataset needs a token in HF_TOKEN that may read it"
+        return Diagnostic("FF619", f"there is no dataset {what}, or it is private", path=remote.path, hint=hint)
+    if status in (401, 403):
+        hint = "set HF_TOKEN to a token that may read it" if remote.hub else "only public addresses can be read"
+        return Diagnostic("FF620", f"{what} refuses access ({status})", path=remote.path, hint=hint)
+    if status in (404, 410):
+        return Diagnostic("FF619", f"`{remote.name}` is not there ({status})", path=remote.path, hint="check the address")
+    return Diagnostic("FF622", f"`{remote.name}` cannot be fetched: the server answers {status}", path=remote.path)
+
+
+def changed(remote: Remote) -> Diagnostic:
+    hint = "`fineforge lock --upgrade` pins what is there now"
+    return Diagnostic("FF606", f"`{remote.name}` is no longer what was pinned", path=remote.path, hint=hint)
+
+
+def _no_ranges(remote: Remote) -> Diagnostic:
+    return Diagnostic("FF622", f"`{remote.name}` cannot be read in parts: the server ignores ranges", path=remote.path)
+
+
+def _retry_after(response: Any) -> float | None:
+    given = response.headers.get("retry-after", "")
+    return float(given) if given.isdigit() else None
+
+
+def _broken(error: Exception) -> str:
+    import httpx2
+
+    if isinstance(error, httpx2.TimeoutException):
+        return f"no answer within {_TIMEOUT:.0f} seconds"
+    if isinstance(error, httpx2.ConnectError):
+        return "no connection"
+    return "the connection broke"

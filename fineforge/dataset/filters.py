@@ -1,0 +1,93 @@
+"""`filter`: an expression over a row in CEL, the Common Expression Language.
+
+CEL knows no loops without end, no files and no names but the row's columns, so a spec from somebody else may hold one.
+Why this language and this library: docs/decisions/0007-datasets.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fineforge.core import SpecPath
+from fineforge.diagnostics import Diagnostic, FineforgeError
+
+Keep = Callable[[Mapping[str, Any]], bool]
+
+
+class Failed(Exception):
+    """Why a row cannot be judged, in words that quote nothing of it."""
+
+
+def keep(expression: str, path: SpecPath) -> Keep:
+    """Whether a row is used. The function raises Failed. Raises FineforgeError (FF623) for what is no expression."""
+    program = compiled(expression, path)
+
+    def judge(row: Mapping[str, Any]) -> bool:
+        try:
+            answer = program.execute(dict(row))
+        except Exception as error:  # the library's errors are of many builtin types
+            raise Failed(_why(error)) from None
+        if not isinstance(answer, bool):
+            raise Failed(f"it gives {_KINDS.get(type(answer), 'neither true nor false')}, not true or false")
+        return answer
+
+    return judge
+
+
+def compiled(expression: str, path: SpecPath) -> Any:
+    """The compiled expression: `execute(row)`, `variables()`. Raises FineforgeError (FF623)."""
+    import cel
+
+    if _nesting(expression) > MAX_NESTING:
+        words = f"loops (`all`, `exists`, `map`, `filter`) stand more than {MAX_NESTING} deep in each other"
+        raise FineforgeError(Diagnostic("FF623", f"the filter would take too long: {words}", path=path))
+    try:
+        return cel.compile(expression)
+    except (ValueError, TypeError, RuntimeError, RecursionError) as error:
+        found = re.search(r"<input>:\d+:(\d+): (?:Syntax error: )?(.*)", str(error))
+        words = f"{found[2].replace(chr(39), '`')} at character {found[1]}" if found else "it cannot be parsed"
+        hint = 'it is CEL, as in `size(messages) > 2 && lang == "en"`'
+        raise FineforgeError(Diagnostic("FF623", f"the filter is not understood: {words}", path=path, hint=hint)) from None
+
+
+def columns(expression: str, path: SpecPath) -> tuple[str, ...]:
+    """The columns that the expression asks for."""
+    return tuple(sorted(compiled(expression, path).variables()))
+
+
+MAX_NESTING = 2
+"""Loops within loops: each one multiplies the work by the length of a row's list."""
+
+
+def _nesting(expression: str) -> int:
+    """How deep the expression's loops stand in each other, by its parentheses; what is within quotes does not count."""
+    bare = re.sub(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'", "", expression)
+    deepest, opened = 0, list[bool]()
+    for token in re.findall(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(|\(|\)", bare):
+        if token != ")":
+            opened.append(token != "(")
+        elif opened:
+            opened.pop()
+        deepest = max(deepest, sum(opened))
+    return deepest
+
+
+_KINDS = {int: "a number", float: "a number", str: "text", list: "a list", dict: "an object", type(None): "nothing"}
+
+
+def _why(error: Exception) -> str:
+    """What failed, without the row's values, which the library's own words may quote."""
+    match error:
+        case KeyError():
+            return "it asks for a key that the row does not have"
+        case IndexError():
+            return "it asks for an element beyond a list's end"
+        case RuntimeError() if found := re.search(r"[Uu]ndefined variable or function: '(\w+)'", str(error)):
+            return f"there is no column or function `{found[1]}`"
+        case TypeError():
+            return "it compares or joins values of different types"
+        case OverflowError():
+            return "a number is too large for it"
+    return "it cannot be computed"

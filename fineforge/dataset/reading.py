@@ -1,0 +1,195 @@
+"""The rows of a split after its recipe: which are wanted, filtered, mapped; whatever they are read from.
+
+Here formats meet: each gives its rows with their numbers, and the rest is the same for all. What a row must be is
+`fineforge.dataset.rows`; where the result goes is `fineforge.dataset.prepare`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from fineforge.core import DatasetFact, SpecPath
+from fineforge.dataset import cache, encode, filters, hub, parquet, recipe, tables, whole
+from fineforge.dataset.fetch import Pieces
+from fineforge.dataset.local import content, lines
+from fineforge.dataset.mapping import NoConversation, conversation
+from fineforge.dataset.places import Places
+from fineforge.dataset.rows import BadRow, Checks, parsed
+from fineforge.diagnostics import Diagnostic, FineforgeError
+
+Row = tuple[int, bytes | None, Any]
+"""Its number in the source, from 1; its line, where it is one already; its value, where it has been read."""
+
+
+class Reader(Protocol):
+    """A source split."""
+
+    def total(self) -> int: ...
+
+    def rows(self, wanted: Sequence[int], texts: bool) -> Iterator[Row]:
+        """The wanted rows, rising numbers from 0. `texts` says whether lines are needed."""
+        ...
+
+
+def opened(fact: DatasetFact, folder: Path, pieces: Pieces, places: Places) -> Reader:
+    """The source split of a fact. Fetches what has to be known of a remote one. Raises FF606, FF618 to FF622, FF626, FF627."""
+    form = str(fact.selection.get("format") or "jsonl")
+    if str(fact.selection.get("source") or "").startswith("hf://"):
+        found = hub.split_files(fact, pieces)
+        if found.format == "parquet":
+            return _Table(parquet.remote(found.files, pieces), fact)
+        paths = [str(whole.whole(file, pieces)) for file in found.files]
+        return _Table(tables.load(found.format, paths, folder / "tables", fact.source, found.options), fact)
+    mutable = "" if "source" in fact.selection else form
+    if not mutable:
+        fact = replace(fact, files=(str(whole.address(fact, pieces)),))
+    if form == "jsonl":
+        return _Lines(fact, places)
+    if form == "parquet":
+        return _Table(parquet.local(fact.files, fact.source), fact, mutable)
+    return _Table(tables.load(form, fact.files, folder / "tables", fact.source), fact, mutable)
+
+
+def places(fact: DatasetFact) -> Places:
+    """How messages name the rows of a split."""
+    inner = fact.selection.get("from") if str(fact.selection.get("source") or "").startswith("hf://") else None
+    lines_of_files = fact.selection.get("format", "jsonl") == "jsonl" and inner is None
+    return Places(f"{fact.source} {inner}" if inner else fact.source, "line" if lines_of_files else "row")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a recipe makes of a source split before filter and mapping."""
+
+    rows: Sequence[int]
+    total: int | None
+    """Of the source split, where it had to be known."""
+
+
+def wanted(fact: DatasetFact, reader: Reader) -> Wanted:
+    """The wanted rows. Without a filter, rows held out are taken off already."""
+    selection = fact.selection
+    total = fact.total
+    held = "holdout" in selection or "held_out" in selection
+    if total is None and (recipe.needs_total(selection) or (held and "filter" not in selection)):
+        total = reader.total()
+    rows = recipe.chosen(selection, total)
+    if held and "filter" not in selection:
+        part = recipe.part(selection, len(rows))
+        rows = rows[part.start : part.stop]
+    return Wanted(rows, total)
+
+
+def made(fact: DatasetFact, reader: Reader, rows: Sequence[int], checks: Checks) -> Iterator[Row]:
+    """The rows that are left after filter and mapping, each with its line. What is wrong with a row is noted in `checks`."""
+    columns, keep = fact.selection.get("columns"), _keep(fact)
+    for number, text, value in reader.rows(rows, texts=not columns):
+        try:
+            if value is None and text is not None:
+                value = parsed(text)
+            if keep is not None and not keep(value):
+                continue
+            if columns:
+                value = _mapped(value, columns)
+                text = encode.line(value)
+        except BadRow as bad:
+            checks.add(number, *bad.args)
+            continue
+        yield number, text, value
+
+
+def _keep(fact: DatasetFact) -> Callable[[Any], bool] | None:
+    expression = fact.selection.get("filter")
+    if expression is None:
+        return None
+    judge = filters.keep(str(expression), ("dataset", "splits", fact.split, "filter"))
+
+    def keep(value: Any) -> bool:
+        if not isinstance(value, dict):
+            raise BadRow("FF624", "not an object, so it cannot be filtered")
+        try:
+            return judge(value)
+        except filters.Failed as failed:
+            raise BadRow("FF624", f"the filter fails: {failed}", f"it has {_names(value)}") from None
+
+    return keep
+
+
+def _mapped(value: Any, columns: dict[str, str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadRow("FF625", "not an object, so it has no columns")
+    try:
+        return conversation(value, columns)
+    except NoConversation as failed:
+        hint = f"it has {_names(value)}" if failed.missing else ""
+        raise BadRow("FF625" if failed.missing else "FF611", str(failed), hint) from None
+
+
+def _names(value: dict[str, Any]) -> str:
+    """The row's columns. Names are no content, but a row may have made them up: long ones are cut."""
+    return ", ".join(f"`{str(name)[:40]}`" for name in list(value)[:20]) or "no columns"
+
+
+@dataclass(slots=True)
+class _Lines:
+    """JSON Lines on this machine, each row as it stands there."""
+
+    fact: DatasetFact
+    places: Places
+
+    def total(self) -> int:
+        return sum(1 for _ in self._all())
+
+    def rows(self, wanted: Sequence[int], texts: bool) -> Iterator[Row]:
+        """Reads on after the last wanted row, to see that the bytes are those that were described."""
+        at, count = 0, len(wanted)
+        for index, (number, line) in enumerate(self._all()):
+            if at < count and wanted[at] == index:
+                at += 1
+                yield number, line, None
+
+    def _all(self) -> Iterator[tuple[int, bytes]]:
+        return lines(self.fact, self.places, lambda: changed(self.fact))
+
+
+class _Tables(Protocol):
+    def total(self) -> int: ...
+
+    def tables(self, wanted: Sequence[int]) -> Iterator[Any]: ...
+
+
+@dataclass(slots=True)
+class _Table:
+    """Columns, from which rows are made."""
+
+    source: _Tables
+    fact: DatasetFact
+    mutable: str = ""
+    """The format of files that may change while they are read: those of the user."""
+
+    def total(self) -> int:
+        return self.source.total()
+
+    def rows(self, wanted: Sequence[int], texts: bool) -> Iterator[Row]:
+        at = 0
+        for table in self.source.tables(wanted):
+            for text, value in encode.rows(table, texts, self.fact.source):
+                yield wanted[at] + 1, text, value
+                at += 1
+        if self.mutable and content([Path(file) for file in self.fact.files], self.mutable)[0] != self.fact.revision:
+            raise changed(self.fact)
+
+
+def changed(fact: DatasetFact) -> FineforgeError:
+    place: SpecPath = ("dataset", "source")
+    return FineforgeError(Diagnostic("FF606", f"`{fact.source}` changed while it was read", path=place, hint="plan again"))
+
+
+def prepared(path: Path) -> Iterator[Row]:
+    """The rows of a split that is in the cache already."""
+    with cache.writing(path), path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            yield number, line.removesuffix(b"\n"), None
