@@ -102,7 +102,7 @@ def _choose(
             return str(given)
         message = f"`{component.name}` {component.version} has no {port} `{given}`"
         assets = [name for name in names if port == "output" or component.inputs[name].type not in SCALARS]
-        near = difflib.get_close_matches(given, list(names), 1)
+        near = difflib.get_close_matches(given, assets, 1)
         found.append(Diagnostic("FF149", message, path=path, hint=f"did you mean `{near[0]}`?" if near else _listed(assets)))
         return None
     if known in names:

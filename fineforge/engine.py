@@ -14,20 +14,22 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fineforge import apply as applying
-from fineforge import checks, finding, identity, observe, params, project, source, spec
+from fineforge import checks, finding, identity, locking, observe, params, project, source, spec
+from fineforge import lock as locks
 from fineforge.checking import answer_text, chat_request
 from fineforge.core import DatasetFact, Desired, Event, Facts, Mode, Outcome, Plan, ResourceKey, Status, World
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors
 from fineforge.following import tell_log
 from fineforge.gateway import Gateway
 from fineforge.kinds import Context, desired_all
+from fineforge.locking import Moved
 from fineforge.params import Parameter
 from fineforge.planner import Options, check_plan
 from fineforge.planner import plan as make_plan
@@ -47,6 +49,9 @@ class Loaded:
     overrides: Mapping[str, Any]
     """`--set` parameters."""
     allow_outside: bool = False
+    lock: locks.Lock = field(default_factory=lambda: locks.Lock(Path(locks.FILE_NAME)))
+    pins: locks.Pins = field(default_factory=locks.Pins)
+    """The lock's, of the target that is spoken of; none before a target is known."""
 
     @property
     def project_name(self) -> str:
@@ -79,22 +84,25 @@ class Planned:
 def load(path: Path, overrides: Mapping[str, Any] | None = None, allow_outside: bool = False) -> Loaded:
     """Reads and parses a spec and its project file. Raises FF1xx, every error at once."""
     parsed = source.load(project.read_file(path), str(path))
-    return Loaded(path, spec.parse(parsed), parsed, project.find(path.parent), overrides or {}, allow_outside)
+    where = project.find(path.parent)
+    return Loaded(path, spec.parse(parsed), parsed, where, overrides or {}, allow_outside, locks.find(where.root))
 
 
 def validate(loaded: Loaded, target: str | None = None, today: str | None = None) -> Validated:
     """Every check that needs no network, against the dated snapshot of the catalog. Errors are in the result, none is raised."""
+    target = target or _only_target(loaded)
+    loaded = _at(loaded, target)
     found: list[Diagnostic] = []
     datasets = {}
     try:
         datasets = _datasets(loaded)
     except FineforgeError as error:
         found += error.diagnostics
-    facts, unknown = observe.snapshot_facts(loaded.spec, today or _today(), datasets, "/offline")
+    facts, unknown = observe.snapshot_facts(loaded.spec, today or _today(), datasets, "/offline", loaded.pins)
     found += unknown
     parameters, problems = _parameters(loaded, facts)
     found += problems
-    found += checks.check(loaded.spec, facts, parameters, target or _only_target(loaded))
+    found += checks.check(loaded.spec, facts, parameters, target)
     if not errors(found):
         try:
             _desired(loaded, facts, parameters)
@@ -131,9 +139,14 @@ def plan(loaded: Loaded, gateway: Gateway, mode: Mode = Mode.APPLY, retry_failed
     Raises FineforgeError where the spec cannot be planned at all; what is wrong with single objects is in `plan.diagnostics`.
     """
     target = gateway.workspace.target
+    open_spec, loaded = loaded.spec, _at(loaded, target)
     _refuse_target(loaded, target)
     datasets = _datasets(loaded) if mode is Mode.APPLY or loaded.spec.dataset is None else _datasets_if_there(loaded)
-    facts, world = _read(loaded, gateway, datasets)
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(locking.newer, open_spec, loaded.pins, gateway, _resolve) if mode is Mode.APPLY else None
+        live, world = _read(loaded, gateway, datasets)
+        upstream = asking.result() if asking else []
+    facts = locks.hold(live, loaded.pins)
     parameters, problems = _parameters(loaded, facts)
     found = [*problems, *(_without_retirement(checks.check(loaded.spec, facts, parameters, target)))]
     if mode is Mode.APPLY and errors(found):
@@ -147,6 +160,7 @@ def plan(loaded: Loaded, gateway: Gateway, mode: Mode = Mode.APPLY, retry_failed
     options = Options(retry_failed, loaded.project_name, target)
     made = make_plan(loaded.spec, desired, facts, world, mode, options, shown_facts(gateway.workspace, facts, parameters))
     notes = [d for d in found if d.severity is Severity.WARNING] if mode is Mode.APPLY else []
+    notes += [*locks.moved(live, loaded.pins), *upstream] if mode is Mode.APPLY else []
     made = replace(made, diagnostics=loaded.place([*notes, *made.diagnostics]))
     return Planned(made, facts, world, desired, parameters)
 
@@ -159,10 +173,12 @@ def apply(
     stop: threading.Event | None = None,
     parallel: int = 8,
     warn: Callable[[Diagnostic], None] | None = None,
+    detach: bool = False,
 ) -> Outcome:
     """Carries out exactly the plan's steps. Datasets are prepared and their rows checked before the first write.
 
-    `warn` gets what the rows' checks found short of an error.
+    `warn` gets what the rows' checks found short of an error. With `detach` a job that runs is not waited for: it is `running` in
+    the outcome, what needs it is skipped, and the next apply goes on from there.
 
     Raises FineforgeError before anything is written where the plan has errors, breaks its contract, or rows are bad. What happens
     to single steps is in the outcome.
@@ -172,15 +188,17 @@ def apply(
         raise FineforgeError(*broken, exit_code=4 if gate else 1)
     _refuse_elsewhere(made, gateway)
     uploads = {upload.split: upload.destination for step in made.steps for upload in step.uploads}
+    loaded = _at(loaded, gateway.workspace.target)
     files, warnings = _prepare(loaded, uploads, made.facts.get("context_length")) if uploads else ({}, ())
     if warn is not None:
         for warning in warnings:
             warn(warning)
-    return applying.run(made, applying.Execution(gateway, files, listener, stop or threading.Event()), parallel)
+    return applying.run(made, applying.Execution(gateway, files, listener, stop or threading.Event(), detach), parallel)
 
 
 def status(loaded: Loaded, gateway: Gateway) -> tuple[State, ...]:
     """Every object of the spec as it is, and what costs money now. What could not be read is raised, for it is not absent."""
+    loaded = _at(loaded, gateway.workspace.target)
     planned = plan(loaded, gateway, Mode.DESTROY)
     if planned.world.unread:
         raise FineforgeError(*planned.world.unread.values())
@@ -212,6 +230,27 @@ def metrics(loaded: Loaded, gateway: Gateway, attempt: int | None = None) -> tup
     return job, gateway.read_metrics(job.name)
 
 
+def lock(
+    specs: Sequence[Loaded], gateway: Gateway, upgrade: Sequence[str] = ()
+) -> tuple[locks.Lock, tuple[Moved, ...]]:
+    """The lock of the specs' project with all that they need at this target, and what moved. Writes no file.
+
+    `upgrade`: see `fineforge.locking.pin`. Raises FF172 where the specs are of several projects.
+    """
+    first = specs[0].lock
+    if len({loaded.lock.path.resolve() for loaded in specs}) > 1:
+        message, hint = "these specs belong to several projects, which have a lock file each", "lock each project's by themselves"
+        raise FineforgeError(Diagnostic("FF172", message, hint=hint))
+    target = gateway.workspace.target
+    for loaded in specs:
+        _refuse_target(loaded, target)
+    try:
+        pins, moves = locking.pin([loaded.spec for loaded in specs], first.at(target), gateway, _resolve, upgrade)
+    except FineforgeError as error:
+        raise FineforgeError(*specs[0].place(error.diagnostics)) from None
+    return replace(first, targets={**first.targets, target: pins}), moves
+
+
 def invoke(
     loaded: Loaded, gateway: Gateway, messages: list[dict[str, str]], parameters: Mapping[str, Any], deployment: str | None
 ) -> str:
@@ -227,18 +266,20 @@ def render(loaded: Loaded, target: str | None = None) -> tuple[Desired, ...]:
     validated = validate(loaded, target)
     if broken := errors(validated.diagnostics):
         raise FineforgeError(*broken)
+    loaded = _at(loaded, target or _only_target(loaded))
     return _desired(loaded, validated.facts, validated.parameters)
 
 
 def outcome_exit_code(outcome: Outcome) -> int:
-    """0 where all is done, 5 where the world moved, 4 where a gate refused, 130 where it was interrupted, else 1."""
+    """0 where all is done, or goes on unwatched as was asked; 5 where the world moved, 4 where a gate refused, 130 where it was
+    interrupted, else 1."""
     if outcome.failed:
         return 1
     if outcome.moved:
         return 5
     if outcome.refused:
         return 4
-    return 130 if outcome.running or outcome.skipped else 0
+    return 130 if (outcome.running or outcome.skipped) and not outcome.detached else 0
 
 
 def _job(loaded: Loaded, gateway: Gateway, attempt: int | None) -> ResourceKey:
@@ -247,7 +288,8 @@ def _job(loaded: Loaded, gateway: Gateway, attempt: int | None) -> ResourceKey:
 
 def _named(loaded: Loaded, gateway: Gateway) -> finding.Named:
     """The names of the spec's objects, whatever there is of them."""
-    facts = observe.read_facts(gateway, loaded.spec, _today(), _datasets(loaded))
+    loaded = _at(loaded, gateway.workspace.target)
+    facts = locks.hold(observe.read_facts(gateway, loaded.spec, _today(), _datasets(loaded)), loaded.pins)
     parameters, _ = _parameters(loaded, facts)
     return partial(identity.identify, loaded.spec, facts, parameters)
 
@@ -353,6 +395,19 @@ def _prepare(
             )
     prepared, warnings = prepare(facts, user_cache_path("fineforge") / "data", context_length)
     return {split: file.path for split, file in prepared.items()}, warnings
+
+
+def _resolve(source: str) -> str:
+    from fineforge.dataset import resolve
+
+    return resolve(source)
+
+
+def _at(loaded: Loaded, target: str) -> Loaded:
+    """The spec as it is meant at a target: what it leaves open filled in from the lock file."""
+    pins = loaded.lock.at(target)
+    name = observe.component_name(loaded.spec).name if loaded.spec.trains else ""
+    return replace(loaded, spec=locks.fill(loaded.spec, pins, name), pins=pins)
 
 
 def _refuse_target(loaded: Loaded, target: str) -> None:

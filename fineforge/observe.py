@@ -14,6 +14,7 @@ from fineforge.core import DatasetFact, Facts, Observed, ResourceKey, Status, Wo
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.gateway import Gateway
 from fineforge.kinds import KINDS
+from fineforge.lock import Pins, hold, offline
 from fineforge.spec import Spec
 
 PARALLEL = 16
@@ -42,7 +43,7 @@ def read_facts(gateway: Gateway, spec: Spec, today: str, datasets: Mapping[str, 
     if spec.trains:
         calls["model"] = lambda: _model(gateway, spec)
         calls["component"] = lambda: _component(gateway, spec)
-    found, problems = _all(calls)
+    found, problems = read_all(calls)
     if problems:
         raise FineforgeError(*problems.values())
     return Facts(
@@ -57,19 +58,17 @@ def read_facts(gateway: Gateway, spec: Spec, today: str, datasets: Mapping[str, 
 
 
 def snapshot_facts(
-    spec: Spec, today: str, datasets: Mapping[str, DatasetFact], workspace_id: str
+    spec: Spec, today: str, datasets: Mapping[str, DatasetFact], workspace_id: str, pins: Pins | None = None
 ) -> tuple[Facts, tuple[Diagnostic, ...]]:
-    """Facts without a network, from the dated snapshot; what it does not hold is None and said."""
-    known = snapshot.load()
-    problems: list[Diagnostic] = []
-    model = component = None
-    if spec.trains:
-        model = known.models.get((spec.model.name or "", spec.model.version or ""))
-        name = component_name(spec)
-        component = known.components.get((name.name, name.version or ""))
-        problems += [] if model else [unknown_model(spec)]
-        problems += [] if component else [unknown_component(spec)]
+    """Facts without a network: from the dated snapshot, and what was pinned; what neither holds is None and said."""
+    known, pins = snapshot.load(), pins or Pins()
+    name = component_name(spec)
+    model = known.models.get((spec.model.name or "", spec.model.version or "")) if spec.trains else None
+    component = known.components.get((name.name, name.version or "")) if spec.trains else None
     facts = Facts(workspace_id, "eastus", today, model, component, known.sizes, datasets)
+    facts = hold(offline(facts, spec, pins, name.name), pins)
+    problems = [unknown_model(spec)] if spec.trains and facts.model is None else []
+    problems += [unknown_component(spec)] if spec.trains and facts.component is None else []
     return facts, tuple(problems)
 
 
@@ -78,10 +77,11 @@ def unknown_model(spec: Spec) -> Diagnostic:
     known = snapshot.load().models
     name, version = spec.model.name or "", spec.model.version
     versions = [v for n, v in known if n == name]
-    if versions:
+    if versions or (version is None and name):
         listed = ", ".join(f"`{entry}`" for entry in versions)
         message = f"`{name}` has no version `{version}`" if version else "`model.version` is missing"
-        return Diagnostic("FF146", message, path=("model", "version") if version else ("model",), hint=f"known: {listed}")
+        hint = f"known: {listed}" if version else f"`fineforge lock` pins the latest{'; known: ' + listed if listed else ''}"
+        return Diagnostic("FF146", message, path=("model", "version") if version else ("model",), hint=hint)
     near = snapshot.near_names(name, {n for n, _ in known})
     hint = (
         "did you mean " + " or ".join(f"`{entry}`" for entry in near) + "?" if near else "`fineforge explain models` lists them"
@@ -96,24 +96,25 @@ def unknown_component(spec: Spec) -> Diagnostic:
     known = [v for n, v in snapshot.load().components if n == name.name]
     listed = ", ".join(f"`{entry}`" for entry in known)
     if name.version is None:
-        hint = f"known: {listed}" if listed else ""
+        hint = f"`fineforge lock` pins the latest{'; known: ' + listed if listed else ''}"
         return Diagnostic("FF147", "`component.version` is missing", path=("component",), hint=hint)
     message = f"registry `{name.registry}` has no component `{name.name}` version `{name.version}`"
-    return Diagnostic("FF147", message, path=("component", "version"), hint=f"known: {listed}" if listed else "")
+    path = ("component", "version") if spec.component.id is None else ("component", "id")
+    return Diagnostic("FF147", message, path=path, hint=f"known: {listed}" if listed else "")
 
 
 def read_world(gateway: Gateway, keys: Iterable[ResourceKey], seen: World | None = None) -> World:
     """Point GETs of every key, all at once; keys that `seen` holds already, read or unread, are not read again."""
     seen = seen or World({})
     wanted = [key for key in dict.fromkeys(keys) if key not in seen.observed and key not in seen.unread]
-    found, problems = _all({key: lambda key=key: _observe(gateway, key) for key in wanted})  # type: ignore[misc]
+    found, problems = read_all({key: lambda key=key: _observe(gateway, key) for key in wanted})  # type: ignore[misc]
     return World({**seen.observed, **found}, seen.listed, {**seen.unread, **problems})
 
 
 def add_listed(gateway: Gateway, world: World, lists: Iterable[tuple[str, str | None]]) -> World:
     """The world with whole lists added: (kind, parent). What a point GET said, or could not say, stays; lists lag behind it."""
     wanted = list(dict.fromkeys(lists))
-    found, problems = _all({entry: lambda entry=entry: gateway.list(*entry) for entry in wanted})  # type: ignore[misc]
+    found, problems = read_all({entry: lambda entry=entry: gateway.list(*entry) for entry in wanted})  # type: ignore[misc]
     observed = dict(world.observed)
     for raws in found.values():
         for key, raw in raws.items():
@@ -183,7 +184,7 @@ def _sizes(gateway: Gateway) -> Mapping[str, SizeFact]:
     return parse_sizes(gateway.read_sizes(), snapshot.sizes())
 
 
-def _all(calls: Mapping[Any, Callable[[], T]]) -> tuple[dict[Any, T], dict[Any, Diagnostic]]:
+def read_all(calls: Mapping[Any, Callable[[], T]]) -> tuple[dict[Any, T], dict[Any, Diagnostic]]:
     """Runs the calls at once; results by key, and the first diagnostic of each that failed."""
     if not calls:
         return {}, {}

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+import click
+
 from fineforge.cli import options
 from fineforge.cli.failures import INTERRUPTED
 from fineforge.cli.output import Output
@@ -30,26 +32,35 @@ any moment: run it again and it goes on.""")
 @options.target
 @options.auto_approve
 @options.retry_failed
+@click.option("--detach", is_flag=True, help="Do not wait for the job; a later apply goes on from there.")
 @options.overrides
 @options.as_json
 @options.quiet
 @options.streams
 def command(
-    output: Output, spec: Path, target: str | None, auto_approve: bool, retry_failed: bool, overrides: dict[str, str]
+    output: Output,
+    spec: Path,
+    target: str | None,
+    auto_approve: bool,
+    retry_failed: bool,
+    detach: bool,
+    overrides: dict[str, str],
 ) -> int:
     from fineforge import engine, planfile
     from fineforge.core import Mode
 
     output.streams_events = True
     if planfile.is_plan(spec):
-        return _apply_saved(output, spec, given=[target, overrides, retry_failed])
+        return _apply_saved(output, spec, detach, given=[target, overrides, retry_failed])
     loaded = engine.load(spec, overrides)
     with engine.connect(loaded, target) as gateway:
         made = engine.plan(loaded, gateway, Mode.APPLY, retry_failed).plan
-        return approve_and_apply(output, made, loaded, gateway, auto_approve)
+        return approve_and_apply(output, made, loaded, gateway, auto_approve, detach)
 
 
-def approve_and_apply(output: Output, made: Plan, loaded: Loaded, gateway: Gateway, auto_approve: bool) -> int:
+def approve_and_apply(
+    output: Output, made: Plan, loaded: Loaded, gateway: Gateway, auto_approve: bool, detach: bool = False
+) -> int:
     """Shows the plan, asks, carries it out. Nothing is asked where nothing would happen."""
     from fineforge.cli.plan import exit_code
     from fineforge.diagnostics import FineforgeError
@@ -62,17 +73,17 @@ def approve_and_apply(output: Output, made: Plan, loaded: Loaded, gateway: Gatew
     if made.writes and not auto_approve and not options.need_terminal(output, "Do you want this to be done?"):
         output.alert("nothing was changed")
         return 1
-    return carry_out(output, made, loaded, gateway)
+    return carry_out(output, made, loaded, gateway, detach)
 
 
-def carry_out(output: Output, made: Plan, loaded: Loaded, gateway: Gateway) -> int:
+def carry_out(output: Output, made: Plan, loaded: Loaded, gateway: Gateway, detach: bool = False) -> int:
     """Applies the plan with its events shown; returns the exit code."""
     from fineforge import engine
     from fineforge.views.events import JsonLines
 
     view = _view(output, made)
     with view, interruptible(output, "interrupted: starting nothing more; once again leaves at once") as stop:
-        outcome = engine.apply(made, loaded, gateway, view, stop)
+        outcome = engine.apply(made, loaded, gateway, view, stop, detach=detach)
     code = INTERRUPTED if stop.is_set() else engine.outcome_exit_code(outcome)
     if isinstance(view, JsonLines):
         view.end(outcome, code)
@@ -81,7 +92,7 @@ def carry_out(output: Output, made: Plan, loaded: Loaded, gateway: Gateway) -> i
     return code
 
 
-def _apply_saved(output: Output, file: Path, given: list[object]) -> int:
+def _apply_saved(output: Output, file: Path, detach: bool, given: list[object]) -> int:
     """What the plan says was read and approved when it was saved; so nobody is asked again."""
     from fineforge import engine, planfile
     from fineforge.cli.plan import exit_code
@@ -97,7 +108,7 @@ def _apply_saved(output: Output, file: Path, given: list[object]) -> int:
         return code
     with engine.connect(loaded, made.target) as gateway:
         planfile.consume(file)
-        return carry_out(output, made, loaded, gateway)
+        return carry_out(output, made, loaded, gateway, detach)
 
 
 def _show_aside(made: Plan, output: Output) -> None:

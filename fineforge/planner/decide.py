@@ -83,7 +83,7 @@ def create(case: Case, want: Desired, reason: str = "", after: tuple[str, ...] =
     return replace(step, estimate=_estimate(case, want.key.kind), fallback=cheaper)
 
 
-IF_REFUSED = "at low priority, if the quota of dedicated cores is refused"
+IF_REFUSED = "low priority, where quota is the reason"
 LOW_PRIORITY = "at low priority: the quota of dedicated cores was refused"
 
 

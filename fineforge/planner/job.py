@@ -17,7 +17,7 @@ def decide_job(case: Case, want: Desired) -> Decision:
         return _not_needed(case, want, have, model)
     if have is None:
         cancels = _superseded(case, want)
-        made = create(case, want)
+        made = replace(create(case, want), estimate=_cost(case))
         # First the cancel: were the new job submitted and this apply killed in between, the old one would run on unseen.
         return Decision([*cancels, replace(made, depends_on=tuple(step.id for step in cancels))])
     if not case.is_ours(have):
@@ -26,7 +26,7 @@ def decide_job(case: Case, want: Desired) -> Decision:
         case Status.FAILED | Status.CANCELED:
             return Decision(diagnostics=[_ended(want, have)])
         case Status.RUNNING | Status.BUSY:
-            return Decision([make(want, Action.WAIT, "is running")])
+            return Decision([replace(make(want, Action.WAIT, "is running"), estimate=_cost(case))])
         case Status.COMPLETED | Status.READY:
             return _completed(case, want, have)
         case _:
@@ -64,6 +64,14 @@ def _ended(want: Desired, have: Observed) -> Diagnostic:
     word = "failed" if have.status is Status.FAILED else "was cancelled"
     hint = "`--retry-failed` submits it again as a new attempt; `job.retries` does so by itself"
     return Diagnostic("FF305", f"`{want.key}` {word}{said}", path=want.path, hint=hint)
+
+
+def _cost(case: Case) -> str:
+    """What its nodes cost while it runs, at the region's price, else at any (undated, so about)."""
+    compute = case.spec.compute
+    size = case.facts.sizes.get((compute.size or "").lower()) if compute else None
+    price = (size.price_hour.get(case.facts.location) or next(iter(size.price_hour.values()), None)) if size else None
+    return f"about {price * case.spec.job.nodes:.2f} USD/h while it runs" if price is not None else ""
 
 
 def _superseded(case: Case, want: Desired) -> list[Step]:

@@ -176,7 +176,7 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
 
 def test_templates_of_the_project_come_over_the_shipped_ones(tmp_path: Path) -> None:
     shipped = project.templates(project.find(tmp_path))
-    assert len(shipped) == 6
+    assert len(shipped) == 7
     (write(tmp_path, FILE) / "ours" / "job.yml.j2").write_text("mine", encoding="utf-8")
     found = project.templates(project.find(tmp_path))
     assert found["job.yml.j2"] == "mine"

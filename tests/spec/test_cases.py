@@ -26,6 +26,9 @@ ELSEWHERE = {
     "FF112": "tests/project",
     "FF143": "tests/checks",
     "FF154": "tests/checks",
+    "FF170": "tests/lock",
+    "FF171": "tests/lock",
+    "FF172": "tests/lock",
     "FF160": "tests/project",
     "FF161": "tests/project",
 }

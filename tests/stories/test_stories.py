@@ -41,7 +41,7 @@ SPEC: list[tuple[str, str, list[Any]]] = [
     ("deployment", "instances", [None, 2]),
     ("deployment", "probe", [{"initial_delay": 600}, {"initial_delay": 300, "timeout": 9}]),
     ("deployment", "request", [{"timeout_ms": 90000}, {"timeout_ms": 60000, "max_concurrent_per_instance": 4}]),
-    ("deployment", "environment", [{}, {"A": "1"}, {"A": "2", "B": "x"}, {"LOG_LEVEL": "info"}]),
+    ("deployment", "environment_variables", [{}, {"A": "1"}, {"A": "2", "B": "x"}, {"LOG_LEVEL": "info"}]),
     ("deployment", "rollout", ["blue_green", "recreate", "in_place"]),
     ("deployment", "traffic_steps", [[100], [10, 100], [20, 50, 100]]),
     ("deployment", "keep_previous", [None, 1]),

@@ -1,0 +1,60 @@
+"""`fineforge lock`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fineforge.cli import options
+from fineforge.cli.output import Output
+
+if TYPE_CHECKING:
+    from fineforge.locking import Moved
+
+
+@options.command("""Pin what the specs leave open: the latest version of a model or component, the commit of a dataset, and what
+a version says of itself. Writes `fineforge.lock.yaml` beside the project file; commit it.
+
+Pins that are there stay. --upgrade moves all of them; with a word after it those of `models`, `components`, `datasets` or
+`sizes`, or of one name.""")
+@click.argument("specs", nargs=-1, type=click.Path(path_type=Path))
+@options.target
+@click.option("--upgrade", multiple=True, is_flag=False, flag_value="all", metavar="[WHAT]", help="Move pins, all or WHAT.")
+@options.as_json
+@options.quiet
+@options.streams
+def command(output: Output, specs: tuple[Path, ...], target: str | None, upgrade: tuple[str, ...]) -> int:
+    from fineforge import engine, lock
+    from fineforge.diagnostics import Diagnostic, FineforgeError
+
+    files, words = _apart(specs, upgrade)
+    if not files:
+        raise FineforgeError(Diagnostic("FF002", "missing argument `SPECS...`", hint="`fineforge lock SPEC...`"))
+    loaded = [engine.load(path) for path in files]
+    with engine.connect(loaded[0], target) as gateway:
+        made, moves = engine.lock(loaded, gateway, words)
+        name = gateway.workspace.target
+    if made.targets != loaded[0].lock.targets:
+        lock.write(made)
+    _show(output, made.path, name, moves)
+    return 0
+
+
+def _apart(specs: tuple[Path, ...], upgrade: tuple[str, ...]) -> tuple[list[Path], list[str]]:
+    """`--upgrade` without a word takes what follows it: where that is a file, it is a spec, and everything is upgraded."""
+    taken = [word for word in upgrade if Path(word).is_file() or word.endswith((".yaml", ".yml"))]
+    words = ["all" if word in taken else word for word in upgrade]
+    return [*(Path(word) for word in taken), *specs], words
+
+
+def _show(output: Output, path: Path, target: str, moves: tuple[Moved, ...]) -> None:
+    if output.json:
+        rows = [{"kind": move.kind, "key": move.key, "before": move.before or None, "after": move.after} for move in moves]
+        output.data({"file": str(path), "target": target, "moved": rows})
+        return
+    for move in moves:
+        was = f"{move.before} -> " if move.before and move.before != move.after else "as it is now: " if move.before else ""
+        output.result(f"{'~' if move.before else '+'} {move.kind:<10}  {move.key}  {was}{move.after}")
+    output.result(f"{path.name}: {len(moves)} pinned for {target}" if moves else f"{path.name}: nothing to pin for {target}")

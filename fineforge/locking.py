@@ -1,0 +1,171 @@
+"""Making pins: which facts the specs need, which of them are pinned already, and reading the others at their source.
+
+What a pin is and how it is kept is `fineforge.lock`. Reads only; writes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import Any
+
+from fineforge import lock as locks
+from fineforge import observe
+from fineforge.catalog import snapshot
+from fineforge.catalog.facts import ComponentFact, SizeFact
+from fineforge.catalog.parse import parse_component, parse_model, parse_sizes
+from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.gateway import Gateway
+from fineforge.lock import Pins
+from fineforge.spec import Spec
+
+WHAT = ("models", "components", "datasets", "sizes")
+"""What can be upgraded apart; also a model's, component's or size's name, or a source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One pin that is new, or other than before."""
+
+    kind: str
+    key: str
+    before: str
+    """Empty where there was none."""
+    after: str
+
+
+def pin(
+    specs: Iterable[Spec], pins: Pins, gateway: Gateway, resolve: Callable[[str], str], upgrade: Collection[str] = ()
+) -> tuple[Pins, tuple[Moved, ...]]:
+    """The pins of a target with all that the specs need, and what moved.
+
+    Pins that are there stay, but for what `upgrade` names (`all`, a word of `WHAT`, or a name). `resolve` gives the pin of a
+    dataset's source. Raises every read that failed at once.
+    """
+    reads = _reads([spec for spec in specs if spec.trains], gateway, resolve)
+    known: dict[str, Mapping[str, Any]] = {name: getattr(pins, name) for name in WHAT}
+    calls = {
+        (kind, key): read for (kind, key), read in reads.items() if key not in known[kind] or _is_upgraded(kind, key, upgrade)
+    }
+    found, problems = observe.read_all(calls)
+    if problems:
+        raise FineforgeError(*problems.values())
+    made = {kind: {**known[kind], **{key: value for (k, key), value in found.items() if k == kind}} for kind in WHAT}
+    moves = [
+        Moved(kind, key, _shown(known[kind].get(key)), _shown(value))
+        for (kind, key), value in found.items()
+        if value != known[kind].get(key)
+    ]
+    return replace(pins, **made), tuple(sorted(moves, key=lambda move: (WHAT.index(move.kind), move.key)))
+
+
+def _reads(specs: list[Spec], gateway: Gateway, resolve: Callable[[str], str]) -> dict[tuple[str, str], Callable[[], Any]]:
+    """What the specs ask for, by kind and key, and how each is read."""
+    sizes = cache(lambda: parse_sizes(gateway.read_sizes(), snapshot.sizes()))
+    reads: dict[tuple[str, str], Callable[[], Any]] = {}
+    for spec in specs:
+        component = observe.component_name(spec)
+        reads["models", locks.model_key(spec)] = partial(_model, gateway, spec)
+        reads["components", locks.component_key(spec, component.name)] = partial(_component, gateway, spec)
+        reads |= {("datasets", source): partial(resolve, source) for source in floating(spec)}
+        if spec.compute is not None and spec.compute.size is not None:
+            reads["sizes", spec.compute.size.lower()] = partial(_gpus, spec.compute.size, sizes)
+    return reads
+
+
+def newer(spec: Spec, pins: Pins, gateway: Gateway, resolve: Callable[[str], str], seconds: float = 3.0) -> list[Diagnostic]:
+    """FF171 for what the spec leaves open and upstream has more of by now. Only a note hangs on it: whatever cannot be asked
+    within `seconds` is passed over."""
+    calls: dict[str, Callable[[], Diagnostic | None]] = {}
+    model = pins.models.get(locks.model_key(spec)) if spec.trains and spec.model.version is None else None
+    if model is not None:
+        calls["model"] = partial(_if_newer, f"`{model.name}`", model.version, partial(_model, gateway, spec), ("model",))
+    component = _floating_component(spec, pins)
+    if component is not None:
+        read = partial(_component, gateway, spec)
+        calls["component"] = partial(_if_newer, f"`{component.name}`", component.version, read, ("component",))
+    for source in floating(spec):
+        if source in pins.datasets:
+            place = ("dataset", "source")
+            calls[source] = partial(_if_newer, f"`{source}`", pins.datasets[source], partial(resolve, source), place)
+    return [found for found in _within(seconds, calls) if found is not None]
+
+
+def _floating_component(spec: Spec, pins: Pins) -> ComponentFact | None:
+    name = observe.component_name(spec)
+    return pins.components.get(locks.component_key(spec, name.name)) if spec.trains and name.version is None else None
+
+
+def _if_newer(what: str, pinned: str, read: Callable[[], Any], path: tuple[str, ...]) -> Diagnostic | None:
+    latest = _shown(read())
+    return None if pinned == latest else locks.newer(what, pinned, latest, path)
+
+
+def _within(seconds: float, calls: Mapping[str, Callable[[], Diagnostic | None]]) -> list[Diagnostic | None]:
+    """What answers in time, in the order of the calls. Threads that still wait hold up nobody: they end with the process."""
+    found: dict[str, Diagnostic | None] = {}
+
+    def ask(name: str, call: Callable[[], Diagnostic | None]) -> None:
+        with contextlib.suppress(FineforgeError, OSError):
+            found[name] = call()
+
+    threads = [threading.Thread(target=ask, args=entry, daemon=True) for entry in calls.items()]
+    end = time.monotonic() + seconds
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(end - time.monotonic(), 0))
+    return [found[name] for name in calls if name in found]
+
+
+def floating(spec: Spec) -> tuple[str, ...]:
+    """The sources of a spec whose content only a pin can hold."""
+    if spec.dataset is None:
+        return ()
+    sources = {spec.dataset.source_of(split) for split in spec.dataset.splits.made()}
+    return tuple(sorted(source for source in sources if source.startswith(("hf://", "https://")) and not _is_commit(source)))
+
+
+def _is_commit(source: str) -> bool:
+    revision = source.rpartition("@")[2]
+    return source.startswith("hf://") and len(revision) == 40 and all(letter in "0123456789abcdef" for letter in revision)
+
+
+def _model(gateway: Gateway, spec: Spec) -> Any:
+    raw = gateway.read_model(spec.model.registry, spec.model.name or "", spec.model.version)
+    if raw is None:
+        raise FineforgeError(observe.unknown_model(spec))
+    return parse_model(raw, spec.model.registry, "live")
+
+
+def _component(gateway: Gateway, spec: Spec) -> Any:
+    name = observe.component_name(spec)
+    raw = gateway.read_component(name.registry, name.name, name.version)
+    if raw is None:
+        raise FineforgeError(observe.unknown_component(spec))
+    known = snapshot.load().components
+    fact = parse_component(raw, name.registry, "live")
+    catalogued = known.get((fact.name, fact.version))
+    unused = [entry.name for entry in catalogued.inputs.values() if not entry.used] if catalogued else []
+    return parse_component(raw, name.registry, "live", unused)
+
+
+def _gpus(size: str, sizes: Callable[[], Mapping[str, SizeFact]]) -> int:
+    found = sizes().get(size.lower())
+    if found is None:
+        raise FineforgeError(Diagnostic("FF150", f"there is no VM size `{size}`", path=("compute", "size")))
+    return found.gpus
+
+
+def _is_upgraded(kind: str, key: str, upgrade: Collection[str]) -> bool:
+    name = key.rsplit(":", 1)[0].rsplit("/", 1)[-1] if kind in ("models", "components") else key
+    asked = {word.lower() for word in upgrade}
+    return bool(asked & {"all", kind, kind.removesuffix("s"), key.lower(), name.lower()})
+
+
+def _shown(pin: Any) -> str:
+    return "" if pin is None else str(getattr(pin, "version", pin))
