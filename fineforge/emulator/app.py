@@ -67,7 +67,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", ARM, LOC + "/usages", arm.usages),
     Route("GET", ARM, LOC + r"/(?:compute|mfe)OperationsStatus/(?P<operation>[^/]+)", arm.operation_status, (*_PLAIN, "service")),
     Route("GET", ARM, LOC + r"/(?:compute|mfe)OperationResults/(?P<operation>[^/]+)", arm.operation_result, (*_PLAIN, "service")),
-    Route("GET", ARM, WS + "/datastores", arm.collection("datastore"), (*_PAGED, "isDefault", "count")),
+    # The SDK sends orderByAsc with every list, and nothing to order by.
+    Route("GET", ARM, WS + "/datastores", arm.collection("datastore"), (*_PAGED, "isDefault", "count", "orderByAsc")),
     Route("GET", ARM, WS + "/datastores" + _N, arm.resource("datastore")),
     Route("POST", ARM, WS + "/datastores" + _N + "/listSecrets", arm.list_secrets),
     # --- assets and jobs ----------------------------------------------------------------------------------------------
