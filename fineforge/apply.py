@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -39,6 +39,8 @@ class Execution:
     listener: Listener
     stop: threading.Event
     """Set: waits are given up; what was started goes on."""
+    detach: bool = False
+    """A job that runs is not waited for; everything that does not need it is done."""
 
 
 class _Moved(FineforgeError):
@@ -51,6 +53,10 @@ class _Refused(FineforgeError):
 
 class _Stopped(Exception):
     """The wait was given up."""
+
+
+class _Detached(_Stopped):
+    """The wait was never wanted."""
 
 
 def run(plan: Plan, execution: Execution, parallel: int = 8) -> Outcome:
@@ -68,7 +74,7 @@ def run(plan: Plan, execution: Execution, parallel: int = 8) -> Outcome:
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 state.record(running.pop(future), future.exception())
-    return state.outcome(plan)
+    return replace(state.outcome(plan), detached=execution.detach and not execution.stop.is_set())
 
 
 @dataclass(slots=True)
@@ -115,7 +121,8 @@ class _State:
                 self.skipped[step.id] = cause
                 lost.add(step.id)
                 del self.todo[step.id]
-                listener(Event(EventKind.SKIPPED, step, f"waits for `{cause}`"))
+                goes_on = ", which goes on by itself" if cause in self.given_up else ""
+                listener(Event(EventKind.SKIPPED, step, f"waits for `{cause}`{goes_on}"))
 
     def outcome(self, plan: Plan) -> Outcome:
         for step in self.todo.values():
@@ -137,6 +144,9 @@ def _carry_out(step: Step, execution: Execution) -> None:
     tell(EventKind.STARTED)
     try:
         _act(step, execution)
+    except _Detached:
+        tell(EventKind.DETACHED, "goes on by itself")
+        raise
     except _Stopped:
         tell(EventKind.SKIPPED, "no longer waiting; it goes on by itself")
         raise
@@ -305,11 +315,12 @@ def _as_it_is(step: Step, have: Observed) -> str:
 
 
 def _settled(step: Step, execution: Execution, follower: Follower | None = None) -> Raw | None:
-    """The object once it is no longer busy, None when it is gone. Raises _Stopped where the wait was given up."""
+    """The object once it is no longer busy, None when it is gone. Raises _Stopped where the wait was given up, or not wanted."""
+    detached = follower is not None and execution.detach
     tell = follower.follow if follower else _progress(step, execution)
-    raw = execution.gateway.wait(step.key, tell, execution.stop.is_set)
+    raw = execution.gateway.wait(step.key, tell, lambda: detached or execution.stop.is_set())
     if raw is not None and KINDS[step.key.kind].observe(step.key, raw).status in (Status.BUSY, Status.RUNNING):
-        raise _Stopped
+        raise _Detached if detached and not execution.stop.is_set() else _Stopped
     return raw
 
 

@@ -76,7 +76,7 @@ class Lines:
                 return f"    | {visible(event.message)}" if event.message.strip() else None
             case EventKind.METRIC:
                 return f"    {object_name(event.step)}: {metrics_text(event)}"
-            case EventKind.DONE | EventKind.FAILED | EventKind.SKIPPED | EventKind.REFUSED:
+            case EventKind.DONE | EventKind.FAILED | EventKind.SKIPPED | EventKind.REFUSED | EventKind.DETACHED:
                 return ended(event, self._paint)
 
     def _repeats(self, event: Event, line: str) -> bool:
@@ -133,6 +133,7 @@ _TYPES = {
     EventKind.DONE: "apply_complete",
     EventKind.FAILED: "apply_errored",
     EventKind.SKIPPED: "apply_skipped",
+    EventKind.DETACHED: "apply_detached",
     EventKind.REFUSED: "gate_refused",
 }
 
@@ -167,6 +168,8 @@ def ended(event: Event, paint: Paint) -> str | None:
             return f"  {paint('error', '✗')} {object_name(step)}: failed{took}: {said}"
         case EventKind.REFUSED:
             return f"  {paint('error', '✗')} {object_name(step)}: refused: {said}"
+        case EventKind.DETACHED:
+            return f"  {paint('busy', '>')} {object_name(step)}: {said}"
         case _:
             return f"  {paint('quiet', '·')} {object_name(step)}: skipped: {said}"
 
@@ -215,7 +218,8 @@ def write_outcome(outcome: Outcome, paint: Paint) -> str:
         cost = f" ({step.estimate})" if step.estimate else " and bills until it ends" if step.key.kind == "job" else ""
         lines += paint.wrap(f"{object_name(step)} goes on running{cost}", "  ")
     if outcome.running:
-        lines += paint.wrap("`fineforge apply` again waits for it, `fineforge destroy` cancels it", "  ")
+        then = "`fineforge apply` again goes on from there, `fineforge logs -f` watches it, `fineforge destroy` cancels it"
+        lines += paint.wrap(then, "  ")
     elif outcome.failed or outcome.moved or outcome.skipped:
         lines += paint.wrap("what is done stays done; run the same command again and it goes on from there", "  ")
     return "\n".join(lines)

@@ -61,6 +61,7 @@ def outcome_data(outcome: Outcome) -> dict[str, Any]:
         "moved": _by_step(outcome.moved),
         "skipped": dict(outcome.skipped),
         "running": list(outcome.running),
+        "detached": outcome.detached,
     }
 
 

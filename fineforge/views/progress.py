@@ -84,5 +84,6 @@ _HANDLERS: dict[EventKind, Callable[[Bars, Event], None]] = {
     EventKind.DONE: Bars._end,
     EventKind.FAILED: Bars._end,
     EventKind.SKIPPED: Bars._end,
+    EventKind.DETACHED: Bars._end,
     EventKind.REFUSED: Bars._end,
 }

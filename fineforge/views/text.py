@@ -210,7 +210,9 @@ def _origin(entry: Mapping[str, Any]) -> str:
 
 def _bills(plan: Plan, paint: Paint) -> str:
     """What costs money once this plan is applied, as far as the steps say."""
-    rows = [(f"{step.key.kind} {step.key.name}", step.estimate) for step in plan.steps if step.estimate]
+    steps = [step for step in plan.steps if step.estimate]
+    cluster = any(step.key.kind == "compute" for step in steps)  # It says already what its nodes cost while the job runs.
+    rows = [(f"{step.key.kind} {step.key.name}", step.estimate) for step in steps if not (cluster and step.key.kind == "job")]
     title = "what would bill on Azure; the emulator is free" if plan.target == LOCAL else "what will bill"
     return "\n".join([paint("strong", title), *table(rows, paint, "  ")]) if rows else ""
 

@@ -1,0 +1,53 @@
+"""`apply --detach` over the command line, while a job really takes its time: it returns, and what comes after goes on from there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import console
+
+FINEFORGE = [sys.executable, "-m", "fineforge"]
+SPEC = str(Path(__file__).parent / "sessions" / "jobs" / "spec.yaml")
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of an emulator whose operations take their time."""
+    environment = console.environment(tmp_path)
+    start = [*FINEFORGE, "emulator", "start", "--trainer", "instant", "--lifecycle", "timed"]
+    subprocess.run(start, env=environment, check=True, timeout=60, capture_output=True)
+    yield environment
+    subprocess.run([*FINEFORGE, "emulator", "stop"], env=environment, check=True, timeout=60, capture_output=True)
+
+
+def run(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    command = [*FINEFORGE, words[0], SPEC, "--target", "local", *words[1:]]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
+    return ran
+
+
+def test_detached_and_gone_on(slow: dict[str, str]) -> None:
+    events: list[dict[str, Any]] = [
+        json.loads(line) for line in run(slow, "apply", "--auto-approve", "--detach", "--json").stdout.splitlines()
+    ]
+    (detached,) = [event for event in events if event["type"] == "apply_detached"]
+    assert events[-1]["exit_code"] == 0 and events[-1]["outcome"]["detached"] is True
+    assert events[-1]["outcome"]["running"] == [detached["id"]]
+
+    status = json.loads(run(slow, "status", "--json").stdout)
+    (job,) = [entry for entry in status["objects"] if entry["kind"] == "job"]
+    assert job["status"] in ("running", "completed") and job["age_seconds"] >= 0
+
+    assert "nothing is trained" in run(slow, "logs", "--follow").stdout, "it ends when the job has ended"
+
+    assert "0 failed" in run(slow, "apply", "--auto-approve").stdout
+    assert "No changes" in run(slow, "plan").stdout
