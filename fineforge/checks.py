@@ -61,7 +61,7 @@ def _model(spec: Spec, facts: Facts) -> list[Diagnostic]:
         tasks = ", ".join(f"`{task}`" for task in model.tasks) or "no task at all"
         message = f"`{model.name}` can be fine-tuned for {tasks}, not for `{spec.task}`"
         path = ("task",) if "task" in spec.model_fields_set else ("model", "name")
-        found.append(Diagnostic("FF144", message, path=path, hint=_still_offered(spec.task, facts.today)))
+        found.append(Diagnostic("FF144", message, path=path, hint=snapshot.still_offered(spec.task, facts.today)))
     return found
 
 
@@ -81,7 +81,7 @@ def _retirement(spec: Spec, model: ModelFact, today: str) -> list[Diagnostic]:
     if model.finetune_retirement and model.finetune_retirement <= today:
         message = f"fine-tuning of `{model.name}` was retired on {model.finetune_retirement}"
         severity = Severity.WARNING if spec.model.allow_retired else Severity.ERROR
-        hint = "" if spec.model.allow_retired else f"{_still_offered(spec.task, today)}; or set `model.allow_retired: true`"
+        hint = "" if spec.model.allow_retired else f"{snapshot.still_offered(spec.task, today)}; or set `model.allow_retired: true`"
         found.append(Diagnostic("FF141", message, severity, path, hint=hint))
     elif model.finetune_deprecation and model.finetune_deprecation <= today:
         until = f", it ends on {model.finetune_retirement}" if model.finetune_retirement else ""
@@ -91,17 +91,6 @@ def _retirement(spec: Spec, model: ModelFact, today: str) -> list[Diagnostic]:
         message = f"`{model.name}` was retired for inference on {model.inference_retirement}"
         found.append(Diagnostic("FF142", message, Severity.WARNING, path))
     return found
-
-
-def _still_offered(task: str, today: str) -> str:
-    """Base models of the snapshot that can be fine-tuned for the task, for a hint."""
-    known = snapshot.load().models.values()
-    names = sorted(
-        model.name
-        for model in known
-        if task in model.tasks and not model.archived and not (model.finetune_retirement and model.finetune_retirement <= today)
-    )
-    return f"still offered for {task}: " + (", ".join(f"`{name}`" for name in names) or "none that fineforge knows")
 
 
 def _assets(spec: Spec, facts: Facts) -> tuple[Diagnostic, ...]:

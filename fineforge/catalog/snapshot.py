@@ -82,6 +82,16 @@ def near_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     return [folded[entry] for entry in difflib.get_close_matches(name.lower(), folded, count, cutoff=0.5)]
 
 
+def still_offered(task: str, today: str) -> str:
+    """Base models of the snapshot that can be fine-tuned for the task, for a hint."""
+    names = sorted(
+        model.name
+        for model in load().models.values()
+        if task in model.tasks and not model.archived and not (model.finetune_retirement and model.finetune_retirement <= today)
+    )
+    return f"still offered for {task}: " + (", ".join(f"`{name}`" for name in names) or "none that fineforge knows")
+
+
 @cache
 def _data(name: str) -> Any:
     return json.loads(files("fineforge.catalog").joinpath("data", name).read_text(encoding="utf-8"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fineforge import ownership
+from fineforge.catalog.snapshot import still_offered
 from fineforge.core import Action, Desired, Facts, FieldChange, Observed, ResourceKey, SpecPath, Status, Step, World
 from fineforge.diagnostics import Diagnostic
 from fineforge.fields import Change, FieldRule, differences, rule_of
@@ -158,7 +159,7 @@ def retired(case: Case) -> list[Diagnostic]:
     if model is None or not model.finetune_retirement or model.finetune_retirement > today or case.spec.model.allow_retired:
         return []
     message = f"fine-tuning of `{model.name}` was retired on {model.finetune_retirement}, and this plan needs a new job"
-    hint = "choose a model that is still offered, or set `model.allow_retired: true`"
+    hint = f"{still_offered(case.spec.task, today)}; or set `model.allow_retired: true`"
     return [Diagnostic("FF141", message, path=("model", "version"), hint=hint)]
 
 

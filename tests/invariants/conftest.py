@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import hub, ultrachat
 from tests.invariants.client import Client
 from tests.running_emulator import RunningEmulator
 
@@ -28,6 +29,16 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def dataset_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hub.Hub]:
+    """Where `hf://` sources lead: a hub on loopback with the walkthrough's dataset, in small."""
+    root = tmp_path_factory.mktemp("hub")
+    ultrachat.write(root)
+    with hub.running(root) as running, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_ENDPOINT", running.url)
+        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,9 @@ import pytest
 
 from fineforge import engine, fields
 from fineforge.core import Mode
+from fineforge.diagnostics import errors
 from fineforge.kinds import KINDS
+from tests.hub import Hub
 from tests.invariants.client import SPECS, Client, inventory, promised, settled, written
 
 
@@ -17,13 +19,13 @@ def writes(client: Client) -> list[tuple[str, str]]:
 
 
 def test_the_specs_are_found() -> None:
-    assert len(SPECS) >= 1
+    assert {path.stem for path in SPECS} >= {"quickstart", "phi4-ultrachat", "phi3-mini-ultrachat"}
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
-def test_the_life_of_a_spec(spec: Path, client: Client) -> None:
+def test_the_life_of_a_spec(spec: Path, client: Client, dataset_hub: Hub, tmp_path: Path) -> None:
     """Apply, plan, destroy, destroy, apply: each does what its plan says, trains once, and touches nothing foreign."""
-    client, emulator = Client(client.emulator, spec), client.emulator
+    client, emulator = Client(client.emulator, _allowed(spec, tmp_path)), client.emulator
     theirs = inventory(emulator)
 
     def tell(mode: Mode) -> list[tuple[str, str]]:
@@ -44,6 +46,18 @@ def test_the_life_of_a_spec(spec: Path, client: Client) -> None:
     assert len([entry for entry in inventory(emulator) if entry.startswith("jobs/")]) == 1
     untouched = {path: body for path, body in inventory(emulator).items() if path in theirs}
     assert settled(untouched) == settled(theirs)
+
+
+def _allowed(spec: Path, folder: Path) -> Path:
+    """The spec of a model that is retired, with the word that it may be used all the same."""
+    if spec.stem != "phi3-mini-ultrachat":
+        return spec
+    (refusal,) = errors(engine.validate(engine.load(spec), "local").diagnostics)
+    assert refusal.code == "FF141" and "2025-08-30" in refusal.message
+    assert "`Phi-4`" in refusal.hint and "allow_retired" in refusal.hint
+    text = spec.read_text(encoding="utf-8").replace('version: "15"}', 'version: "15", allow_retired: true}')
+    (folder / spec.name).write_text(text, encoding="utf-8")
+    return folder / spec.name
 
 
 def test_apply_after_destroy_restores_the_archived_job(applied: Client) -> None:
