@@ -1,4 +1,4 @@
-"""Data assets by their label, a job that is cancelled, a store without a key, a job without a cluster; with nothing but azure-ai-ml.
+"""Data assets by label, a job that is cancelled, a store without a key, a job without a cluster; with nothing but azure-ai-ml.
 
 Run it as `tutorial.py`. It writes what it saw to `seen.json`.
 """
