@@ -175,10 +175,12 @@ def ended(event: Event, paint: Paint) -> str | None:
 
 
 def metrics_text(event: Event) -> str:
-    """`step 40, epoch 2, loss 1.234`, and how much time is left where that is known."""
+    """`step 40, epoch 2, loss 1.234, 0.8 steps/s, about 3 min left`; the pace as far as it is known."""
     first = [name for name in ("step", "epoch", "loss", "eval_loss", "learning_rate") if name in event.values]
-    rest = [name for name in event.values if name not in first and name not in ("percent", "seconds_left")]
+    rest = [name for name in event.values if name not in first and name not in ("percent", "steps_per_second", "seconds_left")]
     told = [f"{name} {event.values[name]:.4g}" for name in (*first, *rest)]
+    if "steps_per_second" in event.values:
+        told.append(f"{event.values['steps_per_second']:.3g} steps/s")
     if "seconds_left" in event.values:
         told.append(f"about {duration(event.values['seconds_left'])} left")
     return ", ".join(told)
