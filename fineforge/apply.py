@@ -203,15 +203,14 @@ def _create(step: Step, execution: Execution) -> None:
 
 
 def _fall_back(step: Step, refusal: Diagnostic, execution: Execution) -> None:
-    """The alternative that the plan showed. A refused create leaves a failed record that keeps the name (reported): that goes."""
+    """The alternative that the plan showed: one more write. A refused create leaves a failed record that keeps the name
+    (reported), and the walkthrough itself writes over it; where the service does not allow that, the next plan deletes it."""
     execution.listener(Event(EventKind.PROGRESS, step, f"refused: {refusal.message}; once more at low priority"))
     raw = execution.gateway.get(step.key)
     if raw is not None:
         have = KINDS[step.key.kind].observe(step.key, raw)
         if have.status is not Status.FAILED or have.owner is None:
             raise _Moved(Diagnostic("FF501", f"`{step.key}` is not what was refused: {_as_it_is(step, have)}", hint="plan again"))
-        execution.gateway.delete(step.key)
-        _until_gone(step, execution)
     execution.gateway.create(step.key, step.text)
     _wait(step, execution)
 

@@ -81,7 +81,8 @@ def _retirement(spec: Spec, model: ModelFact, today: str) -> list[Diagnostic]:
     if model.finetune_retirement and model.finetune_retirement <= today:
         message = f"fine-tuning of `{model.name}` was retired on {model.finetune_retirement}"
         severity = Severity.WARNING if spec.model.allow_retired else Severity.ERROR
-        hint = "" if spec.model.allow_retired else f"{snapshot.still_offered(spec.task, today)}; or set `model.allow_retired: true`"
+        still = snapshot.still_offered(spec.task, today)
+        hint = "" if spec.model.allow_retired else f"{still}; or set `model.allow_retired: true`"
         found.append(Diagnostic("FF141", message, severity, path, hint=hint))
     elif model.finetune_deprecation and model.finetune_deprecation <= today:
         until = f", it ends on {model.finetune_retirement}" if model.finetune_retirement else ""
