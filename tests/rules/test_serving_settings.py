@@ -38,10 +38,19 @@ def test_settings_are_updated_in_place(world: Any, field: str, value: Any) -> No
     assert {key: properties[key] for key in SETTINGS} == SETTINGS | {field: value}
 
 
+def test_values_have_no_case(world: Any) -> None:
+    """azure-ai-ml 1.35.2 sends `disabled`; it comes back as `Disabled` (assumed)."""
+    world.model()
+    world.endpoint()
+    world.cloud.put("deployment", ("answers", "blue"), world.deployment_body(egressPublicNetworkAccess="disabled"))
+    properties = world.cloud.get("deployment", ("answers", "blue")).body["properties"]
+    assert properties["egressPublicNetworkAccess"] == "Disabled"
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"egressPublicNetworkAccess": "enabled"}, "The value 'enabled' of egressPublicNetworkAccess"),
+        ({"egressPublicNetworkAccess": "closed"}, "The value 'closed' of egressPublicNetworkAccess"),
         ({"scaleSettings": {"scaleType": "auto"}}, "The value 'auto' of scaleType"),
     ],
 )

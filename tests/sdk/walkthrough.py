@@ -1,7 +1,7 @@
 """The official chat-completion walkthrough in its own order, step by step, by somebody who has never heard of fineforge.
 
-Run it with a folder that holds `hub/data/SPLIT-00000-of-00001.parquet` for the splits of ultrachat_200k. The walkthrough's own model
-is past its fine-tune retirement and archived: it is found by version, not by label. What was seen goes to `seen.json`.
+Run it with a folder that holds `hub/data/SPLIT-00000-of-00001.parquet` for the splits of ultrachat_200k. Its own model is past
+its fine-tune retirement and archived: it is found by version, not by label. What was seen goes to `seen.json`.
 """
 
 from __future__ import annotations

@@ -57,8 +57,14 @@ def mapping(body: Mapping[str, Any], field: str) -> dict[str, Any]:
     return dict(value)
 
 
-def choice(properties: Mapping[str, Any], field: str, *known: str) -> None:
-    """A field that may be left out, but has no other values."""
+def choice(properties: dict[str, Any], field: str, *known: str) -> None:
+    """A field that may be left out, but has no other values. They have no case: the SDK sends `disabled` (azure-ai-ml 1.35.2);
+    the field becomes as the service writes it, which is assumed.
+    """
     value = properties.get(field)
-    if value is not None and value not in known:
+    if value is None:
+        return
+    spelled = {name.lower(): name for name in known}.get(str(value).lower())
+    if spelled is None:
         raise refuse("field_value", value=value, field=field, known=", ".join(known))
+    properties[field] = spelled

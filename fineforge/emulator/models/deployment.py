@@ -55,6 +55,7 @@ class Deployment(Kind):
         properties = checks.mapping(body, "properties")
         checks.choice(properties, "egressPublicNetworkAccess", "Enabled", "Disabled")
         checks.choice(properties.get("scaleSettings") or {}, "scaleType", "Default", "TargetUtilization")
+        body = body | {"properties": properties}
         document = self._context.store.get("deployment", path)
         if document is not None:
             self._refuse_update(path, document)

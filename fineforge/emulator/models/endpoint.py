@@ -44,6 +44,7 @@ class Endpoint(Kind):
             raise refuse("field_missing", field="authMode")
         checks.choice(properties, "authMode", *_AUTH_MODES)
         checks.choice(properties, "publicNetworkAccess", "Enabled", "Disabled")
+        body = body | {"properties": properties}
         found = self._context.store.get("endpoint", path)
         return self._update(path, found, body) if found else self._create(path, body)
 
