@@ -18,10 +18,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fineforge import apply as applying
-from fineforge import checks, finding, identity, locking, observe, params, project, source, spec
+from fineforge import checks, finding, identity, locking, observe, params, preparing, project, source, spec
 from fineforge import lock as locks
 from fineforge.checking import answer_text, chat_request
 from fineforge.core import DatasetFact, Desired, Event, Facts, Mode, Outcome, Plan, ResourceKey, Status, World
@@ -36,6 +36,9 @@ from fineforge.planner import plan as make_plan
 from fineforge.render import Templates
 from fineforge.series import Series
 from fineforge.showing import State, shown_facts, states
+
+if TYPE_CHECKING:
+    from fineforge.dataset import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def validate(loaded: Loaded, target: str | None = None, today: str | None = None
     found: list[Diagnostic] = []
     datasets = {}
     try:
-        datasets = _datasets(loaded)
+        datasets = preparing.described(loaded)
     except FineforgeError as error:
         found += error.diagnostics
     facts, unknown = observe.snapshot_facts(loaded.spec, today or _today(), datasets, "/offline", loaded.pins)
@@ -141,9 +144,9 @@ def plan(loaded: Loaded, gateway: Gateway, mode: Mode = Mode.APPLY, retry_failed
     target = gateway.workspace.target
     open_spec, loaded = loaded.spec, _at(loaded, target)
     _refuse_target(loaded, target)
-    datasets = _datasets(loaded) if mode is Mode.APPLY or loaded.spec.dataset is None else _datasets_if_there(loaded)
+    datasets = preparing.described(loaded) if mode is Mode.APPLY else preparing.described_if_there(loaded)
     with ThreadPoolExecutor(1) as pool:
-        asking = pool.submit(locking.newer, open_spec, loaded.pins, gateway, _resolve) if mode is Mode.APPLY else None
+        asking = pool.submit(locking.newer, open_spec, loaded.pins, gateway, preparing.resolve) if mode is Mode.APPLY else None
         live, world = _read(loaded, gateway, datasets)
         upstream = asking.result() if asking else []
     facts = locks.hold(live, loaded.pins)
@@ -189,7 +192,7 @@ def apply(
     _refuse_elsewhere(made, gateway)
     uploads = {upload.split: upload.destination for step in made.steps for upload in step.uploads}
     loaded = _at(loaded, gateway.workspace.target)
-    files, warnings = _prepare(loaded, uploads, made.facts.get("context_length")) if uploads else ({}, ())
+    files, warnings = preparing.uploads(loaded, uploads, made.facts.get("context_length")) if uploads else ({}, ())
     if warn is not None:
         for warning in warnings:
             warn(warning)
@@ -230,9 +233,7 @@ def metrics(loaded: Loaded, gateway: Gateway, attempt: int | None = None) -> tup
     return job, gateway.read_metrics(job.name)
 
 
-def lock(
-    specs: Sequence[Loaded], gateway: Gateway, upgrade: Sequence[str] = ()
-) -> tuple[locks.Lock, tuple[Moved, ...]]:
+def lock(specs: Sequence[Loaded], gateway: Gateway, upgrade: Sequence[str] = ()) -> tuple[locks.Lock, tuple[Moved, ...]]:
     """The lock of the specs' project with all that they need at this target, and what moved. Writes no file.
 
     `upgrade`: see `fineforge.locking.pin`. Raises FF172 where the specs are of several projects.
@@ -245,7 +246,7 @@ def lock(
     for loaded in specs:
         _refuse_target(loaded, target)
     try:
-        pins, moves = locking.pin([loaded.spec for loaded in specs], first.at(target), gateway, _resolve, upgrade)
+        pins, moves = locking.pin([loaded.spec for loaded in specs], first.at(target), gateway, preparing.resolve, upgrade)
     except FineforgeError as error:
         raise FineforgeError(*specs[0].place(error.diagnostics)) from None
     return replace(first, targets={**first.targets, target: pins}), moves
@@ -259,6 +260,13 @@ def invoke(
         raise FineforgeError(*loaded.place([Diagnostic("FF121", "`endpoint` is missing", hint="this spec deploys nothing")]))
     name = loaded.spec.endpoint.name or identity.default_endpoint_name(loaded.spec.name, gateway.workspace.id)
     return answer_text(gateway.invoke(name, deployment, chat_request(messages, parameters)))
+
+
+def data(loaded: Loaded, target: str | None = None, progress: Progress | None = None) -> preparing.Data:
+    """Prepares every split and checks its rows; uploads nothing, and asks no workspace. Raises every split's errors at once."""
+    loaded = _at(loaded, target or _only_target(loaded))
+    model = observe.snapshot_facts(loaded.spec, _today(), {}, "/offline", loaded.pins)[0].model
+    return preparing.prepared(loaded, model.context_length if model else None, progress)
 
 
 def render(loaded: Loaded, target: str | None = None) -> tuple[Desired, ...]:
@@ -289,7 +297,7 @@ def _job(loaded: Loaded, gateway: Gateway, attempt: int | None) -> ResourceKey:
 def _named(loaded: Loaded, gateway: Gateway) -> finding.Named:
     """The names of the spec's objects, whatever there is of them."""
     loaded = _at(loaded, gateway.workspace.target)
-    facts = locks.hold(observe.read_facts(gateway, loaded.spec, _today(), _datasets(loaded)), loaded.pins)
+    facts = locks.hold(observe.read_facts(gateway, loaded.spec, _today(), preparing.described(loaded)), loaded.pins)
     parameters, _ = _parameters(loaded, facts)
     return partial(identity.identify, loaded.spec, facts, parameters)
 
@@ -357,50 +365,6 @@ def _parameters(loaded: Loaded, facts: Facts) -> tuple[dict[str, Parameter], tup
     compute = loaded.spec.compute
     size = facts.sizes.get((compute.size or "").lower()) if compute else None
     return params.resolve(facts.component, facts.model, loaded.spec, size, loaded.project.training, loaded.overrides)
-
-
-def _datasets(loaded: Loaded) -> dict[str, Any]:
-    dataset = loaded.spec.dataset
-    if dataset is None or not loaded.spec.trains:
-        return {}
-    from fineforge.dataset import describe
-
-    try:
-        return dict(describe(dataset, loaded.path.parent, loaded.project.root, loaded.allow_outside))
-    except FineforgeError as error:
-        raise FineforgeError(*loaded.place(error.diagnostics)) from None
-
-
-def _datasets_if_there(loaded: Loaded) -> dict[str, Any]:
-    """To destroy, the data need not exist any more: assets are found by name."""
-    try:
-        return _datasets(loaded)
-    except FineforgeError:
-        return {}
-
-
-def _prepare(
-    loaded: Loaded, uploads: Mapping[str, str], context_length: int | None
-) -> tuple[Mapping[str, Path], tuple[Diagnostic, ...]]:
-    """The prepared files that a plan uploads, by split, and warnings. FF606 where the data is not what the plan was made for."""
-    from platformdirs import user_cache_path
-
-    from fineforge.dataset import prepare
-
-    facts = _datasets(loaded)
-    for split, destination in uploads.items():
-        if split not in facts or identity.upload_path(loaded.spec, facts[split]) != destination:
-            raise FineforgeError(
-                Diagnostic("FF606", f"the `{split}` data has changed since the plan", hint="plan again"), exit_code=5
-            )
-    prepared, warnings = prepare(facts, user_cache_path("fineforge") / "data", context_length)
-    return {split: file.path for split, file in prepared.items()}, warnings
-
-
-def _resolve(source: str) -> str:
-    from fineforge.dataset import resolve
-
-    return resolve(source)
 
 
 def _at(loaded: Loaded, target: str) -> Loaded:

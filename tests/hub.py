@@ -1,8 +1,9 @@
 """A dataset hub on loopback: the part of the Hugging Face Hub's HTTP API that reading datasets needs, and its bad days.
 
 Datasets are folders, `root/owner/name/...`, all at one commit. Files go out by a redirect to a second host, as large files
-of the real hub do, with ranges and ETags. Every request is counted; faults are put into a queue and happen to the next matching request.
-The shapes of answers are those of huggingface.co/api, read off the client library (huggingface_hub 2.4, hf_api.py).
+of the real hub do, with ranges and ETags. Every request is counted; faults are put into a queue and happen to the
+next matching request. The shapes of answers are those of huggingface.co/api, read off the client library
+(huggingface_hub 2.4, hf_api.py).
 """
 
 from __future__ import annotations

@@ -165,6 +165,7 @@ def _decoded(shards: Sequence[_Shard], wanted: Sequence[int]) -> Iterator[pa.Tab
                 at += len(batch)
                 if rows:
                     yield _same(_taken(table, rows), columns, job.shard.name)
+            pa.default_memory_pool().release_unused()
 
 
 def _ahead(pool: ThreadPoolExecutor, jobs: Iterator[_Job], work: Callable[[_Job], Any]) -> Iterator[tuple[_Job, Any]]:

@@ -26,6 +26,9 @@ from fineforge.identity import recipe_digest
 Progress = Callable[[str, int, int | None, int], object]
 """Gets the split, how many rows are done, how many there will be (None: not known), and the bytes fetched so far."""
 
+_OUT_OF_REACH = ("FF619", "FF620", "FF622")
+"""After these, nobody waits for the other splits of the same source to fail as well."""
+
 _TOLD = 256
 """Rows after which progress is told."""
 
@@ -77,11 +80,16 @@ def prepare(
     problems: list[Diagnostic] = []
     with contextlib.ExitStack() as stack:
         jobs = {split: _Job(fact, checks[split], cache.private(cache_folder), progress) for split, fact in own.items()}
+        out_of_reach: set[str] = set()
         for split, job in jobs.items():
+            if job.fact.source in out_of_reach:
+                continue
             try:
                 job.run(stack)
             except FineforgeError as error:
                 problems += [problem for problem in error.diagnostics if problem not in problems]
+                if any(problem.code in _OUT_OF_REACH for problem in error.diagnostics):
+                    out_of_reach.add(job.fact.source)
             problems += checks[split].finish()
             problems += job.too_few()
         if "train" in checks:

@@ -1,0 +1,118 @@
+"""The data of a spec: described without a network, prepared before anything is created, and told to whoever asks.
+
+What a row must be, and how rows are read, is `fineforge.dataset`, which is imported when there is data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fineforge import identity
+from fineforge.core import DatasetFact
+from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.spec import Spec
+
+if TYPE_CHECKING:
+    from fineforge.dataset import Prepared, Progress
+    from fineforge.engine import Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The data of a spec, prepared."""
+
+    facts: Mapping[str, DatasetFact]
+    """By split, as is all else."""
+    files: Mapping[str, Prepared]
+    """Of the splits that are prepared: data assets of the workspace are not."""
+    warnings: tuple[Diagnostic, ...]
+
+
+def described(loaded: Loaded) -> dict[str, DatasetFact]:
+    """What each split is made of, by split. Raises the spec's and the files' errors, placed; see `dataset.describe`."""
+    dataset = loaded.spec.dataset
+    if dataset is None or not loaded.spec.trains:
+        return {}
+    from fineforge.dataset import describe
+
+    try:
+        return describe(dataset, loaded.path.parent, loaded.project.root, loaded.allow_outside, loaded.pins.datasets)
+    except FineforgeError as error:
+        raise FineforgeError(*loaded.place(error.diagnostics)) from None
+
+
+def described_if_there(loaded: Loaded) -> dict[str, DatasetFact]:
+    """To destroy, the data need not exist any more: assets are found by name."""
+    try:
+        return described(loaded)
+    except FineforgeError:
+        return {}
+
+
+def prepared(loaded: Loaded, context_length: int | None, progress: Progress | None = None) -> Data:
+    """Every split, its rows checked, in the cache. Raises every split's errors at once, placed; see `dataset.prepare`."""
+    from fineforge.dataset import cache, prepare
+
+    facts = described(loaded)
+    try:
+        files, warnings = prepare(facts, cache.place(), context_length, required_columns(loaded.spec), progress)
+    except FineforgeError as error:
+        raise FineforgeError(*loaded.place(error.diagnostics), exit_code=error.exit_code) from None
+    return Data(facts, files, loaded.place(warnings))
+
+
+def uploads(
+    loaded: Loaded, wanted: Mapping[str, str], context_length: int | None, progress: Progress | None = None
+) -> tuple[Mapping[str, Path], tuple[Diagnostic, ...]]:
+    """The prepared files that a plan uploads, by split, and warnings. `wanted` is where the plan puts them.
+
+    FF606 where the data is not what the plan was made for.
+    """
+    facts = described(loaded)
+    for split, destination in wanted.items():
+        if split not in facts or identity.upload_path(loaded.spec, facts[split]) != destination:
+            raise FineforgeError(
+                Diagnostic("FF606", f"the `{split}` data has changed since the plan", hint="plan again"), exit_code=5
+            )
+    data = prepared(loaded, context_length, progress)
+    return {split: file.path for split, file in data.files.items()}, data.warnings
+
+
+def checked(facts: Mapping[str, DatasetFact]) -> Mapping[str, Mapping[str, Any]]:
+    """By split, the summary of its rows where they have been checked already; nothing of the others. Reads no rows."""
+    if not facts:
+        return {}
+    from fineforge.dataset import cache
+    from fineforge.dataset import checked as found
+
+    return found(facts, cache.place())
+
+
+def required_columns(spec: Spec) -> tuple[str, ...] | None:
+    """The columns that each row must have; None where rows are conversations: where the task is a chat's.
+
+    The components of other tasks are told their columns by parameters whose names end with `_key`.
+    """
+    component = spec.component.id or spec.component.name or ""
+    if spec.task == "chat-completion" and (not component or "chat_completion" in component):
+        return None
+    given = (value for name, value in sorted(spec.parameters.items()) if name.endswith("_key"))
+    return tuple(dict.fromkeys(value for value in given if isinstance(value, str) and value))
+
+
+def resolve(source: str) -> str:
+    """What pins a source; see `dataset.resolve`."""
+    from fineforge.dataset import resolve as resolve_source
+
+    return resolve_source(source)
+
+
+def shown_rows(file: Path, count: int) -> list[dict[str, Any]]:
+    """The first rows of a prepared file."""
+    import json
+
+    with file.open("rb") as stream:
+        return [json.loads(line) for line, _ in zip(stream, range(count), strict=False)]
