@@ -59,6 +59,19 @@ def test_links_lead_somewhere() -> None:
     assert not [f"{page.name}: {target}" for page, target in links if not (page.parent / target).exists()]
 
 
+def test_every_step_of_the_walkthrough_names_tests_that_exist() -> None:
+    """In every row of the tables at least one, as `file::test`."""
+    rows = re.findall(
+        r"^\| (?!what|walkthrough|---)(.+) \|$", (ROOT / "docs" / "walkthrough.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(rows) >= 30
+    for row in rows:
+        step, _, tests = row.split(" | ")
+        named = re.findall(r"`(tests/\S+\.py)::(test_\w+)`", tests)
+        assert named, step
+        assert not [name for file, name in named if f"def {name}(" not in (ROOT / file).read_text(encoding="utf-8")], step
+
+
 def test_the_page_of_codes_is_current() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", "import error_codes, sys; sys.stdout.write(error_codes.text())"],
