@@ -110,6 +110,22 @@ def resolve(source: str) -> str:
     return resolve_source(source)
 
 
+def cached() -> tuple[Path, int, Mapping[str, tuple[int, int]]]:
+    """The cache: its place, how many bytes it may hold, and what is in it: kind -> how many files, how many bytes."""
+    from fineforge.dataset import cache
+
+    found = cache.contents(cache.place())
+    kinds = {"prepared splits": found.prepared, "pieces of remote files": found.pieces, "other": found.other}
+    return found.place, found.limit, {name: (len(some), sum(entry.bytes for entry in some)) for name, some in kinds.items()}
+
+
+def clear_cache() -> int:
+    """Empties the cache; returns how many bytes are free now."""
+    from fineforge.dataset import cache
+
+    return cache.clear(cache.place())
+
+
 def shown_rows(file: Path, count: int) -> list[dict[str, Any]]:
     """The first rows of a prepared file."""
     import json

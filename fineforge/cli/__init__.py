@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("command", "Show the log of the job, or of the deployment"),
     "metrics": ("command", "Show what the job has measured"),
     "invoke": ("command", "Ask the deployed model something"),
+    "data": ("command", "Prepare the data, check its rows, show some"),
     "lock": ("command", "Pin the versions and commits that specs leave open"),
     "render": ("command", "Print the Azure ML YAML that would be submitted"),
     "explain": ("command", "Explain a spec's parameters, a model, or an error code"),

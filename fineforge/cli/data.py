@@ -1,0 +1,95 @@
+"""`fineforge data`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fineforge.cli import options
+from fineforge.cli.output import Output
+
+if TYPE_CHECKING:
+    from fineforge.preparing import Data
+    from fineforge.views.data import SplitView
+
+CACHE = "cache"
+
+
+@options.command("""Prepare a spec's data, check its rows, show some of them; upload nothing.
+
+`fineforge data cache` shows what is kept on this machine, and empties it with --clear.""")
+@click.argument("spec", metavar="SPEC | cache", type=click.Path(path_type=Path))
+@options.target
+@click.option("--rows", type=click.IntRange(min=0), default=2, show_default=True, metavar="N", help="Rows to show of each split.")
+@click.option("--clear", is_flag=True, help="Of the cache: delete everything in it.")
+@options.as_json
+@options.quiet
+@options.streams
+def command(output: Output, spec: Path, target: str | None, rows: int, clear: bool) -> int:
+    if str(spec) == CACHE:
+        return _cache(output, clear)
+    if clear:
+        raise click.UsageError("`--clear` is for `fineforge data cache`")
+    from fineforge import engine
+    from fineforge.views.data import Counter
+    from fineforge.views.diagnostics import write_all
+
+    loaded = engine.load(spec)
+    with Counter(output.stderr, output.terminal and not output.quiet, output.paint_aside) as counter:
+        found = engine.data(loaded, target, counter)
+    _show(output, loaded.spec.name, found, rows)
+    if found.warnings and not output.json:
+        output.alert("\n" + write_all(found.warnings, output.paint_aside))
+    return 0
+
+
+def _show(output: Output, name: str, found: Data, rows: int) -> None:
+    from fineforge.views import data
+    from fineforge.views.diagnostics import as_data
+
+    views = _views(found, rows)
+    assets = {split: fact.asset for split, fact in found.facts.items() if fact.asset}
+    if output.json:
+        warnings = [as_data(warning) for warning in found.warnings]
+        output.data({**data.splits_data(name, views, assets), "diagnostics": warnings})
+    else:
+        output.result(data.write_splits(views, assets, output.paint) or "this spec has no data")
+
+
+def _views(found: Data, rows: int) -> list[SplitView]:
+    from fineforge.preparing import shown_rows
+    from fineforge.views.data import SplitView
+
+    return [
+        SplitView(
+            split,
+            found.facts[split].source,
+            found.facts[split].revision,
+            found.facts[split].selection,
+            file.rows,
+            file.bytes,
+            file.sha256,
+            file.path,
+            file.summary,
+            shown_rows(file.path, rows),
+        )
+        for split, file in found.files.items()
+    ]
+
+
+def _cache(output: Output, clear: bool) -> int:
+    from fineforge import preparing
+    from fineforge.views import data
+
+    place, limit, kinds = preparing.cached()
+    if clear:
+        freed = preparing.clear_cache()
+        output.say(f"{data.size(freed)} freed in {place}")
+        kinds = preparing.cached()[2]
+    if output.json:
+        output.data(data.cache_data(place, limit, kinds))
+    elif not clear:
+        output.result(data.write_cache(place, limit, kinds, output.paint))
+    return 0
