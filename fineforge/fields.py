@@ -281,7 +281,7 @@ FORMS: dict[str, Form] = {
     "identity": _words({"system_assigned": "SystemAssigned", "user_assigned": "UserAssigned"}),
     "identities": Form(
         lambda v: [{"resource_id": name} for name in v],
-        lambda v: {entry["resource_id"]: {} for entry in v},
+        lambda v: {entry["resource_id"]: {} for entry in v} or None,
         lambda v: sorted(str(entry.get("resource_id")).lower() for entry in v or ()),
     ),
     "egress": _words({"enabled": "Enabled", "disabled": "Disabled"}),

@@ -75,7 +75,7 @@ class Gateway(Protocol):
         """Puts a file at a path of the default datastore; a complete blob that is already there is left alone."""
 
     def output_bytes(self, job: str, output: str) -> int | None:
-        """Bytes, at most of the first thousand files, that a completed job left in an output; None where the service does not
+        """Bytes, at most of the first page of files, that a completed job left in an output; None where the service does not
         say where it lies, or the storage may not be listed."""
 
     def read_log(self, job: str, seen: LogPosition) -> tuple[Sequence[LogText], LogPosition]:

@@ -59,10 +59,10 @@ dataset:
 compute:
   name: gpu-a100
   size: Standard_NC96ads_A100_v4
-  subnet: /subscriptions/0000/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/v/subnets/s
+  subnet: /subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/net/providers/Microsoft.Network/v/subnets/s
   public_ip: false
   identity: user_assigned
-  user_identities: [/subscriptions/0000/resourceGroups/ids/providers/Microsoft.ManagedIdentity/u/i]
+  user_identities: [/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/ids/providers/M/u/i]
 training: {num_train_epochs: 1, learning_rate: 5.0e-6}
 optimization: {apply_lora: true}
 register: {name: support, registry: shared-models}

@@ -65,7 +65,7 @@ def size_of(http: Http, connection: Connection, uri: str) -> int | None:
         account, container, credential = _access(http, connection)
         url = f"https://{account}.blob.core.windows.net"
         with ContainerClient(url, container, credential=credential, **connection.transport) as client:
-            pages = client.list_blobs(name_starts_with=found[1].rstrip("/"), results_per_page=1000).by_page()
+            pages = client.list_blobs(name_starts_with=found[1].rstrip("/")).by_page()
             return sum(int(blob.size or 0) for blob in next(iter(pages), ()))
     except (AzureError, FineforgeError):
         return None

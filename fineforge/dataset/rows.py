@@ -128,7 +128,9 @@ class Checks:
 
 def shared_prompts(train: Checks, other: Checks) -> Iterator[Diagnostic]:
     """Prompts that stand in both splits: what is measured on them is memory."""
-    trained = set(train.prompts) if other.prompts else set()
+    if not other.prompts:  # rows of another task than chat have none
+        return
+    trained = set(train.prompts)
     both = [number for number, prompt in zip(other.numbers, other.prompts, strict=True) if prompt in trained]
     if both:
         shown = ", ".join(other.places.bare(number) for number in both[:SHOWN]) + (" and more" if len(both) > SHOWN else "")

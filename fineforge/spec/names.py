@@ -17,7 +17,7 @@ COMPONENT_ID = r"^azureml://registries/[^/]+/components/[^/]+/versions/[^/]+$"
 REGISTERED = r"^azureml:(?:[^:/]+:[^:/]+|//registries/[^/]+/models/[^/]+/versions/[^/]+)$"
 ENVIRONMENT = r"^azureml:(?:[^:/@]+:[^:/]+|//registries/[^/]+/environments/[^/]+/versions/[^/]+)$"
 CODE = r"^azureml:[^:/@]+:[^:/]+$"
-ARM_ID = r"^(?i:/subscriptions/[^/]+/resourceGroups/[^/]+/providers/.+)$"
+ARM_ID = r"^(?i:/subscriptions/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/resourceGroups/[^/]+/providers/.+)$"
 REGISTRY_NAME = r"^[a-zA-Z0-9][a-zA-Z0-9-]{1,31}[a-zA-Z0-9]$"
 """3 to 33 characters: reference-yaml-registry."""
 
@@ -37,7 +37,7 @@ PATTERNS = {
     REGISTERED: "write `azureml:NAME:VERSION`, or the `azureml://registries/...` id of a registry's model",
     ENVIRONMENT: "write `azureml:NAME:VERSION`, or the `azureml://registries/...` id of a registry's environment",
     CODE: "write `azureml:NAME:VERSION`",
-    ARM_ID: "write the whole id: `/subscriptions/ID/resourceGroups/GROUP/providers/...`",
+    ARM_ID: "write the whole id: `/subscriptions/GUID/resourceGroups/GROUP/providers/...`",
     REGISTRY_NAME: "3 to 33 characters: letters, digits and dashes",
 }
 """What a pattern means, in words."""

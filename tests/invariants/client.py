@@ -82,6 +82,10 @@ class Client:
 
 def written(entry: Mapping[str, Any]) -> tuple[str, str]:
     """Method and key of a resource write in the request log; keys as `ResourceKey` writes them."""
+    if "/registries/" in entry["path"]:
+        registry, action = entry["path"].split("/registries/", 1)[1].split("/")
+        assert action == "import", entry
+        return entry["method"], f"publication/{registry}"
     inside = entry["path"].split("/workspaces/", 1)[1].split("/", 1)[1]
     collection, name, *more = inside.split("/")
     kind = COLLECTIONS[collection]
@@ -101,6 +105,8 @@ def promised(step: Step) -> tuple[str, str]:
     """What the one write of a step looks like."""
     assert step.action in WRITES
     method = {Action.DELETE: "DELETE", Action.CANCEL: "CANCEL"}.get(step.action, "PUT")
+    if step.key.kind == "publication":  # what is copied stands in the body
+        return "POST", f"publication/{step.key.parent}"
     return method, str(step.key)
 
 

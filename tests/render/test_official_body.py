@@ -116,7 +116,7 @@ def test_the_sdk_understands_each_field_of_a_cluster() -> None:
     entity._set_full_subnet_name("sub", "group")
     sent = entity._to_rest_object().as_dict()
     cluster = sent["properties"]["properties"]
-    assert cluster["subnet"]["id"].endswith("/subnets/s") and cluster["enableNodePublicIp"] is False
+    assert cluster["subnet"]["id"].startswith("/subscriptions/00000000-") and cluster["enableNodePublicIp"] is False
     assert sent["identity"]["type"] == "UserAssigned"
     assert [name.rsplit("/", 1)[1] for name in sent["identity"]["userAssignedIdentities"]] == ["i"]
 
