@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,9 @@ def _gaps(array: pa.Array, types: Any, nested: bool) -> bool:
 def _as_pandas(table: pa.Table, name: str) -> list[bytes]:
     to_json: Callable[..., str] = table.to_pandas(integer_object_nulls=True).to_json
     try:
-        text = to_json(path_or_buf=None, orient="records", lines=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # times will be written otherwise one day, by `to_json` as well
+            text = to_json(path_or_buf=None, orient="records", lines=True)
     except (TypeError, ValueError, OverflowError, UnicodeDecodeError) as error:
         raise FineforgeError(no_json(name, str(error))) from None
     return text.encode("utf-8").splitlines()
