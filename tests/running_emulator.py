@@ -73,7 +73,7 @@ class RunningEmulator:
         self.control("POST", "/restore", {"folder": str(folder)})
 
     def plant(self, what: str, *values: Any) -> None:
-        """`name_taken`, `failure` or `quota` of the rules' `Planted`."""
+        """A method of the rules' `Planted` (`quota`, `component`, `eviction` ...), and the values for it in order."""
         self.control("POST", "/planted", {"what": what, "values": values})
 
     def control(self, method: str, path: str, body: Any = None) -> Any:

@@ -101,6 +101,22 @@ def published(emulator: RunningEmulator) -> list[tuple[str, str, Any]]:
     ]  # fmt: skip
 
 
+def test_tests_plant_components_and_evictions(emulator: RunningEmulator) -> None:
+    """Through the control route, so that a client meets a component that it cannot know, and nodes that go away."""
+    emulator.plant("component", "shop", "tailor", "3.1", {"width": {"type": "integer", "optional": True}}, {})
+    where = "https://eastus.api.azureml.ms/registrymanagement/v1.0/registries/shop/discovery"
+    assert emulator.send("GET", where).json()["registryName"] == "shop"
+    found = emulator.send("GET", wire.registry("components/tailor/labels/latest", "shop")).json()
+    assert found["properties"]["componentSpec"]["inputs"] == {"width": {"type": "integer", "optional": "True"}}
+    wire.upload(emulator)
+    wire.put(emulator, "data/train/versions/1", BODIES.data_body())
+    emulator.send("PUT", "computes/gpu", BODIES.compute_body(vmPriority="LowPriority"))
+    emulator.plant("eviction", "gpu")
+    wire.put(emulator, "jobs/evicted", BODIES.job_body(inputs={"compute_finetune": "gpu"}))
+    details = emulator.send("GET", wire.history(emulator, "runs/evicted/details")).json()
+    assert (details["status"], details["error"]["error"]["code"]) == ("Failed", "PreemptionError")
+
+
 @pytest.mark.parametrize(
     ("method", "url", "named"),
     [
