@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fineforge import apply as applying
-from fineforge import checks, finding, identity, locking, observe, params, preparing, project, source, spec
+from fineforge import checks, finding, identity, locking, observe, params, planfile, preparing, project, source, spec
 from fineforge import lock as locks
 from fineforge.checking import answer_text, chat_request
-from fineforge.core import DatasetFact, Desired, Event, Facts, Mode, Outcome, Plan, ResourceKey, Status, World
+from fineforge.core import DatasetFact, Desired, Event, Facts, Mode, Outcome, Plan, ResourceKey, World
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors
 from fineforge.following import tell_log
 from fineforge.gateway import Gateway
@@ -159,9 +159,9 @@ def plan(loaded: Loaded, gateway: Gateway, mode: Mode = Mode.APPLY, retry_failed
     desired = _desired(loaded, facts, parameters, attempt)
     world = observe.read_world(gateway, [want.key for want in desired], world)
     world = observe.add_listed(gateway, world, _lists(loaded, gateway, desired, world, mode))
-    facts = _with_metrics(loaded, gateway, facts, desired, world)
+    facts = observe.with_metrics(gateway, loaded.spec, facts, [want.key for want in desired], world)
     options = Options(retry_failed, loaded.project_name, target)
-    made = make_plan(loaded.spec, desired, facts, world, mode, options, shown_facts(gateway.workspace, facts, parameters))
+    made = make_plan(loaded.spec, desired, facts, world, mode, options, _shown(loaded, gateway, facts, parameters, mode))
     notes = [d for d in found if d.severity is Severity.WARNING] if mode is Mode.APPLY else []
     notes += [*locks.moved(live, loaded.pins), *upstream] if mode is Mode.APPLY else []
     made = replace(made, diagnostics=loaded.place([*notes, *made.diagnostics]))
@@ -189,7 +189,7 @@ def apply(
     if broken := [*errors(made.diagnostics), *check_plan(made)]:
         gate = any(d.code == "FF307" for d in broken)
         raise FineforgeError(*broken, exit_code=4 if gate else 1)
-    _refuse_elsewhere(made, gateway)
+    planfile.refuse_elsewhere(made, gateway.workspace)
     uploads = {upload.split: upload.destination for step in made.steps for upload in step.uploads}
     loaded = _at(loaded, gateway.workspace.target)
     files, warnings = preparing.uploads(loaded, uploads, made.facts.get("context_length")) if uploads else ({}, ())
@@ -290,6 +290,11 @@ def outcome_exit_code(outcome: Outcome) -> int:
     return 130 if (outcome.running or outcome.skipped) and not outcome.detached else 0
 
 
+def _shown(loaded: Loaded, gateway: Gateway, facts: Facts, parameters: Mapping[str, Parameter], mode: Mode) -> dict[str, Any]:
+    checked = preparing.checked(facts.datasets) if mode is Mode.APPLY else {}
+    return shown_facts(gateway.workspace, facts, parameters, checked)
+
+
 def _job(loaded: Loaded, gateway: Gateway, attempt: int | None) -> ResourceKey:
     return finding.find_job(gateway, _named(loaded, gateway), (loaded.project_name, loaded.spec.name), attempt)
 
@@ -330,25 +335,6 @@ def _lists(
     return observe.lists_for_destroy([*keys, *named.data.values()])
 
 
-def _with_metrics(loaded: Loaded, gateway: Gateway, facts: Facts, desired: Sequence[Desired], world: World) -> Facts:
-    """The finished job's metrics, read only where a gate will ask for them: the model is not there yet."""
-    if not loaded.spec.gates.metrics or (facts.model is not None and facts.model.twin):
-        return facts
-    job = next((want.key for want in desired if want.key.kind == "job"), None)
-    model = next((want.key for want in desired if want.key.kind == "model"), None)
-    done = world.observed.get(job) if job else None
-    if (
-        job is None
-        or model is None
-        or world.observed.get(model) is not None
-        or done is None
-        or done.status is not Status.COMPLETED
-    ):
-        return facts
-    found = {name: series.last for name, series in gateway.read_metrics(job.name).items()}
-    return replace(facts, metrics={name: value for name, value in found.items() if value is not None})
-
-
 def _desired(loaded: Loaded, facts: Facts, parameters: Mapping[str, Parameter], attempt: int = 1) -> tuple[Desired, ...]:
     named = identity.identify(loaded.spec, facts, parameters, attempt)
     tags = {**loaded.project.tags, **loaded.spec.tags}
@@ -384,17 +370,6 @@ def _refuse_target(loaded: Loaded, target: str) -> None:
             hint=f"use `--target {loaded.spec.targets[0]}`, or add `{target}` to `targets`",
         )
         raise FineforgeError(*loaded.place([found]))
-
-
-def _refuse_elsewhere(made: Plan, gateway: Gateway) -> None:
-    """FF522 where a saved plan meets another workspace than the one it was made for."""
-    where, here = made.facts.get("workspace") or {}, gateway.workspace
-    planned = tuple(str(where.get(part) or "").lower() for part in ("subscription_id", "resource_group", "name"))
-    if planned == (here.subscription_id.lower(), here.resource_group.lower(), here.name.lower()):
-        return
-    there = f"`{here.target}` is `{here.name}` in `{here.resource_group}`"
-    message = f"this plan is for the workspace `{planned[2]}` in `{planned[1]}`; {there}"
-    raise FineforgeError(Diagnostic("FF522", message, hint="plan again"), exit_code=5)
 
 
 def _without_retirement(found: Sequence[Diagnostic]) -> list[Diagnostic]:

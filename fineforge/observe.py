@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from fineforge.catalog import snapshot
@@ -149,6 +149,25 @@ def lists_for_destroy(keys: Iterable[ResourceKey]) -> list[tuple[str, str | None
         if key.kind == "endpoint":
             wanted.append(("deployment", key.name))
     return wanted
+
+
+def with_metrics(gateway: Gateway, spec: Spec, facts: Facts, keys: Iterable[ResourceKey], world: World) -> Facts:
+    """The finished job's metrics, read only where a gate will ask for them: the model is not there yet."""
+    if not spec.gates.metrics or (facts.model is not None and facts.model.twin):
+        return facts
+    wanted = {key.kind: key for key in keys if key.kind in ("job", "model")}
+    job, model = wanted.get("job"), wanted.get("model")
+    done = world.observed.get(job) if job else None
+    if (
+        job is None
+        or model is None
+        or world.observed.get(model) is not None
+        or done is None
+        or done.status is not Status.COMPLETED
+    ):
+        return facts
+    found = {name: series.last for name, series in gateway.read_metrics(job.name).items()}
+    return replace(facts, metrics={name: value for name, value in found.items() if value is not None})
 
 
 def _observe(gateway: Gateway, key: ResourceKey) -> Observed | None:

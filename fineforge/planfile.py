@@ -13,6 +13,7 @@ from typing import Any
 from fineforge import __version__
 from fineforge.core import Action, FieldChange, Mode, Plan, ResourceKey, Step, Upload
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, SourceSpan
+from fineforge.gateway import Workspace
 from fineforge.planner import PLAN_FORMAT
 
 _KIND = "fineforge-plan"
@@ -62,6 +63,17 @@ def consume(path: Path) -> None:
         path.replace(path.with_name(path.name + ".applied"))
     except OSError as error:
         raise _not_written(path, "set aside", error) from None
+
+
+def refuse_elsewhere(made: Plan, here: Workspace) -> None:
+    """FF522 where a saved plan meets another workspace than the one it was made for."""
+    where = made.facts.get("workspace") or {}
+    planned = tuple(str(where.get(part) or "").lower() for part in ("subscription_id", "resource_group", "name"))
+    if planned == (here.subscription_id.lower(), here.resource_group.lower(), here.name.lower()):
+        return
+    there = f"`{here.target}` is `{here.name}` in `{here.resource_group}`"
+    message = f"this plan is for the workspace `{planned[2]}` in `{planned[1]}`; {there}"
+    raise FineforgeError(Diagnostic("FF522", message, hint="plan again"), exit_code=5)
 
 
 def to_json(value: Any) -> Any:

@@ -13,8 +13,10 @@ from fineforge.params import Parameter
 from fineforge.spec import Spec
 
 
-def shown_facts(where: Workspace, facts: Facts, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
-    """The facts that a reader of the plan wants to see."""
+def shown_facts(
+    where: Workspace, facts: Facts, parameters: Mapping[str, Parameter], checked: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The facts that a reader of the plan wants to see. `checked`: by split, the summary of rows that were checked already."""
     return {
         "workspace": {
             "target": where.target,
@@ -28,7 +30,13 @@ def shown_facts(where: Workspace, facts: Facts, parameters: Mapping[str, Paramet
         "context_length": facts.model.context_length if facts.model else None,
         "component": facts.component.id if facts.component else None,
         "data": {
-            name: {"source": fact.source, "revision": fact.revision, **fact.selection} for name, fact in facts.datasets.items()
+            name: {
+                "source": fact.source,
+                "revision": fact.revision,
+                **fact.selection,
+                **({"asset": fact.asset} if fact.asset else {"checked": checked.get(name)}),
+            }
+            for name, fact in facts.datasets.items()
         },
         "parameters": {
             name: {

@@ -26,6 +26,7 @@ PURE = (
     "fineforge.source",
     "fineforge.shape",
     "fineforge.spec",
+    "fineforge.bindings",
     "fineforge.params",
     "fineforge.checks",
     "fineforge.fields",

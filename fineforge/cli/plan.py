@@ -12,6 +12,7 @@ from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
     from fineforge.core import Plan
+    from fineforge.engine import Loaded
 
 
 @options.command("""Show what `apply` would change, and change nothing.
@@ -24,6 +25,7 @@ undoes what somebody else changed.""")
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan; `fineforge apply FILE` applies exactly it."
 )
+@click.option("--check-data", is_flag=True, help="Prepare the data and check its rows first, as `fineforge data` does.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 for changes, 3 for drift only.")
 @options.retry_failed
 @options.overrides
@@ -36,6 +38,7 @@ def command(
     target: str | None,
     destroy: bool,
     out: Path | None,
+    check_data: bool,
     detailed_exitcode: bool,
     retry_failed: bool,
     overrides: dict[str, str],
@@ -46,6 +49,8 @@ def command(
     if out is not None:
         _refuse_foreign(out)
     loaded = engine.load(spec, overrides)
+    if check_data and not destroy:
+        _check_data(loaded, target, output)
     with engine.connect(loaded, target) as gateway:
         made = engine.plan(loaded, gateway, Mode.DESTROY if destroy else Mode.APPLY, retry_failed).plan
     show(made, output)
@@ -54,6 +59,17 @@ def command(
         planfile.save(made, out, spec.resolve())
         output.say(f"saved to {out}; `fineforge apply {out}` applies exactly this")
     return code
+
+
+def _check_data(loaded: Loaded, target: str | None, output: Output) -> None:
+    from fineforge import engine
+    from fineforge.views.data import Counter
+    from fineforge.views.diagnostics import write_all
+
+    with Counter(output.stderr, output.terminal and not output.quiet, output.paint_aside) as counter:
+        found = engine.data(loaded, target, counter)
+    if found.warnings:
+        output.alert(write_all(found.warnings, output.paint_aside) + "\n")
 
 
 def show(made: Plan, output: Output) -> None:

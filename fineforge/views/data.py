@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from fineforge.views.paint import Paint, cells, visible
+from fineforge.views.recipe import recipe_text
 from fineforge.views.text import table
 
 Row = Mapping[str, Any]
@@ -59,21 +60,6 @@ def splits_data(spec: str, splits: Sequence[SplitView], assets: Mapping[str, str
         for view in splits
     }
     return {"spec": spec, "splits": prepared, "assets": dict(assets)}
-
-
-def recipe_text(source: str, recipe: Mapping[str, Any]) -> str:
-    """Where rows come from, and which they are: `5 % of hf://owner/name, train_sft`."""
-    inner = f", {recipe['from']}" if "from" in recipe else ""
-    config = f", configuration {recipe['config']}" if "config" in recipe else ""
-    how = (
-        f"{recipe['rows']} rows of " if "rows" in recipe else f"{recipe['percent']} % of " if recipe.get("percent") != 100 else ""
-    )
-    extra = [f"at random (seed {recipe['seed']})"] if "sample" in recipe else []
-    extra += [f"where {recipe['filter']}"] if "filter" in recipe else []
-    extra += ["columns mapped"] if "columns" in recipe else []
-    extra += [f"without the last {recipe['holdout']} %"] if "holdout" in recipe else []
-    extra += [f"the last {recipe['held_out']} % of them"] if "held_out" in recipe else []
-    return f"{how}{recipe.get('source', source)}{config}{inner}" + "".join(f"; {words}" for words in extra)
 
 
 def size(count: float) -> str:

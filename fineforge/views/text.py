@@ -11,6 +11,7 @@ from typing import Any
 
 from fineforge.core import Action, FieldChange, Mode, Plan, Step
 from fineforge.views.paint import Paint, cells, pad, visible
+from fineforge.views.recipe import recipe_text, summary_text
 
 LOOK: Mapping[Action, tuple[str, str, str]] = {
     Action.NOOP: ("=", "unchanged", "quiet"),
@@ -131,7 +132,8 @@ def _header(plan: Plan, paint: Paint) -> str:
     if plan.mode is Mode.APPLY:
         twin = ", a twin stands in" if plan.facts.get("twin") else ""
         rows += [(name, _asset(plan.facts[name]) + (twin if name == "model" else "")) for name in _ASSETS if plan.facts.get(name)]
-        rows += [(f"{split} data", _selection(entry)) for split, entry in (plan.facts.get("data") or {}).items()]
+        sent = {upload.split for step in plan.steps for upload in step.uploads}
+        rows += [row for split, entry in (plan.facts.get("data") or {}).items() for row in _data(split, entry, split in sent)]
     return "\n".join([f"{paint('strong', verb)} {plan.spec}", *table(rows, paint, "  ")])
 
 
@@ -155,9 +157,14 @@ def _asset(asset_id: str) -> str:
     return f"{parts[3]} {parts[5]}, registry {parts[1]}" if len(parts) == 6 and parts[0] == "registries" else asset_id
 
 
-def _selection(entry: Mapping[str, Any]) -> str:
-    how = f"{entry['percent']} % of" if entry.get("percent") else f"{entry['rows']} rows of" if entry.get("rows") else "all of"
-    return f"{how} {entry['source']}"
+def _data(split: str, entry: Mapping[str, Any], is_sent: bool) -> list[tuple[str, str]]:
+    """What a split is, and what its rows are like where they have been checked on this machine."""
+    if entry.get("asset"):
+        return [(f"{split} data", f"{entry['asset']}, used as it is")]
+    told = [(f"{split} data", recipe_text(entry["source"], entry))]
+    if entry.get("checked"):
+        return [*told, ("", summary_text(entry["checked"]))]
+    return [*told, ("", "not checked yet: `fineforge data SPEC`")] if is_sent else told
 
 
 def _step(step: Step, paint: Paint) -> list[str]:
