@@ -253,7 +253,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.kind in ("break", "short"):
             length //= 2
             promised = length if fault.kind == "short" else promised
-            self.close_connection = True
+            self.close_connection = fault.kind == "break"
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(promised)}.items():
             self.send_header(name, value)

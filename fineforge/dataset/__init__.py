@@ -4,9 +4,9 @@ The only package that may import `datasets`, `huggingface_hub`, `pyarrow` or `ce
 `describe` is cheap, asks no network and names a split's content; `prepare` reads and checks every row and writes the wanted ones.
 """
 
-from fineforge.dataset.describe import describe, remote
 from fineforge.dataset.prepare import Prepared, Progress, checked, prepare
 from fineforge.dataset.recipe import wanted_rows
+from fineforge.dataset.sources import describe, remote
 
 __all__ = ["Prepared", "Progress", "checked", "describe", "prepare", "remote", "resolve", "wanted_rows"]
 

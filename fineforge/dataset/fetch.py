@@ -25,7 +25,6 @@ PAUSES = (0.0, 0.5, 2.0, 8.0)
 PATIENCE = 120.0
 """Seconds that a server may ask us to wait, at most, before we give up."""
 _TIMEOUT = 30.0
-_BLOCK = 1 << 18
 T = TypeVar("T")
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -164,7 +163,7 @@ def answer(remote: Remote, method: str = "GET") -> Any:
 def stream(remote: Remote) -> Iterator[bytes]:
     """All bytes of a file, in one attempt. Raises Worth."""
     with _request(remote, "GET", {"Accept-Encoding": "identity"}) as response:
-        yield from response.iter_raw(_BLOCK)
+        yield from response.iter_raw()
 
 
 def endpoint() -> str:
@@ -178,7 +177,7 @@ def _ranges(remote: Remote, start: int, end: int) -> Iterator[bytes]:
         if response.status_code == 200 and start:
             raise FineforgeError(_no_ranges(remote))
         left = end - start
-        for block in response.iter_raw(_BLOCK):
+        for block in response.iter_raw():
             yield block[:left]
             left -= min(len(block), left)
             if not left:

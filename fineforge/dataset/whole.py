@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fineforge.core import DatasetFact
-from fineforge.dataset import cache, describe, fetch, hub
+from fineforge.dataset import cache, fetch, hub, sources
 from fineforge.dataset.fetch import Pieces, Remote
 from fineforge.dataset.parquet import IN_FLIGHT
 from fineforge.diagnostics import Diagnostic, FineforgeError
@@ -25,11 +25,11 @@ def resolve(source: str) -> str:
     One request, or as many as the bytes need. Raises FF619, FF620, FF622, FF626.
     """
     if source.startswith("hf://"):
-        match = describe.HUB.fullmatch(source)
+        match = sources.HUB.fullmatch(source)
         if match is None:
             raise FineforgeError(Diagnostic("FF626", f"`{source[:200]}` names no dataset of the hub", path=("dataset", "source")))
         return hub.commit(match[1], match[2] or "")
-    remote = Remote(describe.bare(source), source, "")
+    remote = Remote(sources.bare(source), source, "")
     etag = str(_head(remote).get("etag") or "")
     if etag and not etag.startswith("W/"):
         return f"etag:{etag}"

@@ -6,6 +6,7 @@ import datetime
 import decimal
 import io
 import random
+import warnings
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +15,19 @@ import pytest
 from fineforge.dataset import encode
 from fineforge.diagnostics import FineforgeError
 
-ODD = ["a/b", "\x7f", "\\u007f", "\\\x7f", "\\\\u007f\x7f", "\u2028\u2029é😀", "<>&'\"\n\t\r\b\f\x00\x1f", None, "", r"\\u007f", "\\/"]
+ODD = [
+    "a/b",
+    "\x7f",
+    "\\u007f",
+    "\\\x7f",
+    "\\\\u007f\x7f",
+    "\u2028\u2029é😀",
+    "<>&'\"\n\t\r\b\f\x00\x1f",
+    None,
+    "",
+    r"\\u007f",
+    "\\/",
+]
 TURN = pa.struct([("content", pa.string()), ("role", pa.string())])
 WHEN = datetime.datetime(2020, 1, 2, 3, 4, 5, 678901)
 
@@ -26,7 +39,10 @@ USUAL: dict[str, tuple[Any, list[Any]]] = {
     "numbers and a gap": (pa.int64(), [1, None]),
     "small numbers": (pa.int8(), [1, None, -128]),
     "large numbers": (pa.uint64(), [2**64 - 1, 0]),
-    "messages": (pa.list_(TURN), [[{"content": text, "role": "user"} for text in ODD], [], None, [{"content": None, "role": None}]]),
+    "messages": (
+        pa.list_(TURN),
+        [[{"content": text, "role": "user"} for text in ODD], [], None, [{"content": None, "role": None}]],
+    ),
     "lists": (pa.list_(pa.list_(pa.int64())), [[[1], [2, 3]], [[]], [], None]),
     "lists of text": (pa.list_(pa.string()), [ODD, [], None]),
     "lists of truth": (pa.large_list(pa.bool_()), [[True, None], []]),
@@ -55,12 +71,16 @@ def theirs(table: pa.Table) -> bytes:
 
     datasets.disable_progress_bars()
     stream = io.BytesIO()
-    datasets.Dataset(table).to_json(stream)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pandas, about times
+        datasets.Dataset(table).to_json(stream)
     return stream.getvalue()
 
 
 def ours(table: pa.Table) -> bytes:
-    rows = [text for at in range(0, len(table), encode.BATCH) for text, _ in encode.rows(table.slice(at, encode.BATCH), True, "x")]
+    rows = [
+        text for at in range(0, len(table), encode.BATCH) for text, _ in encode.rows(table.slice(at, encode.BATCH), True, "x")
+    ]
     return b"".join(text + b"\n" for text in rows if text is not None)
 
 

@@ -1,4 +1,4 @@
-"""Which files are which split: the same answer as the `datasets` library gives, whose own code is asked about the same folders."""
+"""Which files are which split: the answer of the `datasets` library, whose own code is asked about the same folders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ import pytest
 from fineforge.dataset.layout import Config, Unclear, config, form
 
 FOLDERS: dict[str, list[str]] = {
-    "shards": ["data/train-00000-of-00002-ab12.parquet", "data/train-00001-of-00002.parquet", "data/test_sft-00000-of-00001.parquet"],
+    "shards": [
+        "data/train-00000-of-00002-ab12.parquet",
+        "data/train-00001-of-00002.parquet",
+        "data/test_sft-00000-of-00001.parquet",
+    ],
     "one file": ["dataset.csv", "README.md"],
     "names": ["train.csv", "valid.csv", "my_test_file.csv"],
     "names with breaks": ["my-train-1.jsonl", "train_2.jsonl", "eval.jsonl", "retrain.jsonl"],
@@ -39,7 +43,11 @@ def theirs(folder: Path, patterns: dict[str, list[str]] | None = None) -> dict[s
     from datasets.data_files import DataFilesDict, get_data_patterns
 
     found = DataFilesDict.from_patterns(patterns or get_data_patterns(str(folder)), base_path=str(folder))
-    return {split: list(dict.fromkeys(str(Path(file).relative_to(folder)) for file in files)) for split, files in found.items() if files}
+    return {
+        split: list(dict.fromkeys(str(Path(file).relative_to(folder)) for file in files))
+        for split, files in found.items()
+        if files
+    }
 
 
 def ours(found: Config) -> dict[str, list[str]]:
