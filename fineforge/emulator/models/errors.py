@@ -218,7 +218,7 @@ WORDS: dict[str, Words] = {
     "job_size": _user("Instance type {size}, given as {input}, is not a supported VM size.", "assumed"),
     "job_preempted": Words(
         "AzureMLCompute job failed. PreemptionError: Nodes of this job got pre-empted.",
-        "azure-docs#66288 (the words; that this is their code is assumed)",
+        "assumed to be the code of these words, which are reported: azure-docs#66288",
         code="PreemptionError",
         shape="arm",
     ),
