@@ -25,6 +25,7 @@ from fineforge.emulator.models.runner import BaseModel, JobToRun, Reports
 
 POLL_SECONDS = 0.1
 TERMINATE_SECONDS = 5.0
+DIED = "the model server died; it is started once more\n"
 RESTARTED = "the emulator was restarted while this job ran: training starts again from its beginning\n"
 
 
@@ -226,14 +227,36 @@ class Worker:
             served.stop()
         elif ready:
             self._tell.deployment_ready(endpoint, deployment)
+            if self._revived(served, model):
+                self._tell.deployment_ready(endpoint, deployment)
         else:
             message = f"User container has crashed or terminated: {_last_words(served.folder / 'log.txt')}. "
             message += "Please see aka.ms/oe-tsg#error-resourcenotready"
             self._tell.deployment_failed(endpoint, deployment, "ResourceNotReady", message)
 
-    def _serve(self, served: _Served, model: BaseModel | Path) -> bool:
-        """Starts the process and waits until it answers; False where it ended."""
+    def _revived(self, served: _Served, model: BaseModel | Path) -> bool:
+        """Waits until the process ends. One that died by itself is started once more; after that nobody answers, and requests are
+        refused as those of any deployment whose container does not run."""
+        assert served.process is not None
+        served.process.wait()
+        if served.stopped.is_set() or self._closing.is_set():
+            return False
+        with (served.folder / "log.txt").open("a", encoding="utf-8") as log:
+            log.write(DIED)
+        try:
+            ready = self._serve(served, model, again=True)
+        except OSError:
+            return False
+        if served.stopped.is_set() or self._closing.is_set():
+            served.stop()
+        return ready and served.answers
+
+    def _serve(self, served: _Served, model: BaseModel | Path, again: bool = False) -> bool:
+        """Starts the process and waits until it answers; False where it ended. `again`: its log goes on."""
         served.folder.mkdir(parents=True, exist_ok=True)
+        served.port = 0
+        if not again:
+            (served.folder / "log.txt").unlink(missing_ok=True)
         ready = served.folder / "port"
         ready.unlink(missing_ok=True)
         what = [str(self._home / "twins"), "--twin", model.name] if isinstance(model, BaseModel) else [str(model)]
@@ -278,7 +301,7 @@ def _start(output: Path, module: str, *arguments: str) -> subprocess.Popen[bytes
     more = {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     environment = os.environ | more | {"FINEFORGE_EMULATOR_PID": str(os.getpid())}
     command = [sys.executable, "-m", module, *arguments]
-    with output.open("wb") as stream:
+    with output.open("ab") as stream:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from fineforge.emulator.models.runner import BaseModel, JobToRun
-from fineforge.emulator.worker import RESTARTED, Worker
+from fineforge.emulator.worker import DIED, RESTARTED, Worker
 from tests.trainer.conftest import ANSWERS, INPUTS, Ran, write_rows
 
 pytestmark = pytest.mark.trains
@@ -61,6 +61,11 @@ class Told:
             event = self.changed.wait_for(found, PATIENCE)
             assert event is not None, (wanted, self.events, self.log)
             return event
+
+    def wait_again(self, *wanted: str) -> None:
+        """Until the event has come twice."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.events.count(wanted) >= 2, PATIENCE), self.events
 
     def _add(self, *event: str) -> None:
         with self.changed:
@@ -140,7 +145,7 @@ def test_a_job_that_fails_leaves_the_queue_going(open_worker: Callable[[], Worke
         assert "failed: row 1 of the training file is not JSON" in told.log[name]
 
 
-def test_a_deployment_answers_on_loopback_until_it_dies(
+def test_a_deployment_answers_on_loopback_until_it_has_died_twice(
     open_worker: Callable[[], Worker], told: Told, trained: Ran, tmp_path: Path
 ) -> None:
     worker = open_worker()
@@ -151,8 +156,14 @@ def test_a_deployment_answers_on_loopback_until_it_dies(
     assert ask(worker, "blue", "hello", max_new_tokens=0)[0] == 400
     port = int((tmp_path / "home" / "deployments" / "shop" / "blue" / "port").read_text())
     assert addresses(port) == {"0100007F"}
-    pid = child_of_this(f"--ready {tmp_path}")
-    os.kill(pid, signal.SIGKILL)
+    os.kill(child_of_this(f"--ready {tmp_path}"), signal.SIGKILL)
+    assert ask(worker, "blue", "hello")[0] == 503
+    told.wait_again("ready", "shop", "blue")
+    assert ask(worker, "blue", "hello")[0] == 200
+    log = (tmp_path / "home" / "deployments" / "shop" / "blue" / "log.txt").read_text()
+    assert DIED in log and log.count("the model is loaded") == 2 and "answered in" in log and "refused: " in log
+    assert not [question for question in ANSWERS if question in log], "neither questions nor answers"
+    os.kill(child_of_this(f"--ready {tmp_path}"), signal.SIGKILL)
     assert ask(worker, "blue", "hello")[0] == 503
     worker.undeploy("shop", "blue")
     assert ask(worker, "blue", "hello")[0] == 503
