@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from fineforge.core import DatasetFact
 from fineforge.dataset import cache, reading, recipe
 from fineforge.dataset.fetch import Pieces
-from fineforge.dataset.rows import Checks, parsed, shared_prompts, summary
+from fineforge.dataset.rows import WARNINGS, Checks, parsed, shared_prompts, summary
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors
 from fineforge.identity import recipe_digest
 
@@ -72,6 +72,7 @@ def prepare(
     out. Raises FineforgeError with the rows' errors of every split at once (FF603 to FF628); then no file is left.
     """
     begun = time.time()
+    cache.limit()
     own = {split: fact for split, fact in facts.items() if not fact.asset}
     columns = tuple(required_columns) if required_columns is not None else None
     checks = {
@@ -144,9 +145,9 @@ class _Job:
     def too_few(self) -> list[Diagnostic]:
         """A split without rows is an error; with fewer than were asked for, a warning."""
         fact, path, asked = self.fact, ("dataset", "splits", self.fact.split), int(self.fact.selection.get("rows", 0))
-        if not self.done:
+        if not self.done or set(self.checks.counts) - WARNINGS:  # rows that are wrong are not counted as rows
             return []
-        if self.checks.rows or self.checks.counts:
+        if self.checks.rows:
             few = "filter" not in fact.selection and "held_out" not in fact.selection and "holdout" not in fact.selection
             if few and self.content.rows < asked:
                 message = f"`{fact.source}` has {self.content.rows} rows, {asked} were asked for; all are used"

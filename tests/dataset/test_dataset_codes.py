@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset_files import dataset, facts, findings, left, row, write
+from dataset_files import dataset, facts, findings, left, row, run, write
 
 from fineforge.codes import CODES
 from fineforge.dataset import describe, prepare
@@ -62,6 +62,32 @@ def _shared(folder: Path) -> list[Diagnostic]:
     return findings(folder, train={}, test={})
 
 
+def _of(source: str, **splits: dict[str, Any]) -> Case:
+    return lambda folder: findings(folder, source, **splits)
+
+
+def _damaged(folder: Path) -> list[Diagnostic]:
+    write(folder / "data/train.parquet", "PAR1 and no more")
+    return findings(folder)
+
+
+def _image(folder: Path) -> list[Diagnostic]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (folder / "data").mkdir()
+    pq.write_table(pa.table({"image": [b"\xff\xd8"]}), folder / "data/train.parquet")
+    return findings(folder)
+
+
+def _no_size(folder: Path) -> list[Diagnostic]:
+    write(folder / "data/train.jsonl", row("Where?"))
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(FineforgeError) as error:
+        patch.setenv("FINEFORGE_CACHE_GIB", "much")
+        run(folder)
+    return list(error.value.diagnostics)
+
+
 ASK, ANSWER = {"role": "user", "content": "Where?"}, {"role": "assistant", "content": "Behind the blue gate."}
 CASES: dict[str, tuple[Case, str]] = {
     "FF601": (findings, "there is no file or folder `data`"),
@@ -81,12 +107,29 @@ CASES: dict[str, tuple[Case, str]] = {
     "FF615": (_train(row("Where?"), row("When?"), row("Where?", "Here.")), "line 3: the same prompt as line 1"),
     "FF616": (_shared, "`data/test.jsonl`: 1 prompts also stand in `data/train.jsonl`: line 2"),
     "FF617": (_train(row("Where?", "x" * 400), context=100), "line 1: about 102 tokens, the model's context is 100"),
+    "FF618": (_of("hf://shop/talks"), "`hf://shop/talks` is not pinned, so it may be other data tomorrow"),
+    "FF623": (_train(row("Where?"), train={"filter": "size(messages"}), "the filter is not understood: missing `)`"),
+    "FF624": (
+        _train(row("Where?"), train={"filter": "lang == 'en'"}),
+        "line 1: the filter fails: there is no column or function",
+    ),
+    "FF625": (_train('{"text": "Where?"}', train={"columns": {"messages": "talk"}}), "line 1: there is no column `talk`"),
+    "FF626": (_of("ftp://a.example/b.jsonl"), "`ftp://a.example/b.jsonl` is no source that is known"),
+    "FF627": (_damaged, "`data/train.parquet` is damaged: parquet magic bytes not found"),
+    "FF628": (_image, "the rows of `data/train.parquet` cannot be written as JSON: "),
+    "FF629": (_of("azureml:talks:3", train={"rows": 5}), "`rows` cannot be had of `azureml:talks:3`"),
+    "FF630": (_no_size, "FINEFORGE_CACHE_GIB is `much`, which is no size"),
 }
 WARNINGS = {"FF607", "FF615", "FF616", "FF617"}
 
 
+OF_THE_HUB = {"FF619", "FF620", "FF621", "FF622"}
+
+
 def test_every_code_of_the_table_has_a_case() -> None:
-    assert set(CASES) == {code for code in CODES if code.startswith("FF6")}
+    assert set(CASES) | OF_THE_HUB == {code for code in CODES if code.startswith("FF6")}
+    shown = (Path(__file__).parent / "test_hub.py").read_text(encoding="utf-8")
+    assert all(f'"{code}"' in shown for code in OF_THE_HUB)
 
 
 @pytest.mark.parametrize("code", CASES)
@@ -172,7 +215,11 @@ NOT_THERE: dict[str, tuple[str, dict[str, Any], str, str, tuple[str, ...]]] = {
         *("make it a folder with a `validation.jsonl`, or say `from: train` to use the same rows",),
         ("dataset", "splits", "validation"),
     ),
-    "of another scheme": ("https://a.example/b", {"train": {}}, "there is no file or folder `https://a.example/b`", "", ()),
+    "a pattern": ("data/*.csv", {"train": {}}, "no file matches `data/*.csv`", "paths are from", ("dataset", "source")),
+    "a split of a pattern": (
+        *("data/*.jsonl", {"test": {}}, "`data/*.jsonl` is one source split, `train`; it has no split `test`"),
+        *("or say `from: train` to use the same rows", ("dataset", "splits", "test")),
+    ),
 }
 
 
