@@ -36,6 +36,8 @@ def judge(gate: MetricGate, value: float | None) -> str | None:
     """Why a metric does not pass, in words; None where it does. A missing metric does not pass."""
     if value is None:
         return f"the run has no metric `{gate.name}`"
+    if value != value:
+        return f"`{gate.name}` is not a number"
     if gate.max is not None and not value <= gate.max:
         return f"`{gate.name}` is {value:g}, more than {gate.max:g}"
     if gate.min is not None and not value >= gate.min:

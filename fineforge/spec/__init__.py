@@ -155,6 +155,21 @@ def _blocks(data: Mapping[str, Any]) -> list[Diagnostic]:
         ]
     if "deployment" in data and "endpoint" not in data:
         found.append(Diagnostic("FF121", "`endpoint` is missing", path=("deployment",), hint="a deployment needs an endpoint"))
+    return [*found, *_idle_gates(data)]
+
+
+def _idle_gates(data: Mapping[str, Any]) -> list[Diagnostic]:
+    """Gates that nothing would ever ask: who wrote them believes that they guard something."""
+    gates, model = data.get("gates"), data.get("model")
+    if not isinstance(gates, dict):
+        return []
+    found = []
+    if gates.get("metrics") and isinstance(model, dict) and "registered" in model:
+        message = "`gates.metrics` guards nothing beside `model.registered`"
+        found.append(Diagnostic("FF125", message, path=("gates", "metrics"), hint="nothing is trained: delete it"))
+    if gates.get("smoke") and "deployment" not in data:
+        message = "`gates.smoke` guards nothing without `deployment`"
+        found.append(Diagnostic("FF125", message, path=("gates", "smoke"), hint="add `endpoint` and `deployment`, or delete it"))
     return found
 
 
