@@ -35,6 +35,8 @@ PURE = (
     "fineforge.render",
     "fineforge.gateway",
     "fineforge.series",
+    "fineforge.pace",
+    "fineforge.showing",
     "fineforge.planner",
     "fineforge.kinds",
     "fineforge.catalog.facts",
