@@ -46,17 +46,17 @@ def compiled(expression: str, path: SpecPath) -> Any:
     try:
         return cel.compile(expression)
     except (ValueError, TypeError, RuntimeError, RecursionError) as error:
-        found = re.search(r"<input>:\d+:(\d+): (?:Syntax error: )?(.*)", str(error))
-        words = f"{found[2].replace(chr(39), '`')} at character {found[1]}" if found else "it cannot be parsed"
         hint = 'it is CEL, as in `size(messages) > 2 && lang == "en"`'
-        raise FineforgeError(Diagnostic("FF623", f"the filter is not understood: {words}", path=path, hint=hint)) from None
+        raise FineforgeError(Diagnostic("FF623", f"the filter is not understood: {_what(error)}", path=path, hint=hint)) from None
 
 
 def columns(expression: str, path: SpecPath) -> tuple[str, ...]:
     """The columns that the expression asks for."""
-    return tuple(sorted(compiled(expression, path).variables()))
+    of_loops = set(re.findall(rf"{_LOOP}\s*(\w+)\s*,", expression))
+    return tuple(sorted(set(compiled(expression, path).variables()) - of_loops))
 
 
+_LOOP = r"\.\s*(?:all|exists|exists_one|map|filter)\s*\("
 MAX_NESTING = 2
 """Loops within loops: each one multiplies the work by the length of a row's list."""
 
@@ -65,13 +65,35 @@ def _nesting(expression: str) -> int:
     """How deep the expression's loops stand in each other, by its parentheses; what is within quotes does not count."""
     bare = re.sub(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'", "", expression)
     deepest, opened = 0, list[bool]()
-    for token in re.findall(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(|\(|\)", bare):
+    for token in re.findall(rf"{_LOOP}|\(|\)", bare):
         if token != ")":
             opened.append(token != "(")
         elif opened:
             opened.pop()
         deepest = max(deepest, sum(opened))
     return deepest
+
+
+def _what(error: Exception) -> str:
+    """The parser's first words, without the list of all that it would have taken."""
+    found = re.search(r"<input>:\d+:(\d+): (?:Syntax error: )?(.*)", str(error))
+    if not found:
+        return "it cannot be parsed"
+    words = re.sub(r" expecting \{.*", "", found[2])
+    for theirs, ours in _WORDS.items():
+        words = words.replace(theirs, ours)
+    return f"{words} (character {found[1]})"
+
+
+_WORDS = {
+    "mismatched input": "unexpected",
+    "extraneous input": "unexpected",
+    "no viable alternative at input": "unexpected",
+    "token recognition error at:": "unexpected",
+    "'<EOF>'": "end",
+    "<EOF>": "the end",
+    "'": "`",
+}
 
 
 _KINDS = {int: "a number", float: "a number", str: "text", list: "a list", dict: "an object", type(None): "nothing"}

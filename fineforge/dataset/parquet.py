@@ -39,6 +39,10 @@ class Shards:
         with ThreadPoolExecutor(IN_FLIGHT) as pool:
             return sum(shard.metadata.num_rows for shard in pool.map(_Shard.known, self.shards))
 
+    def columns(self) -> list[str]:
+        """Those of the first file: reads its footer."""
+        return list(self.shards[0].known().metadata.schema.to_arrow_schema().names)
+
     def tables(self, wanted: Sequence[int]) -> Iterator[pa.Table]:
         """The wanted rows, rising numbers from 0, in tables of BATCH rows; fewer where there are fewer rows."""
         yield from _even(_decoded(self.shards, wanted))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fineforge.core import DatasetFact
+from fineforge.core import DatasetFact, SpecPath
 from fineforge.dataset import cache, reading, recipe
 from fineforge.dataset.fetch import Pieces
 from fineforge.dataset.rows import WARNINGS, Checks, parsed, shared_prompts, summary
@@ -75,9 +75,7 @@ def prepare(
     cache.limit()
     own = {split: fact for split, fact in facts.items() if not fact.asset}
     columns = tuple(required_columns) if required_columns is not None else None
-    checks = {
-        split: Checks(reading.places(fact), context_length, columns, ("dataset", "splits", split)) for split, fact in own.items()
-    }
+    checks = {split: Checks(reading.places(fact), context_length, columns, reading.path(fact)) for split, fact in own.items()}
     problems: list[Diagnostic] = []
     with contextlib.ExitStack() as stack:
         jobs = {split: _Job(fact, checks[split], cache.private(cache_folder), progress) for split, fact in own.items()}
@@ -91,8 +89,7 @@ def prepare(
                 problems += [problem for problem in error.diagnostics if problem not in problems]
                 if any(problem.code in _OUT_OF_REACH for problem in error.diagnostics):
                     out_of_reach.add(job.fact.source)
-            problems += checks[split].finish()
-            problems += job.too_few()
+            problems += [problem for problem in (*checks[split].finish(), *job.too_few()) if problem not in problems]
         if "train" in checks:
             problems += [d for split in checks if split != "train" for d in shared_prompts(checks["train"], checks[split])]
         if errors(problems):
@@ -144,7 +141,7 @@ class _Job:
 
     def too_few(self) -> list[Diagnostic]:
         """A split without rows is an error; with fewer than were asked for, a warning."""
-        fact, path, asked = self.fact, ("dataset", "splits", self.fact.split), int(self.fact.selection.get("rows", 0))
+        fact, path, asked = self.fact, reading.path(self.fact), int(self.fact.selection.get("rows", 0))
         if not self.done or set(self.checks.counts) - WARNINGS:  # rows that are wrong are not counted as rows
             return []
         if self.checks.rows:
@@ -187,6 +184,7 @@ class _Job:
     def _read(self) -> None:
         pieces = Pieces(self.cache / "pieces")
         reader = reading.opened(self.fact, self.cache, pieces, self.checks.places)
+        reading.need_columns(self.fact, reader, self.checks.columns or ())
         wanted = reading.wanted(self.fact, reader)
         self.content.available = wanted.total
         count = len(wanted.rows) if wanted.total is not None and "filter" not in self.fact.selection else None
@@ -237,11 +235,11 @@ def _record(fact: DatasetFact, folder: Path) -> dict[str, Any] | None:
     return record if isinstance(record, dict) and needed <= set(record) else None
 
 
-def _no_rows(fact: DatasetFact, available: int | None, path: tuple[str, ...]) -> Diagnostic:
+def _no_rows(fact: DatasetFact, available: int | None, path: SpecPath) -> Diagnostic:
     recipe = fact.selection
     if available and "filter" not in recipe and ("holdout" in recipe or "held_out" in recipe):
         message = f"{recipe.get('holdout') or recipe['held_out']} percent of the rows of `{fact.source}` is no row to hold out"
-        return Diagnostic("FF604", message, path=("dataset", "splits", "train", "holdout"), hint="raise `holdout`")
+        return Diagnostic("FF604", message, path=(*path, "holdout"), hint="raise `holdout`")
     if available and "percent" in recipe and "filter" not in recipe:
         message = f"{recipe['percent']} percent of the {available} rows of `{fact.source}` is no row"
         return Diagnostic("FF604", message, path=(*path, "percent"), hint="raise `percent`, or ask for `rows`")

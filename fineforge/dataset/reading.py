@@ -29,6 +29,10 @@ class Reader(Protocol):
 
     def total(self) -> int: ...
 
+    def columns(self) -> list[str] | None:
+        """The names of all columns, where they are known before rows are read."""
+        ...
+
     def rows(self, wanted: Sequence[int], texts: bool) -> Iterator[Row]:
         """The wanted rows, rising numbers from 0. `texts` says whether lines are needed."""
         ...
@@ -51,6 +55,32 @@ def opened(fact: DatasetFact, folder: Path, pieces: Pieces, places: Places) -> R
     if form == "parquet":
         return _Table(parquet.local(fact.files, fact.source), fact, mutable)
     return _Table(tables.load(form, fact.files, folder / "tables", fact.source), fact, mutable)
+
+
+def path(fact: DatasetFact) -> SpecPath:
+    """A split's place in the spec: of one that is held out, that of `train`."""
+    return ("dataset", "splits", "train" if "held_out" in fact.selection else fact.split)
+
+
+def need_columns(fact: DatasetFact, reader: Reader, required: Sequence[str]) -> None:
+    """FF625, once, where a table has not the columns that the recipe or the task needs. Lines have none before they are read."""
+    there = reader.columns()
+    if there is None:
+        return
+    asked = {"columns": list((fact.selection.get("columns") or {}).values()), "": list(required) if required else []}
+    if expression := fact.selection.get("filter"):
+        asked["filter"] = list(filters.columns(str(expression), (*path(fact), "filter")))
+    missing = [(key, name) for key, names in asked.items() for name in names if name not in there]
+    if missing:
+        hint = f"it has {', '.join(f'`{name}`' for name in there)}"
+        raise FineforgeError(
+            *(
+                Diagnostic(
+                    "FF625", f"`{fact.source}` has no column `{name}`", path=(*path(fact), key) if key else path(fact), hint=hint
+                )
+                for key, name in missing
+            )
+        )
 
 
 def places(fact: DatasetFact) -> Places:
@@ -105,7 +135,7 @@ def _keep(fact: DatasetFact) -> Callable[[Any], bool] | None:
     expression = fact.selection.get("filter")
     if expression is None:
         return None
-    judge = filters.keep(str(expression), ("dataset", "splits", fact.split, "filter"))
+    judge = filters.keep(str(expression), (*path(fact), "filter"))
 
     def keep(value: Any) -> bool:
         if not isinstance(value, dict):
@@ -143,6 +173,9 @@ class _Lines:
     def total(self) -> int:
         return sum(1 for _ in self._all())
 
+    def columns(self) -> list[str] | None:
+        return None
+
     def rows(self, wanted: Sequence[int], texts: bool) -> Iterator[Row]:
         """Reads on after the last wanted row, to see that the bytes are those that were described."""
         at, count = 0, len(wanted)
@@ -158,6 +191,8 @@ class _Lines:
 class _Tables(Protocol):
     def total(self) -> int: ...
 
+    def columns(self) -> list[str]: ...
+
     def tables(self, wanted: Sequence[int]) -> Iterator[Any]: ...
 
 
@@ -172,6 +207,9 @@ class _Table:
 
     def total(self) -> int:
         return self.source.total()
+
+    def columns(self) -> list[str] | None:
+        return self.source.columns()
 
     def rows(self, wanted: Sequence[int], texts: bool) -> Iterator[Row]:
         at = 0

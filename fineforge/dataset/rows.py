@@ -21,6 +21,9 @@ from fineforge.diagnostics import Diagnostic, Severity
 SHOWN = 20
 """Findings of one code that are shown; the rest is counted."""
 
+FEWER = {"FF624": 3, "FF625": 3}
+"""Codes whose cause is mostly the spec, and the same in every row."""
+
 WARNINGS = frozenset({"FF615", "FF616", "FF617"})
 """Rows that can be trained on, though somebody should know."""
 
@@ -82,7 +85,7 @@ class Checks:
     def add(self, number: int, code: str, words: str, hint: str = "") -> None:
         """A finding about a row; of each code some are kept and all are counted."""
         self.counts[code] = self.counts.get(code, 0) + 1
-        if self.counts[code] <= SHOWN:
+        if self.counts[code] <= FEWER.get(code, SHOWN):
             first = self.counts[code] == 1
             name, span = self.places.name(number), self.places.span(number)
             hint = (hint or _HINTS.get(code, "")) if first else ""
@@ -108,9 +111,9 @@ class Checks:
         for again, first in self._repeated():
             self.add(again, "FF615", f"the same prompt as {self.places.short(first)}")
         hidden = [
-            Diagnostic(code, f"`{self.places.source}`: {count - SHOWN} more of the same kind", _severity(code))
+            Diagnostic(code, f"`{self.places.source}`: {count - shown} more of the same kind", _severity(code))
             for code, count in self.counts.items()
-            if count > SHOWN
+            if count > (shown := FEWER.get(code, SHOWN))
         ]
         return [*self.findings, *hidden]
 

@@ -35,6 +35,9 @@ class Loaded:
     def total(self) -> int:
         return len(self.dataset)
 
+    def columns(self) -> list[str]:
+        return list(self.dataset.column_names)
+
     def tables(self, wanted: Sequence[int]) -> Iterator[pa.Table]:
         """The wanted rows, rising numbers from 0, in tables of BATCH rows; fewer where there are fewer rows."""
         import pyarrow as pa

@@ -113,9 +113,9 @@ def test_filters_of_tables(name: str, tmp_path: Path) -> None:
 
 
 NO_FILTERS = {
-    "size(messages": "missing `)` at `<EOF>` at character 14",
-    "a b": "extraneous input `b` expecting <EOF> at character 3",
-    "  ": "mismatched input",
+    "size(messages": "missing `)` at end (character 14)",
+    "a b": "unexpected `b` expecting the end (character 3)",
+    "  ": "unexpected end (character 3)",
     "[1].all(a, [1].all(b, [1].all(c, true)))": "stand more than 2 deep in each other",
 }
 
@@ -341,8 +341,20 @@ def test_other_tasks_need_columns_and_no_messages(tmp_path: Path) -> None:
         ("FF625", "the column `text` is empty"),
         ("FF625", "the column `text` is not there"),
         ("FF625", "the column `label` is empty"),
-        ("FF625", "not an object, so it has no columns"),
+        ("FF625", "1 more of the same kind"),
     ]
     files, warnings = prepare(facts(tmp_path, train={"rows": 1}), tmp_path / "cache", required_columns=("text", "label"))
     assert files["train"].summary["characters"]["max"] == len("Fine day")
     assert warnings == ()
+
+
+@pytest.mark.parametrize("held", [{}, {"holdout": 50}])
+def test_a_table_without_a_column_is_refused_once(held: dict[str, int], tmp_path: Path) -> None:
+    write(tmp_path / "data/train.csv", "q,a", "Q,A", "R,B")
+    columns = {"prompt": "q", "response": "answer", "system": "rules"}
+    found = findings(tmp_path, train={"columns": columns, "filter": "size(b) > 1 && [q].all(x, x != a)", **held})
+    assert [(d.code, d.message, d.path[3:], d.hint) for d in found] == [
+        ("FF625", "`data/train.csv` has no column `answer`", ("columns",), "it has `q`, `a`"),
+        ("FF625", "`data/train.csv` has no column `rules`", ("columns",), "it has `q`, `a`"),
+        ("FF625", "`data/train.csv` has no column `b`", ("filter",), "it has `q`, `a`"),
+    ]
