@@ -18,10 +18,18 @@ COLUMNS = 24
 
 
 def write_metrics(job: ResourceKey, found: Mapping[str, Series], paint: Paint) -> str:
-    """A table; which run a metric is from is said where it is not the job's own, or where others have it too."""
-    rows = [(name, _value(found[name].last), sparkline(_values(found[name])), _where(job, found[name])) for name in sorted(found)]
+    """A table. Which run a metric is from is said where it is not the job's own, or where others have it too; what is true of all
+    of them is said once."""
+    where = {name: _where(job, found[name]) for name in sorted(found)}
+    shared = next(iter(where.values())) if len(set(where.values())) == 1 and len(where) > 1 else ""
+    rows = [
+        (name, _value(found[name].last), sparkline(_values(found[name])), "" if shared else words)
+        for name, words in where.items()
+    ]
     listed = table([("metric", "last", "course", ""), *rows], paint, "  ") if rows else ["  none yet"]
-    return "\n".join([paint("strong", f"job {job.name}"), *listed])
+    return "\n".join(
+        [paint("strong", f"job {job.name}"), *listed, *(paint.wrap(f"all of them {shared}", "  ") if shared else [])]
+    )
 
 
 def metrics_data(spec: str, target: str, job: ResourceKey, found: Mapping[str, Series]) -> dict[str, Any]:
