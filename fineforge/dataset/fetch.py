@@ -130,13 +130,15 @@ def again(remote: Remote, attempt: Callable[[], T]) -> T:
     import httpx2
 
     for number in range(len(PAUSES) + 1):
+        last = number == len(PAUSES)
         try:
             return attempt()
         except Worth as failed:
             problem, after = str(failed), failed.after
         except httpx2.TransportError as error:
             problem, after = _broken(error), None
-        if number == len(PAUSES) or (after or 0) > PATIENCE:
+            last = last or (number and isinstance(error, httpx2.ConnectError))  # somebody is offline, and waits for us
+        if last or (after or 0) > PATIENCE:
             break
         time.sleep(PAUSES[number] if after is None else after)
     hint = "run the same command again: what has arrived is kept"
@@ -238,8 +240,14 @@ def _no_ranges(remote: Remote) -> Diagnostic:
 
 
 def _retry_after(response: Any) -> float | None:
+    """Seconds that the server asks for; the hub says them in its own header as well."""
+    from huggingface_hub.utils import parse_ratelimit_headers
+
     given = response.headers.get("retry-after", "")
-    return float(given) if given.isdigit() else None
+    if given.isdigit():
+        return float(given)
+    limits = parse_ratelimit_headers(response.headers) if response.status_code == 429 else None
+    return float(limits.reset_in_seconds) if limits and limits.remaining == 0 else None
 
 
 def _broken(error: Exception) -> str:

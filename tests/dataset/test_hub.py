@@ -254,6 +254,10 @@ def test_what_had_arrived_is_not_fetched_again(hub: Hub, tmp_path: Path) -> None
 
 
 LASTING: dict[str, tuple[Fault, str, str]] = {
+    "too many requests, said as the hub says it": (
+        Fault("status", "/cdn/", 429, {"RateLimit": '"resolvers";r=0;t=280'}),
+        *("the server answers 429 (too many requests)", "it asks to wait 280 seconds"),
+    ),
     "too many requests": (
         Fault("status", "/cdn/", 429, {"Retry-After": "3600"}),
         *("the server answers 429 (too many requests)", "it asks to wait 3600 seconds; a token in HF_TOKEN has higher limits"),
