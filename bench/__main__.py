@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import emulator
+from bench import data, emulator
 from bench.measure import Cost, command, python
 
 ROOT = Path(__file__).parent.parent
@@ -38,6 +38,8 @@ def main() -> int:
     console = Console(width=118)
     console.print(_table([*offline, *online]))
     console.print(_rates(rates))
+    with tempfile.TemporaryDirectory() as folder:
+        console.print(data.table(Path(folder)))
     return 0
 
 
@@ -75,9 +77,9 @@ OFFLINE: tuple[Callable[[], Row], ...] = (_help, _version, _validate, _validate_
 
 def _no_change_plan(running: emulator.Running, objects: str, delay: float) -> Row:
     """The same objects, read by fineforge's plan and by MLClient, each in a new process against the same emulator."""
-    running.answer_late(delay)
     plan = [*FINEFORGE, "plan", SPEC, "--target", "local", "--detailed-exitcode"]
     requests = running.count(plan)
+    running.answer_late(delay)
     ours = command(plan, running.home_only)
     theirs = command([sys.executable, str(Path(__file__).parent / "peer_reads.py"), SPEC, objects], running.routed, runs=3)
     what = f"plan, nothing to change, {requests} requests" + (f", {delay * 1000:.0f} ms each" if delay else "")

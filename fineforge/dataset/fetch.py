@@ -137,7 +137,7 @@ def again(remote: Remote, attempt: Callable[[], T]) -> T:
             problem, after = str(failed), failed.after
         except httpx2.TransportError as error:
             problem, after = _broken(error), None
-            last = last or (number and isinstance(error, httpx2.ConnectError))  # somebody is offline, and waits for us
+            last = last or (number > 0 and isinstance(error, httpx2.ConnectError))  # somebody is offline, and waits for us
         if last or (after or 0) > PATIENCE:
             break
         time.sleep(PAUSES[number] if after is None else after)
