@@ -23,10 +23,11 @@ class Failed(Exception):
 def keep(expression: str, path: SpecPath) -> Keep:
     """Whether a row is used. The function raises Failed. Raises FineforgeError (FF623) for what is no expression."""
     program = compiled(expression, path)
+    names = program.variables()
 
     def judge(row: Mapping[str, Any]) -> bool:
         try:
-            answer = program.execute(dict(row))
+            answer = program.execute({name: row[name] for name in names if name in row})
         except Exception as error:  # the library's errors are of many builtin types
             raise Failed(_why(error)) from None
         if not isinstance(answer, bool):
@@ -106,7 +107,7 @@ def _why(error: Exception) -> str:
             return "it asks for a key that the row does not have"
         case IndexError():
             return "it asks for an element beyond a list's end"
-        case RuntimeError() if found := re.search(r"[Uu]ndefined variable or function: '(\w+)'", str(error)):
+        case RuntimeError() if found := re.search(r"variable or function: '(\w+)'", str(error)):
             return f"there is no column or function `{found[1]}`"
         case TypeError():
             return "it compares or joins values of different types"
