@@ -15,8 +15,8 @@ from fineforge.gateway import Gateway
 from fineforge.pace import Pace
 from fineforge.series import LogPosition, LogText
 
-METRIC_SECONDS = 1.0
-"""At least, between two reads of all metrics: they cost a request each."""
+METRIC_SECONDS, QUIET_SECONDS = 1.0, 30.0
+"""At least, between two reads of all metrics, which cost a request each: while the log grows, and while it does not."""
 
 
 class Follower:
@@ -27,8 +27,7 @@ class Follower:
         self._lines = LogLines()
         self._told: dict[str, int] = {}
         self._pace = Pace()
-        self._begin = time.monotonic()
-        self._read = 0.0
+        self._begin = self._read = time.monotonic()
 
     def follow(self, raw: Raw) -> None:
         """Tells what is new since the last call; `raw` is the job's body."""
@@ -37,7 +36,8 @@ class Follower:
             self._state = state
             self._pace.read_inputs(raw)
             self._tell(EventKind.PROGRESS, state)
-        if self._log() and time.monotonic() - self._read >= METRIC_SECONDS:
+        due = METRIC_SECONDS if self._log() else QUIET_SECONDS
+        if time.monotonic() - self._read >= due:
             self._metrics()
 
     def end(self, raw: Raw) -> None:

@@ -95,6 +95,18 @@ def test_an_apply_tells_log_metrics_and_pace() -> None:
     assert second == {"step": 4, "loss": 0.5, "epoch": 1.0, "percent": 50.0}
 
 
+def test_metrics_are_read_also_where_the_log_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Azure a log may not be readable while the job runs; every half minute is soon enough then."""
+    now = [100.0]
+    monkeypatch.setattr("fineforge.following.time.monotonic", lambda: now[0])
+    told: list[Event] = []
+    follower = Follower(STEP, Telling(loss=((1, 1.0),)), told.append)  # type: ignore[arg-type]
+    for second in (101.0, 129.0, 131.0, 132.0):
+        now[0] = second
+        follower.follow(body())
+    assert [event.seconds for event in told if event.kind is EventKind.METRIC] == [31.0]
+
+
 def test_quiet_hides_log_and_metrics() -> None:
     told = followed(Telling(LogText("", "a line\n"), loss=((1, 1.0),)), looks=1)
     loud: list[str] = []
