@@ -37,12 +37,40 @@ def line(value: Any) -> bytes:
 
 def rows(table: pa.Table, texts: bool, name: str) -> Iterator[tuple[bytes | None, Any]]:
     """Every row of at most BATCH as (its line, its value); no lines where `texts` is false. Raises FF628."""
-    values = (value for at in range(0, len(table), _SLICE) for value in table.slice(at, _SLICE).to_pylist())
+    values = _values(table)
     if not texts:
         return ((None, value) for value in values)
     if all(_usual(column) for column in table.columns):
         return ((line(value), value) for value in values)
     return zip(_as_pandas(table, name), values, strict=True)
+
+
+def _values(table: pa.Table) -> Iterator[dict[str, Any]]:
+    decoders = {field.name: decode for field in table.schema if (decode := _decoder(field.type)) is not None}
+    for at in range(0, len(table), _SLICE):
+        for value in table.slice(at, _SLICE).to_pylist():
+            for name, decode in decoders.items():
+                value[name] = decode(value[name])
+            yield value
+
+
+def _decoder(kind: pa.DataType) -> Callable[[Any], Any] | None:
+    """What makes values of a column that holds JSON as text, at any depth: so `datasets` keeps rows whose keys differ."""
+    import pyarrow.types as types
+
+    if getattr(kind, "extension_name", "") == "arrow.json":
+        return lambda text: None if text is None else json.loads(text)
+    if types.is_list(kind) or types.is_large_list(kind):
+        inner = _decoder(kind.value_type)
+        return (lambda values: None if values is None else [inner(value) for value in values]) if inner else None
+    if types.is_struct(kind):
+        fields = {kind.field(index).name: _decoder(kind.field(index).type) for index in range(kind.num_fields)}
+        return (lambda value: value and {k: (fields[k] or _same)(v) for k, v in value.items()}) if any(fields.values()) else None
+    return None
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _usual(column: pa.ChunkedArray) -> bool:
@@ -73,7 +101,14 @@ def _gaps(array: pa.Array, types: Any, nested: bool) -> bool:
 
 
 def _as_pandas(table: pa.Table, name: str) -> list[bytes]:
-    to_json: Callable[..., str] = table.to_pandas(integer_object_nulls=True).to_json
+    frame = table.to_pandas(integer_object_nulls=True)
+    decoded = [field.name for field in table.schema if _decoder(field.type) is not None]
+    if decoded:
+        values = list(_values(table))
+        for column in decoded:
+            frame[column] = [value[column] for value in values]
+            frame[column] = frame[column].astype(object)
+    to_json: Callable[..., str] = frame.to_json
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # times will be written otherwise one day, by `to_json` as well

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import random
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -319,3 +321,70 @@ GOLDEN = {
     "hub": ["6214e83d9932"],
     "address": ["d7bb652c1595"],
 }
+
+
+# --- rows whose keys differ, which the library keeps as JSON within the table
+
+
+def value(chance: random.Random, depth: int = 0) -> Any:
+    kind = chance.randrange(5 if depth > 2 else 7)
+    if kind == 5:
+        return [value(chance, depth + 1) for _ in range(chance.randrange(3))]
+    if kind == 6:
+        return {chance.choice(["a", "b/c", "é"]): value(chance, depth + 1) for _ in range(chance.randrange(3))}
+    plain = (
+        None,
+        True,
+        chance.randrange(-5, 10**12),
+        chance.choice([0.1, 1.0, 1 / 3, -2.5e-7]),
+        chance.choice(["a/b", "\x7f", "😀"]),
+    )
+    return plain[kind]
+
+
+MIXED: dict[str, list[dict[str, Any]]] = {
+    "numbers and text": [{"q": "x", "a": 1}, {"q": "x", "a": "s"}],
+    "other keys": [{"q": "x", "a": {"k": 1}}, {"q": "x", "a": {"z": "y"}}, {"q": "x", "a": None}],
+    "a missing column": [{"q": "x"}, {"q": "y", "b": 1}],
+    "tools in messages": [
+        {
+            "q": "x",
+            "messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A", "tool_calls": [{"f": 1}]}],
+        },
+        {"q": "y", "messages": [{"role": "user", "content": None}]},
+    ],
+    "within a struct": [{"q": "x", "o": {"p": {"k": 1}, "n": 1}}, {"q": "x", "o": {"p": "text", "n": None}}],
+    "times": [{"q": "x", "when": "2020-01-02T03:04:05"}, {"q": "x", "when": "2020-01-02"}],
+    "anything": [{"q": "x", "v": value(random.Random(n)), "l": [value(random.Random(-n), 1)]} for n in range(300)],
+}
+
+
+@pytest.mark.parametrize("ending", ["json", "parquet"])
+@pytest.mark.parametrize("name", MIXED)
+def test_rows_whose_keys_differ(name: str, ending: str, tmp_path: Path) -> None:
+    import datasets
+
+    datasets.disable_progress_bars()
+    file = write(tmp_path / "data/train.json", *map(json.dumps, MIXED[name]))
+    theirs = datasets.load_dataset("json", data_files=str(file), split="train", cache_dir=str(tmp_path / "theirs"))
+    if ending == "parquet":
+        file.unlink()
+        theirs.to_parquet(str(file.with_suffix(".parquet")))
+        theirs = datasets.load_dataset(
+            "parquet", data_files=str(file.with_suffix(".parquet")), split="train", cache_dir=str(tmp_path)
+        )
+    stream = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pandas, about times
+        theirs.to_json(stream)
+    prepared = prepare(facts(tmp_path), tmp_path / "cache", required_columns=("q",))[0]["train"]
+    assert prepared.path.read_bytes() == stream.getvalue()
+
+
+def test_messages_whose_keys_differ_are_messages(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A", "tool_calls": [{"f": 1}]}]
+    rows = [{"talk": turns}, {"talk": [{"role": "user", "content": "R", "name": 7}, {"role": "assistant", "content": "B"}]}]
+    write(tmp_path / "data/train.json", *map(json.dumps, rows))
+    train = {"columns": {"messages": "talk"}, "filter": "talk.exists(m, has(m.tool_calls))"}
+    [line] = run(tmp_path, train=train)["train"].path.read_bytes().splitlines()
+    assert json.loads(line)["messages"] == [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]
