@@ -31,5 +31,7 @@ client.workspaces.get(os.environ[names[2]])
 registry.models.get(spec.model.name, version=spec.model.version)
 registry.components.get("chat_completion_pipeline", version=spec.component.version)
 client.compute.list_sizes()
+for endpoint in (wanted["name"] for wanted in json.loads(sys.argv[2]) if wanted["kind"] == "endpoint"):
+    list(client.online_deployments.list(endpoint))
 for wanted in json.loads(sys.argv[2]):
     read[wanted["kind"]](wanted)

@@ -147,7 +147,7 @@ def plan(loaded: Loaded, gateway: Gateway, mode: Mode = Mode.APPLY, retry_failed
     datasets = preparing.described(loaded) if mode is Mode.APPLY else preparing.described_if_there(loaded)
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(locking.newer, open_spec, loaded.pins, gateway, preparing.resolve) if mode is Mode.APPLY else None
-        live, world = _read(loaded, gateway, datasets)
+        live, world, lists = _read(loaded, gateway, datasets, mode)
         upstream = asking.result() if asking else []
     facts = locks.hold(live, loaded.pins)
     parameters, problems = _parameters(loaded, facts)
@@ -158,7 +158,7 @@ def plan(loaded: Loaded, gateway: Gateway, mode: Mode = Mode.APPLY, retry_failed
     attempt, world = finding.attempt_that_counts(gateway, named, world, loaded.spec.job.retries, retry_failed)
     desired = _desired(loaded, facts, parameters, attempt)
     world = observe.read_world(gateway, [want.key for want in desired], world)
-    world = observe.add_listed(gateway, world, _lists(loaded, gateway, desired, world, mode))
+    world = observe.add_listed(gateway, world, _lists(loaded, gateway, desired, world, mode), lists)
     facts = observe.with_metrics(gateway, loaded.spec, facts, [want.key for want in desired], world)
     options = Options(retry_failed, loaded.project_name, target)
     made = make_plan(loaded.spec, desired, facts, world, mode, options, _shown(loaded, gateway, facts, parameters, mode))
@@ -307,14 +307,23 @@ def _named(loaded: Loaded, gateway: Gateway) -> finding.Named:
     return partial(identity.identify, loaded.spec, facts, parameters)
 
 
-def _read(loaded: Loaded, gateway: Gateway, datasets: Mapping[str, Any]) -> tuple[Facts, World]:
-    """Facts, and at the same time every object whose name does not depend on them."""
-    early = identity.identify(loaded.spec, _blank(gateway, datasets), {})
-    keys = [key for key in (early.compute, *early.data.values(), early.endpoint) if key is not None]
-    with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(observe.read_world, gateway, keys)
+def _read(loaded: Loaded, gateway: Gateway, datasets: Mapping[str, Any], mode: Mode) -> tuple[Facts, World, observe.Lists]:
+    """Facts, and at the same time every object by the name that it has if the facts are those of the snapshot and the pins.
+
+    A name that turns out to be another one cost a read, and nothing else: what is read by a wrong name is not wanted.
+    """
+    guess, _ = observe.snapshot_facts(loaded.spec, _today(), datasets, gateway.workspace.id, loaded.pins)
+    early = identity.identify(loaded.spec, guess, _parameters(loaded, guess)[0])
+    deployments = [("deployment", early.endpoint.name)] if early.endpoint and mode is Mode.APPLY else []
+    with ThreadPoolExecutor(2) as pool:
+        reading = pool.submit(observe.read_world, gateway, early.keys)
+        listing = pool.submit(observe.read_lists, gateway, deployments)
         facts = observe.read_facts(gateway, loaded.spec, _today(), datasets)
-        return facts, reading.result()
+        world = reading.result()
+        wanted = identity.identify(loaded.spec, facts, _parameters(loaded, locks.hold(facts, loaded.pins))[0]).keys
+        observed = {key: have for key, have in world.observed.items() if key in wanted}
+        unread = {key: found for key, found in world.unread.items() if key in wanted}
+        return facts, World(observed, world.listed, unread), listing.result()
 
 
 def _blank(gateway: Gateway, datasets: Mapping[str, DatasetFact]) -> Facts:

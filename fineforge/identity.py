@@ -33,6 +33,12 @@ class Identity:
     digests: Mapping[ResourceKey, str] = field(default_factory=dict)
     attempt: int = 1
 
+    @property
+    def keys(self) -> tuple[ResourceKey, ...]:
+        """Every object that the spec wants."""
+        alone = (self.compute, self.job, self.model, self.publication, self.endpoint, self.deployment)
+        return (*self.data.values(), *(key for key in alone if key is not None))
+
 
 def identify(spec: Spec, facts: Facts, parameters: Mapping[str, Parameter], attempt: int = 1) -> Identity:
     """Keys and digests of the objects that the spec wants. `attempt` counts a job's retries from 1."""

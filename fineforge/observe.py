@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from fineforge.catalog import snapshot
 from fineforge.catalog.facts import ComponentFact, ModelFact, SizeFact
 from fineforge.catalog.parse import parse_component, parse_model, parse_sizes
-from fineforge.core import DatasetFact, Facts, Observed, ResourceKey, Status, World
+from fineforge.core import DatasetFact, Facts, Observed, Raw, ResourceKey, Status, World
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.gateway import Gateway
 from fineforge.kinds import KINDS
@@ -111,10 +111,22 @@ def read_world(gateway: Gateway, keys: Iterable[ResourceKey], seen: World | None
     return World({**seen.observed, **found}, seen.listed, {**seen.unread, **problems})
 
 
-def add_listed(gateway: Gateway, world: World, lists: Iterable[tuple[str, str | None]]) -> World:
-    """The world with whole lists added: (kind, parent). What a point GET said, or could not say, stays; lists lag behind it."""
+Lists = Mapping[tuple[str, str | None], Mapping[ResourceKey, Raw]]
+"""(kind, parent) -> all objects of the list, as they were read."""
+
+
+def read_lists(gateway: Gateway, lists: Iterable[tuple[str, str | None]]) -> Lists:
+    """Whole lists, all at once; one that cannot be read is left out, and asked for again by who needs it."""
+    return read_all({entry: lambda entry=entry: gateway.list(*entry) for entry in dict.fromkeys(lists)})[0]  # type: ignore[misc]
+
+
+def add_listed(gateway: Gateway, world: World, lists: Iterable[tuple[str, str | None]], read: Lists) -> World:
+    """The world with whole lists added: (kind, parent), from `read` where they are in it. What a point GET said, or could not
+    say, stays; lists lag behind it."""
     wanted = list(dict.fromkeys(lists))
-    found, problems = read_all({entry: lambda entry=entry: gateway.list(*entry) for entry in wanted})  # type: ignore[misc]
+    found, problems = read_all(
+        {entry: lambda entry=entry: read[entry] if entry in read else gateway.list(*entry) for entry in wanted}  # type: ignore[misc]
+    )
     observed = dict(world.observed)
     for raws in found.values():
         for key, raw in raws.items():

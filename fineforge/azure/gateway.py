@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from fineforge.azure import paths, storage
-from fineforge.azure.connection import Connection
+from fineforge.azure.connection import Connection, SharedCredential
 from fineforge.azure.errors import diagnose, is_missing, refusal, scoring_refusal, words
-from fineforge.azure.http import ARM, ML_SCOPE, Answer, Http
+from fineforge.azure.http import ARM, ARM_SCOPE, ML_SCOPE, Answer, Http
 from fineforge.azure.registry import Registry
+from fineforge.azure.remembered import Remembered
 from fineforge.azure.runs import Runs
 from fineforge.core import Raw, ResourceKey, Status
 from fineforge.diagnostics import Diagnostic, FineforgeError
@@ -35,8 +36,11 @@ class AzureGateway:
 
     def __init__(self, connection: Connection, cache: Path) -> None:
         self._connection = connection
+        if isinstance(connection.credential, SharedCredential):
+            connection.credential.warm(ARM_SCOPE)
         self._http = Http(connection)
-        self._registry = Registry(self._http, connection, cache)
+        self._remembered = Remembered(cache, connection.workspace.subscription_id)
+        self._registry = Registry(self._http, self._remembered)
         self._location: str | None = None
         self._locating = threading.Lock()
         self._operations: dict[ResourceKey, str] = {}
@@ -53,6 +57,7 @@ class AzureGateway:
                 if answer.status == 404:
                     raise self._no_workspace(answer)
                 self._location = str(self._good(answer, f"workspace {self.workspace.name}")["location"])
+                self._remembered.put(self._region_entry, self._location)
             return self._location
 
     def get(self, key: ResourceKey) -> Raw | None:
@@ -144,9 +149,18 @@ class AzureGateway:
         return self._registry.read(registry, "components", name, version)
 
     def read_sizes(self) -> Raw:
-        subscription = f"/subscriptions/{self.workspace.subscription_id}"
-        path = f"{subscription}/providers/Microsoft.MachineLearningServices/locations/{self.location()}/vmSizes"
-        return dict(self._good(self._send("GET", path, "sizes"), "VM sizes"))
+        """Asked of the region that is remembered, while the workspace is still being read; asked again where that was wrong."""
+        region = self._remembered.get(self._region_entry)
+        if isinstance(region, str) and region.isalnum():
+            try:
+                found = self._sizes_of(region)
+            except FineforgeError:
+                if region == self.location():
+                    raise
+            else:
+                if region == self.location():
+                    return found
+        return self._sizes_of(self.location())
 
     def invoke(self, endpoint: str, deployment: str | None, request: Mapping[str, Any]) -> Any:
         key = ResourceKey("endpoint", endpoint)
@@ -182,6 +196,15 @@ class AzureGateway:
                 verb, part = "listKeys", "primaryKey"
         answer = self._send("POST", f"{paths.resource(self.workspace, key)}/{verb}", "endpoint")
         return str(self._good(answer, key).get(part) or "")
+
+    @property
+    def _region_entry(self) -> str:
+        return f"region-{self.workspace.resource_group}-{self.workspace.name}".lower()
+
+    def _sizes_of(self, region: str) -> Raw:
+        subscription = f"/subscriptions/{self.workspace.subscription_id}"
+        path = f"{subscription}/providers/Microsoft.MachineLearningServices/locations/{region}/vmSizes"
+        return dict(self._good(self._send("GET", path, "sizes"), "VM sizes"))
 
     def _send(self, method: str, path: str, kind: str, json: Any = None, suffix: str = "") -> Answer:
         return self._http.send(method, f"{ARM}{path}?api-version={paths.API_VERSIONS[kind]}{suffix}", json=json)

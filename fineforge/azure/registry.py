@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from fineforge.azure import paths
-from fineforge.azure.connection import Connection
 from fineforge.azure.errors import is_missing, refusal
 from fineforge.azure.http import ML_SCOPE, Http
+from fineforge.azure.remembered import Remembered
 from fineforge.core import Raw
 from fineforge.diagnostics import Diagnostic, FineforgeError
 
@@ -22,8 +18,8 @@ _DISCOVERY_HOST = "https://eastus.api.azureml.ms"
 
 
 class Registry:
-    def __init__(self, http: Http, connection: Connection, cache: Path) -> None:
-        self._http, self._connection, self._cache = http, connection, cache
+    def __init__(self, http: Http, remembered: Remembered) -> None:
+        self._http, self._remembered = http, remembered
 
     def read(self, registry: str, collection: str, name: str, version: str | None) -> Raw | None:
         """A version of a model or component (`collection` is `models` or `components`); None where the registry has none.
@@ -48,7 +44,7 @@ class Registry:
         )
 
     def _root(self, registry: str) -> str:
-        found = self._remembered(registry) or self._discover(registry)
+        found = _needed(self._remembered.get(f"registry-{registry}")) or self._discover(registry)
         where = f"subscriptions/{found['subscriptionId']}/resourceGroups/{found['resourceGroup']}"
         host = found["primaryRegionResourceProviderUri"].rstrip("/")
         return f"{host}/mferp/managementfrontend/{where}/providers/Microsoft.MachineLearningServices/registries/{registry}"
@@ -61,23 +57,8 @@ class Registry:
         found = _needed(answer.body)
         if found is None:
             raise FineforgeError(Diagnostic("FF400", f"registry `{registry}`: its discovery answers nothing that can be used"))
-        file = self._file(registry)
-        with contextlib.suppress(OSError):  # A cache that cannot be written costs one request, nothing else.
-            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            part = file.with_suffix(f".{os.getpid()}")
-            part.write_text(json.dumps(found), encoding="utf-8")
-            part.replace(file)
+        self._remembered.put(f"registry-{registry}", found)
         return found
-
-    def _remembered(self, registry: str) -> dict[str, Any] | None:
-        try:
-            return _needed(json.loads(self._file(registry).read_text(encoding="utf-8")))
-        except (OSError, ValueError):
-            return None
-
-    def _file(self, registry: str) -> Path:
-        """Kept apart per subscription, so that the emulator's registry is never mistaken for the real one."""
-        return self._cache / f"registry-{quote(registry, safe='')}-{self._connection.workspace.subscription_id}.json"
 
 
 def _needed(body: Any) -> dict[str, str] | None:

@@ -32,7 +32,7 @@ def test_a_session(story: str, session_environment: dict[str, str], tmp_path: Pa
     shutil.copytree(SESSIONS / story, folder, ignore=shutil.ignore_patterns("session.txt"))
     text = file.read_text(encoding="utf-8")
     assert console.commands(text)
-    shown = console.run(text, folder, session_environment)
+    shown = console.run(text, folder, {**session_environment, "XDG_CACHE_HOME": str(tmp_path / "cache")})
     if os.environ.get("UPDATE_GOLDEN"):
         file.write_text(shown, encoding="utf-8")
         return
