@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fineforge.core import DatasetFact, SpecPath
-from fineforge.dataset import cache, reading, recipe
+from fineforge.dataset import cache, reading, recipe, records
 from fineforge.dataset.fetch import Pieces
 from fineforge.dataset.rows import WARNINGS, Checks, parsed, shared_prompts, summary
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors
-from fineforge.identity import recipe_digest
 
 Progress = Callable[[str, int, int | None, int], object]
 """Gets the split, how many rows are done, how many there will be (None: not known), and the bytes fetched so far."""
@@ -99,16 +98,6 @@ def prepare(
     return prepared, tuple(problems)
 
 
-def checked(facts: Mapping[str, DatasetFact], cache_folder: Path) -> dict[str, Mapping[str, Any]]:
-    """By split, the summary of a preparation that is in the cache; nothing of splits that are not. Reads no rows."""
-    found = {}
-    for split, fact in facts.items():
-        record, target = _record(fact, cache_folder), _target(fact, cache_folder)
-        if record is not None and not fact.asset and target.is_file() and target.stat().st_size == record["bytes"]:
-            found[split] = record["summary"]
-    return found
-
-
 @dataclass(slots=True)
 class _Job:
     """The preparation of one split."""
@@ -137,7 +126,7 @@ class _Job:
 
     @property
     def target(self) -> Path:
-        return _target(self.fact, self.cache)
+        return records.target(self.fact, self.cache)
 
     def too_few(self) -> list[Diagnostic]:
         """A split without rows is an error; with fewer than were asked for, a warning."""
@@ -175,7 +164,7 @@ class _Job:
 
     def _usable(self) -> Mapping[str, Any] | None:
         """The record of the file in the cache, where that is whole, and its rows can be named without the source."""
-        record = _record(self.fact, self.cache)
+        record = records.record(self.fact, self.cache)
         if record is None or not record["plain"] or not self.target.is_file():
             return None
         with cache.writing(self.target):
@@ -219,20 +208,6 @@ class _Job:
     def _tell(self, count: int | None, fetched: int = 0) -> None:
         if self.progress is not None:
             self.progress(self.fact.split, self.content.rows, count, fetched)
-
-
-def _target(fact: DatasetFact, folder: Path) -> Path:
-    return folder / f"{recipe_digest(fact)[:32]}-{fact.split}.jsonl"
-
-
-def _record(fact: DatasetFact, folder: Path) -> dict[str, Any] | None:
-    """What is noted of a prepared file; None where nothing is, or nothing that can be understood."""
-    try:
-        record = json.loads(_target(fact, folder).with_suffix(".json").read_bytes())
-    except (OSError, ValueError):
-        return None
-    needed = {"rows", "bytes", "sha256", "available", "plain", "summary"}
-    return record if isinstance(record, dict) and needed <= set(record) else None
 
 
 def _no_rows(fact: DatasetFact, available: int | None, path: SpecPath) -> Diagnostic:

@@ -1,7 +1,7 @@
 """The rows of a split after its recipe: which are wanted, filtered, mapped; whatever they are read from.
 
 Here formats meet: each gives its rows with their numbers, and the rest is the same for all. What a row must be is
-`fineforge.dataset.rows`; where the result goes is `fineforge.dataset.prepare`.
+`fineforge.dataset.rows`; where the result goes is `fineforge.dataset.preparation`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fineforge.core import DatasetFact, SpecPath
-from fineforge.dataset import cache, encode, filters, hub, parquet, recipe, tables, whole
+from fineforge.dataset import cache, encode, filters, recipe
 from fineforge.dataset.fetch import Pieces
 from fineforge.dataset.local import content, lines
 from fineforge.dataset.mapping import NoConversation, conversation
@@ -40,6 +40,8 @@ class Reader(Protocol):
 
 def opened(fact: DatasetFact, folder: Path, pieces: Pieces, places: Places) -> Reader:
     """The source split of a fact. Fetches what has to be known of a remote one. Raises FF606, FF618 to FF622, FF626, FF627."""
+    from fineforge.dataset import hub, parquet, tables, whole
+
     form = str(fact.selection.get("format") or "jsonl")
     if str(fact.selection.get("source") or "").startswith("hf://"):
         found = hub.split_files(fact, pieces)

@@ -12,7 +12,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fineforge.core import DatasetFact, SpecPath
-from fineforge.dataset import filters
 from fineforge.dataset.local import FORMATS, Project, content, locate, unreadable
 from fineforge.dataset.recipe import part, selection, wanted_rows
 from fineforge.diagnostics import Diagnostic, FineforgeError
@@ -40,6 +39,8 @@ def describe(
         source = dataset.source_of(name)
         try:
             if split.filter is not None:
+                from fineforge.dataset import filters
+
                 filters.compiled(split.filter, ("dataset", "splits", name, "filter"))
             found |= _with_held_out(_fact(dataset, name, split, source, project, pins or {}), split)
         except FineforgeError as error:
