@@ -52,11 +52,16 @@ def described_if_there(loaded: Loaded) -> dict[str, DatasetFact]:
         return {}
 
 
-def prepared(loaded: Loaded, context_length: int | None, progress: Progress | None = None) -> Data:
+def prepared(
+    loaded: Loaded,
+    context_length: int | None,
+    progress: Progress | None = None,
+    facts: Mapping[str, DatasetFact] | None = None,
+) -> Data:
     """Every split, its rows checked, in the cache. Raises every split's errors at once, placed; see `dataset.prepare`."""
     from fineforge.dataset import cache, prepare
 
-    facts = described(loaded)
+    facts = described(loaded) if facts is None else facts
     try:
         files, warnings = prepare(facts, cache.place(), context_length, required_columns(loaded.spec), progress)
     except FineforgeError as error:
@@ -77,7 +82,7 @@ def uploads(
             raise FineforgeError(
                 Diagnostic("FF606", f"the `{split}` data has changed since the plan", hint="plan again"), exit_code=5
             )
-    data = prepared(loaded, context_length, progress)
+    data = prepared(loaded, context_length, progress, facts)
     return {split: file.path for split, file in data.files.items()}, data.warnings
 
 

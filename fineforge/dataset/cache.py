@@ -47,7 +47,7 @@ class Contents:
     pieces: tuple[Entry, ...]
     """Of remote files."""
     other: tuple[Entry, ...]
-    """Records, tables of other formats, and unfinished files."""
+    """Records, and unfinished files."""
 
     @property
     def bytes(self) -> int:
@@ -103,7 +103,8 @@ def evict(cache: Path, since: float) -> None:
     """Deletes what was not used for longest until the rest fits; nothing that was used after `since`, a time of `time.time`."""
     over = sum(entry.bytes for entry in _entries(cache)) - limit()
     for entry in sorted(_entries(cache), key=lambda entry: entry.used):
-        stale = entry.path.name.startswith(_PART) and entry.used < time.time() - _STALE
+        unfinished = any(part.startswith(_PART) for part in entry.path.relative_to(cache).parts)
+        stale = unfinished and entry.used < time.time() - _STALE
         if stale or (over > 0 and entry.used < since):
             with contextlib.suppress(OSError):  # somebody else was quicker
                 entry.path.unlink()
@@ -124,6 +125,15 @@ def unfinished(folder: Path) -> Iterator[BinaryIO]:
             yield part  # type: ignore[misc]
         finally:
             Path(part.name).unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """A folder for files that nobody needs afterwards."""
+    with writing(folder):
+        made = tempfile.TemporaryDirectory(dir=folder, prefix=_PART, ignore_cleanup_errors=True)
+    with made as name:
+        yield Path(name)
 
 
 def finish(part: BinaryIO, target: Path, durable: bool = True) -> Path:

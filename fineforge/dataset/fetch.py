@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -53,6 +52,8 @@ class Pieces:
     folder: Path
     arrived: int = 0
     """Bytes that have arrived so far."""
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set where nobody needs what is on its way any more."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, remote: Remote, start: int, end: int) -> Path:
@@ -78,7 +79,7 @@ class Pieces:
                     self._count(len(block) if fresh else 0)
                 return digest.hexdigest()[:32]
 
-            digest = again(remote, attempt)
+            digest = again(remote, attempt, self.stop)
             return cache.finish(part, folder / f"whole-{digest}.piece", durable=False)
 
     def _folder(self, remote: Remote) -> Path:
@@ -86,6 +87,8 @@ class Pieces:
         return cache.private(cache.private(self.folder) / key)
 
     def _count(self, count: int) -> None:
+        if self.stop.is_set():
+            raise Stopped
         with self._lock:
             self.arrived += count
 
@@ -113,7 +116,7 @@ class Pieces:
                         digest.update(block)
                         self._count(len(block))
 
-            again(remote, attempt)
+            again(remote, attempt, self.stop)
             return cache.finish(part, folder / f"{start}-{end}-{digest.hexdigest()[:32]}.piece", durable=False)
 
 
@@ -125,9 +128,15 @@ class Worth(Exception):
         self.after = after
 
 
-def again(remote: Remote, attempt: Callable[[], T]) -> T:
-    """Tries until it works or is refused. Raises FF622 where it never does."""
+class Stopped(Exception):
+    """Nobody needs it any more."""
+
+
+def again(remote: Remote, attempt: Callable[[], T], stop: threading.Event | None = None) -> T:
+    """Tries until it works or is refused. Raises FF622 where it never does, Stopped where `stop` is set meanwhile."""
     import httpx2
+
+    stop = stop or threading.Event()
 
     for number in range(len(PAUSES) + 1):
         last = number == len(PAUSES)
@@ -138,9 +147,12 @@ def again(remote: Remote, attempt: Callable[[], T]) -> T:
         except httpx2.TransportError as error:
             problem, after = _broken(error), None
             last = last or (number > 0 and isinstance(error, httpx2.ConnectError))  # somebody is offline, and waits for us
+        except (httpx2.RequestError, httpx2.InvalidURL, ConnectionError) as error:  # ConnectionError: HF_HUB_OFFLINE is set
+            problem, after, last = str(error).splitlines()[0][:160].rstrip("."), None, True
         if last or (after or 0) > PATIENCE:
             break
-        time.sleep(PAUSES[number] if after is None else after)
+        if stop.wait(PAUSES[number] if after is None else after):
+            raise Stopped
     hint = "run the same command again: what has arrived is kept"
     if after and after > PATIENCE:
         hint = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -160,7 +160,7 @@ def _decoded(shards: Sequence[_Shard], wanted: Sequence[int]) -> Iterator[pa.Tab
 
     with ThreadPoolExecutor(IN_FLIGHT) as pool:
         columns: list[str] | None = None
-        for job, piece in _ahead(pool, _jobs(shards, wanted), _Job.fetch):
+        for job, piece in _ahead(pool, _jobs(shards, wanted)):
             at = 0
             for batch in job.shard.batches(job.group, piece):
                 columns = columns or batch.schema.names
@@ -172,12 +172,12 @@ def _decoded(shards: Sequence[_Shard], wanted: Sequence[int]) -> Iterator[pa.Tab
             pa.default_memory_pool().release_unused()
 
 
-def _ahead(pool: ThreadPoolExecutor, jobs: Iterator[_Job], work: Callable[[_Job], Any]) -> Iterator[tuple[_Job, Any]]:
-    """Results in order, while the next ones are on their way. What waits is given up where the reader stops."""
-    waiting: deque[tuple[_Job, Future[Any]]] = deque()
+def _ahead(pool: ThreadPoolExecutor, jobs: Iterator[_Job]) -> Iterator[tuple[_Job, tuple[int, Path] | None]]:
+    """Row groups in order, while the next ones are on their way. Those are given up where the reader stops."""
+    waiting: deque[tuple[_Job, Future[tuple[int, Path] | None]]] = deque()
     try:
         for job in jobs:
-            waiting.append((job, pool.submit(work, job)))
+            waiting.append((job, pool.submit(job.fetch)))
             if len(waiting) > IN_FLIGHT:
                 ready, future = waiting.popleft()
                 yield ready, future.result()
@@ -185,8 +185,10 @@ def _ahead(pool: ThreadPoolExecutor, jobs: Iterator[_Job], work: Callable[[_Job]
             ready, future = waiting.popleft()
             yield ready, future.result()
     finally:
-        for _, future in waiting:
+        for job, future in waiting:
             future.cancel()
+            if job.shard.pieces is not None:
+                job.shard.pieces.stop.set()
 
 
 def _taken(table: pa.Table, rows: Sequence[int]) -> pa.Table:

@@ -120,7 +120,8 @@ class _Job:
                 self._take(number, text or b"", parsed(text or b""))
         else:
             self.part = stack.enter_context(cache.unfinished(self.cache))
-            self._read()
+            with cache.scratch(self.cache) as scratch:
+                self._read(scratch)
         self._tell(self.content.rows)
         self.done = True
 
@@ -170,9 +171,9 @@ class _Job:
         with cache.writing(self.target):
             return record if cache.digest(self.target) == record["sha256"] else None
 
-    def _read(self) -> None:
+    def _read(self, scratch: Path) -> None:
         pieces = Pieces(self.cache / "pieces")
-        reader = reading.opened(self.fact, self.cache, pieces, self.checks.places)
+        reader = reading.opened(self.fact, scratch, pieces, self.checks.places)
         reading.need_columns(self.fact, reader, self.checks.columns or ())
         wanted = reading.wanted(self.fact, reader)
         self.content.available = wanted.total

@@ -38,8 +38,11 @@ class Reader(Protocol):
         ...
 
 
-def opened(fact: DatasetFact, folder: Path, pieces: Pieces, places: Places) -> Reader:
-    """The source split of a fact. Fetches what has to be known of a remote one. Raises FF606, FF618 to FF622, FF626, FF627."""
+def opened(fact: DatasetFact, scratch: Path, pieces: Pieces, places: Places) -> Reader:
+    """The source split of a fact. Fetches what has to be known of a remote one; may put files into `scratch` to read them from.
+
+    Raises FF606, FF618 to FF622, FF626, FF627.
+    """
     from fineforge.dataset import hub, parquet, tables, whole
 
     form = str(fact.selection.get("format") or "jsonl")
@@ -48,7 +51,7 @@ def opened(fact: DatasetFact, folder: Path, pieces: Pieces, places: Places) -> R
         if found.format == "parquet":
             return _Table(parquet.remote(found.files, pieces), fact)
         paths = [str(whole.whole(file, pieces)) for file in found.files]
-        return _Table(tables.load(found.format, paths, folder / "tables", fact.source, found.options), fact)
+        return _Table(tables.load(found.format, paths, scratch, fact.source, found.options), fact)
     mutable = "" if "source" in fact.selection else form
     if not mutable:
         fact = replace(fact, files=(str(whole.address(fact, pieces)),))
@@ -56,7 +59,7 @@ def opened(fact: DatasetFact, folder: Path, pieces: Pieces, places: Places) -> R
         return _Lines(fact, places)
     if form == "parquet":
         return _Table(parquet.local(fact.files, fact.source), fact, mutable)
-    return _Table(tables.load(form, fact.files, folder / "tables", fact.source), fact, mutable)
+    return _Table(tables.load(form, fact.files, scratch, fact.source), fact, mutable)
 
 
 def path(fact: DatasetFact) -> SpecPath:

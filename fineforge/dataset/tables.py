@@ -1,15 +1,17 @@
-"""CSV, TSV and JSON files, read as the `datasets` library reads them: into its table on disk, in the cache.
+"""CSV, TSV and JSON files, read as the `datasets` library reads them: into its table on disk, for as long as it is read.
 
 Here belongs nothing about rows; JSON Lines of this machine and parquet have readers of their own, as they can do with less.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fineforge.dataset import cache
 from fineforge.dataset.encode import BATCH
 from fineforge.dataset.parquet import damaged
 from fineforge.diagnostics import FineforgeError
@@ -51,8 +53,8 @@ class Loaded:
                 yield table.take(pa.array(numbers))
 
 
-def load(form: str, files: Sequence[str], cache: Path, name: str, options: Mapping[str, Any] | None = None) -> Loaded:
-    """Raises FF627 where the library cannot read the files."""
+def load(form: str, files: Sequence[str], scratch: Path, name: str, options: Mapping[str, Any] | None = None) -> Loaded:
+    """The files as one table, which lies in `scratch`. Raises FF627 where the library cannot read them."""
     import datasets
 
     builder, told = _BUILDERS[form]
@@ -60,16 +62,24 @@ def load(form: str, files: Sequence[str], cache: Path, name: str, options: Mappi
     datasets.logging.set_verbosity_error()
     try:
         made = datasets.load_dataset(
-            builder, data_files={"train": list(files)}, split="train", cache_dir=str(cache), **{**told, **(options or {})}
+            builder, data_files={"train": list(files)}, split="train", cache_dir=str(scratch), **{**told, **(options or {})}
         )
     except Exception as error:  # the library wraps errors of pandas, pyarrow and its own, none of which says more than its text
-        raise FineforgeError(damaged(name, _words(error))) from None
+        cause = _cause(error)
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            with cache.writing(scratch.parent):
+                raise cause from None
+        raise FineforgeError(damaged(name, _words(cause))) from None
     return Loaded(made)
 
 
+def _cause(error: BaseException) -> BaseException:
+    """What began it."""
+    while (before := error.__cause__ or error.__context__) is not None:
+        error = before
+    return error
+
+
 def _words(error: BaseException) -> str:
-    """The first cause's own words."""
-    while error.__cause__ is not None:
-        error = error.__cause__
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:160].rstrip(".").lower()

@@ -336,9 +336,7 @@ prepare(facts(), Path(sys.argv[1]) / "cache", progress=progress)
 
 def test_a_killed_run_goes_on_where_it_was(hub: Hub, tmp_path: Path) -> None:
     files = shards(hub, "train", 1300, size=3000)
-    here = Path(__file__).parent
-    environment = {**os.environ, "PYTHONPATH": f"{here}:{here.parents[1]}"}
-    ran = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], env=environment, capture_output=True, check=False)
+    ran = elsewhere(KILLED, tmp_path)
     assert ran.returncode == -signal.SIGKILL, ran.stderr
     assert [name for name in left(tmp_path / "cache") if name.endswith(".jsonl")] == []
     before, whole = hub.sent, sum(file.stat().st_size for file in files)
@@ -346,6 +344,52 @@ def test_a_killed_run_goes_on_where_it_was(hub: Hub, tmp_path: Path) -> None:
     assert ids(run(tmp_path)["train"]) == list(range(1300))
     in_flight = 5 * max(pq.read_metadata(file).row_group(0).total_byte_size for file in files)
     assert hub.sent <= whole * 1.4 + in_flight
+
+
+def test_an_interrupted_run_waits_for_nothing_more(hub: Hub, tmp_path: Path) -> None:
+    """It has the first thousand rows of four, and what was on its way."""
+    files = shards(hub, "train", 4000, size=1000)
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(facts(), tmp_path / "cache", progress=interrupt)
+    assert hub.sent < sum(file.stat().st_size for file in files) / 2
+    assert not [name for name in left(tmp_path / "cache") if name.startswith(".") or name.endswith(".jsonl")]
+
+
+OFFLINE = """
+import sys
+from pathlib import Path
+from fineforge.dataset import prepare
+from fineforge.diagnostics import FineforgeError
+from test_hub import facts
+try:
+    prepare(facts(), Path(sys.argv[1]) / "cache")
+except FineforgeError as error:
+    print(error)
+"""
+
+
+def test_offline_on_purpose(hub: Hub, tmp_path: Path) -> None:
+    ran = elsewhere(OFFLINE, tmp_path, HF_HUB_OFFLINE="1")
+    assert ran.stdout.startswith(f"FF622 `hf://{NAME}@{COMMIT[:7]}` cannot be fetched: ") and "offline mode" in ran.stdout
+    assert hub.requests == []
+
+
+def elsewhere(code: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs code of this module in a process of its own."""
+    here = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": f"{here}:{here.parents[1]}", **environment}
+    return subprocess.run([sys.executable, "-c", code, str(folder)], env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_file_without_rows(hub: Hub, tmp_path: Path) -> None:
+    [file] = shards(hub, "train", 1)
+    pq.write_table(pq.read_table(file).slice(0, 0), file)
+    [problem] = errors(tmp_path)
+    assert (problem.code, problem.message) == ("FF604", f"`{SOURCE}` has no rows")
 
 
 def test_files_whose_columns_differ(hub: Hub, tmp_path: Path) -> None:
