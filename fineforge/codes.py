@@ -52,6 +52,11 @@ CODES: dict[str, Code] = {
         "a file cannot be written",
         "The folder is missing or read-only, or the disk is full. Nothing that existed was changed.",
     ),
+    "FF008": Code(
+        "not a request",
+        "`invoke --file` takes JSON: a list of messages, `{\"messages\": [...], \"parameters\": {...}}`, or the body that the registry's "
+        "chat models take.",
+    ),
     # --- FF1xx: the spec, the project file, parameters -------------------------------------------------------------
     "FF101": Code(
         "not valid YAML",

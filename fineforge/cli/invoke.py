@@ -32,10 +32,12 @@ def _settings(_: click.Context, __: click.Parameter, values: tuple[str, ...]) ->
 
 @options.command("""Ask the deployed model, and print its answer.
 
-Without MESSAGE the spec's first smoke request is sent; `-` reads the message from stdin.""")
+Without MESSAGE the spec's first smoke request is sent; `-` reads the message from stdin. A file for --file holds JSON: a list of
+messages, or {"messages": [...], "parameters": {...}}.""")
 @options.spec
 @click.argument("message", required=False)
 @options.target
+@click.option("--file", type=click.Path(path_type=Path), metavar="FILE", help="Send the request in this file.")
 @click.option("--system", metavar="TEXT", help="A system message to send first.")
 @click.option("--deployment", metavar="NAME", help="Ask this deployment, whatever its traffic.")
 @click.option("--param", "settings", multiple=True, metavar="NAME=VALUE", callback=_settings, help="A generation parameter.")
@@ -45,6 +47,7 @@ def command(
     output: Output,
     spec: Path,
     message: str | None,
+    file: Path | None,
     target: str | None,
     system: str | None,
     deployment: str | None,
@@ -53,7 +56,9 @@ def command(
     from fineforge import engine
 
     loaded = engine.load(spec)
-    messages, sample = _sample(loaded.spec) if message is None else (_messages(message), {})
+    if message is not None and file is not None:
+        raise click.UsageError("give either MESSAGE or `--file`")
+    messages, sample = _request(file) if file else (_messages(message), {}) if message is not None else _sample(loaded.spec)
     if system is not None:
         messages = [{"role": "system", "content": system}, *messages]
     with engine.connect(loaded, target) as gateway:
@@ -70,8 +75,29 @@ def _messages(message: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": text}]
 
 
+def _request(file: Path) -> tuple[list[dict[str, str]], dict[str, Any]]:
+    """Messages and parameters of a request's file; what the registry's chat models take as a body is one, too."""
+    from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.project import read_file
+
+    try:
+        told = json.loads(read_file(file))
+    except ValueError as error:
+        raise FineforgeError(Diagnostic("FF008", f"`{file}` is not JSON: {error}")) from None
+    if isinstance(told, dict) and isinstance(told.get("input_data"), dict):
+        told = {"messages": told["input_data"].get("input_string"), "parameters": told["input_data"].get("parameters")}
+    messages = told.get("messages") if isinstance(told, dict) else told
+    parameters = (told.get("parameters") or {}) if isinstance(told, dict) else {}
+    turns = messages if isinstance(messages, list) else []
+    whole = bool(turns) and all(isinstance(turn, dict) and {"role", "content"} <= set(turn) for turn in turns)
+    if not whole or not isinstance(parameters, dict):
+        hint = 'a list of {"role", "content"}, or {"messages": [...], "parameters": {...}}'
+        raise FineforgeError(Diagnostic("FF008", f"`{file}` is no request", hint=hint))
+    return [{"role": str(turn["role"]), "content": str(turn["content"])} for turn in turns], parameters
+
+
 def _sample(spec: Spec) -> tuple[list[dict[str, str]], dict[str, Any]]:
     if not spec.gates.smoke:
-        raise click.UsageError("give a message: the spec has no `gates.smoke` to take one from")
+        raise click.UsageError("give a message or `--file`: the spec has no `gates.smoke` to take one from")
     gate = spec.gates.smoke[0].model_dump(mode="json")
     return list(gate["messages"]), dict(gate["parameters"])

@@ -116,3 +116,36 @@ def test_completion_knows_the_commands() -> None:
 
 def test_version_as_json() -> None:
     assert json.loads(call("version", "--json").stdout)["fineforge"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is not JSON"),
+        ("{}", "is no request"),
+        ('{"messages": "Hello"}', "is no request"),
+        ('[{"role": "user"}]', "is no request"),
+        ('{"messages": [{"role": "user", "content": "Hello"}], "parameters": [1]}', "is no request"),
+    ],
+)
+def test_a_file_that_is_no_request(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "request.json").write_text(text, encoding="utf-8")
+    ran = call("invoke", str(ROOT / "specs" / "quickstart.yaml"), "--file", str(tmp_path / "request.json"))
+    assert ran.returncode == 1 and "FF008" in ran.stderr and words in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"role": "user", "content": "Hello"}]',
+        '{"messages": [{"role": "user", "content": "Hello"}], "parameters": {"top_p": 0.6}}',
+        '{"input_data": {"input_string": [{"role": "user", "content": "Hello"}], "parameters": {"top_p": 0.6}}, "params": {}}',
+    ],
+)
+def test_the_forms_of_a_request(tmp_path: Path, text: str) -> None:
+    from fineforge.cli.invoke import _request
+
+    (tmp_path / "request.json").write_text(text, encoding="utf-8")
+    messages, parameters = _request(tmp_path / "request.json")
+    assert messages == [{"role": "user", "content": "Hello"}]
+    assert parameters == ({} if text.startswith("[") else {"top_p": 0.6})

@@ -129,6 +129,21 @@ def test_a_model_of_the_workspace_is_deployed_by_another_spec(variant: Variant) 
     assert [diagnostic.code for diagnostic in found] == ["FF301"]
 
 
+def test_a_model_carries_its_lineage(variant: Variant) -> None:
+    client = variant(endpoint=None, deployment=None, gates=None)
+    life(client)
+    found = inventory(client.emulator)
+    (model,) = (body for path, body in found.items() if path.startswith("models/") and "/versions/" in path)
+    (job,) = (path.removeprefix("jobs/") for path in found if path.startswith("jobs/"))
+    tags = model["properties"]["tags"]
+    assert tags["fineforge-base-model"] == "azureml://registries/azureml/models/Phi-4/versions/8"
+    assert tags["fineforge-component"].endswith("/chat_completion_pipeline/versions/0.0.82")
+    assert tags["fineforge-job"] == job
+    for split in ("train", "validation", "test"):
+        name, version = tags[f"fineforge-data-{split}"].removeprefix("azureml:").split(":")
+        assert f"data/{name}/versions/{version}" in found
+
+
 def test_a_data_asset_is_used_as_it_is(variant: Variant) -> None:
     emulator = variant().emulator
     life(variant("maker", endpoint=None, deployment=None, gates=None))
