@@ -1,6 +1,6 @@
 """How long busy objects stay busy: the one choice that turns the emulator from a fast fake into a slow service.
 
-Nothing here sleeps or reads the system's clock by itself; who asks gets an answer for the moment of the injected clock.
+Nothing here sleeps; who asks gets an answer for the moment of the injected clock, which tests may move.
 The idea of states that advance at once, after some time or after some reads is moto's (ManagedState).
 """
 
@@ -34,6 +34,17 @@ SECONDS = {
 """Seconds of `timed`. Azure takes 90 s for an endpoint and 10 minutes for a deployment (recorded); nobody should wait so here."""
 
 
+@dataclass(slots=True)
+class Clock:
+    """The system's, as far ahead of it as tests have moved it."""
+
+    ahead: float = 0.0
+    """Seconds."""
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
 class Progression(StrEnum):
     INSTANT = "instant"
     """Busy in the answer to the write, done before the next request."""
@@ -47,7 +58,7 @@ class Lifecycle:
     progression: Progression = Progression.INSTANT
     reads: int = 2
     seconds: Mapping[str, float] = field(default_factory=lambda: SECONDS)
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = field(default_factory=Clock)
     """Seconds since the epoch."""
 
     def due(self, action: str, active_since: float, reads: int) -> bool:

@@ -20,6 +20,7 @@ from fineforge.emulator.models.base import Body, Key, Kind, Operation, Reply, Se
 from fineforge.emulator.models.context import Context
 from fineforge.emulator.models.errors import AzureError
 from fineforge.emulator.models.kinds import all_kinds
+from fineforge.emulator.models.leases import Leases
 from fineforge.emulator.models.operations import Operations
 from fineforge.emulator.models.planted import Planted
 from fineforge.emulator.models.runner import Runner
@@ -35,6 +36,7 @@ class Cloud:
     def __init__(self, home: Path, runner: Runner, store: Store, lifecycle: Lifecycle, settings: Settings) -> None:
         self.settings = settings
         self.blobs = BlobFolder(home)
+        self.leases = Leases(store, lifecycle)
         operations = Operations(store, lifecycle, settings)
         self._context = Context(settings, store, lifecycle, operations, self.blobs, runner)
         self._runs = Runs(self._context)

@@ -1,18 +1,25 @@
-"""Blob storage: as much of its protocol as uploads, downloads and listings of the SDK use. No whole file is held in memory."""
+"""Blob storage: as much of it as uploads, downloads, listings and leases of the SDK use. No file is held in memory whole.
+
+What a lease is and whom it keeps out: `models.leases`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from xml.etree import ElementTree
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from fineforge.emulator import content
 from fineforge.emulator.content import AlreadyThere, Blob, Part
 from fineforge.emulator.credentials import read
+from fineforge.emulator.models import AzureError
+from fineforge.emulator.models.leases import refuse_lease
 from fineforge.emulator.routes.common import NotImplementedHere, Service
 
 _VERSION = "2026-10-06"
@@ -28,7 +35,10 @@ async def blob(service: Service, request: Request, container: str, name: str) ->
         return refused
     try:
         found = content.find(service.cloud.blobs, container, name)
-        return _condition_failed(request, found) or await _answer(request, found)
+        _held_by_others(service, request, found)
+        return _condition_failed(request, found) or await _answer(service, request, found)
+    except AzureError as error:
+        return _error(request, error.status, error.code, error.message)
     except ValueError:
         return _error(request, 400, "InvalidResourceName", "The specified resource name contains invalid characters.")
     except AlreadyThere:
@@ -55,14 +65,14 @@ async def listing(service: Service, request: Request, container: str) -> Respons
         if delimiter and delimiter in inside:
             folders.add(prefix + inside.split(delimiter)[0] + delimiter)
         else:
-            _add_entry(entries, found, "include" in query)
+            _add_entry(service, entries, found, "include" in query)
     for folder in sorted(folders):
         ElementTree.SubElement(ElementTree.SubElement(entries, "BlobPrefix"), "Name").text = folder
     ElementTree.SubElement(tree, "NextMarker")
     return Response(ElementTree.tostring(tree, "utf-8", xml_declaration=True), 200, _ALWAYS, "application/xml")
 
 
-async def _answer(request: Request, found: Blob) -> Response:
+async def _answer(service: Service, request: Request, found: Blob) -> Response:
     component = request.query_params.get("comp", "")
     match request.method, component:
         case "PUT", "":
@@ -75,14 +85,17 @@ async def _answer(request: Request, found: Blob) -> Response:
         return _error(request, 404, "BlobNotFound", "The specified blob does not exist.")
     match request.method, component:
         case "GET" | "HEAD", "":
-            return _read(request, found)
+            return _read(service, request, found)
         case "GET" | "HEAD", "metadata":
-            return Response(None, 200, _properties(found))
+            return Response(None, 200, _properties(service, found))
+        case "PUT", "lease":
+            return _lease(service, request, found)
         case "PUT", "metadata":
             found.set_metadata(_sent_metadata(request))
             return Response(None, 200, _stamp(found))
         case "DELETE", "":
             found.delete()
+            service.cloud.leases.forget(found.container, found.name)
             return Response(None, 202, _ALWAYS)
     raise NotImplementedHere(f"{request.method} of a blob with comp={component}")
 
@@ -129,9 +142,47 @@ async def _receive(request: Request, part: Part) -> Response | None:
     return None
 
 
-def _read(request: Request, found: Blob) -> Response:
+def _lease(service: Service, request: Request, found: Blob) -> Response:
+    """One action on the blob's lease, as `x-ms-lease-action` names it."""
+    leases, sent, blob = service.cloud.leases, request.headers, (found.container, found.name)
+    lease_id, proposed = sent.get("x-ms-lease-id", ""), sent.get("x-ms-proposed-lease-id", "")
+    status, headers = 200, _stamp(found)
+    match sent.get("x-ms-lease-action"):
+        case "acquire":
+            status, headers["x-ms-lease-id"] = 201, leases.acquire(*blob, _seconds(sent, "duration") or -1, proposed)
+        case "renew":
+            headers["x-ms-lease-id"] = leases.renew(*blob, lease_id)
+        case "change":
+            headers["x-ms-lease-id"] = leases.change(*blob, lease_id, proposed)
+        case "release":
+            leases.release(*blob, lease_id)
+        case "break":
+            status, headers["x-ms-lease-time"] = 202, str(leases.end(*blob, _seconds(sent, "break-period")))
+        case other:
+            raise NotImplementedHere(f"the lease action {other}")
+    return Response(None, status, headers)
+
+
+def _seconds(sent: Headers, name: str) -> int | None:
+    """Of `x-ms-lease-<name>`."""
+    text = sent.get(f"x-ms-lease-{name}")
+    if text is None or re.fullmatch(r"-1|\d{1,9}", text):
+        return None if text is None else int(text)
+    raise refuse_lease("InvalidHeaderValue")
+
+
+def _held_by_others(service: Service, request: Request, found: Blob) -> None:
+    """Raises where a lease keeps this request out. What acts on a lease itself is told by the lease's own rules."""
+    lease_id = request.headers.get("x-ms-lease-id")
+    if request.query_params.get("comp") == "lease" or not (found.exists or request.method == "PUT"):
+        return
+    check = service.cloud.leases.let_write if request.method in ("PUT", "DELETE") else service.cloud.leases.let_read
+    check(found.container, found.name, lease_id)
+
+
+def _read(service: Service, request: Request, found: Blob) -> Response:
     size = found.size
-    headers = _properties(found) | {"Accept-Ranges": "bytes"}
+    headers = _properties(service, found) | {"Accept-Ranges": "bytes"}
     if request.method == "HEAD":
         return Response(None, 200, headers | {"Content-Length": str(size)}, _OCTETS)
     wanted = request.headers.get("x-ms-range") or request.headers.get("range")
@@ -167,7 +218,7 @@ def _refused(service: Service, request: Request, container: str, name: str, perm
 
 def _condition_failed(request: Request, found: Blob) -> Response | None:
     """`If-Match` is kept; what is not known is named, for a condition that nobody checks is worse than none."""
-    for header in ("if-modified-since", "if-unmodified-since", "x-ms-lease-id"):
+    for header in ("if-modified-since", "if-unmodified-since"):
         if header in request.headers:
             raise NotImplementedHere(f"the header {header} of a blob")
     wanted = request.headers.get("if-match")
@@ -192,11 +243,20 @@ def _stamp(found: Blob) -> dict[str, str]:
     return {"ETag": found.etag, "Last-Modified": modified, **_ALWAYS}
 
 
-def _properties(found: Blob) -> dict[str, str]:
-    return _stamp(found) | {"x-ms-blob-type": "BlockBlob"} | {f"x-ms-meta-{key}": text for key, text in found.metadata.items()}
+def _properties(service: Service, found: Blob) -> dict[str, str]:
+    leased = {f"x-ms-lease-{key}": text for key, text in _lease_words(service, found).items()}
+    metadata = {f"x-ms-meta-{key}": text for key, text in found.metadata.items()}
+    return {**_stamp(found), "x-ms-blob-type": "BlockBlob", **leased, **metadata}
 
 
-def _add_entry(entries: ElementTree.Element, found: Blob, with_metadata: bool) -> None:
+def _lease_words(service: Service, found: Blob) -> dict[str, str]:
+    """How properties tell of the lease; never its id."""
+    lease = service.cloud.leases.look(found.container, found.name)
+    kind = {"duration": "infinite" if lease.seconds < 0 else "fixed"} if lease.state == "leased" else {}
+    return {"state": lease.state, "status": "locked" if lease.locks else "unlocked", **kind}
+
+
+def _add_entry(service: Service, entries: ElementTree.Element, found: Blob, with_metadata: bool) -> None:
     entry = ElementTree.SubElement(entries, "Blob")
     ElementTree.SubElement(entry, "Name").text = found.name
     properties, stamp = ElementTree.SubElement(entry, "Properties"), _stamp(found)
@@ -206,6 +266,7 @@ def _add_entry(entries: ElementTree.Element, found: Blob, with_metadata: bool) -
         ("Content-Length", str(found.size)),
         ("Content-Type", _OCTETS),
         ("BlobType", "BlockBlob"),
+        *((f"Lease{key.capitalize()}", text) for key, text in _lease_words(service, found).items()),
     ):
         ElementTree.SubElement(properties, key).text = text
     if with_metadata:
