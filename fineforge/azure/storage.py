@@ -24,7 +24,7 @@ _COMPLETED = {"upload_status": "completed"}
 
 def upload(http: Http, connection: Connection, source: Path, destination: str) -> None:
     """Puts `source` at `destination` unless a whole blob is there already. Raises FF417 where the storage refuses."""
-    from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError
+    from azure.core.exceptions import AzureError, HttpResponseError
     from azure.storage.blob import BlobClient, LinearRetry
 
     account, container, credential = _access(http, connection)
@@ -37,9 +37,7 @@ def upload(http: Http, connection: Connection, source: Path, destination: str) -
             if _is_whole(client):
                 return
             with source.open("rb") as stream:
-                client.upload_blob(stream, overwrite=True, metadata=_COMPLETED, max_concurrency=1)
-    except ResourceExistsError:
-        return
+                _put(client, stream)
     except HttpResponseError as error:
         name = str(error.error_code or "")
         words = (error.message or str(error)).splitlines()[0].removeprefix(f"({name}) ")
@@ -69,6 +67,17 @@ def size_of(http: Http, connection: Connection, uri: str) -> int | None:
             return sum(int(blob.size or 0) for blob in next(iter(pages), ()))
     except (AzureError, FineforgeError):
         return None
+
+
+def _put(client: Any, stream: Any) -> None:
+    """A 409 is no success by itself: it may be another upload of the same bytes that was first, or any other conflict."""
+    from azure.core.exceptions import ResourceExistsError
+
+    try:
+        client.upload_blob(stream, overwrite=True, metadata=_COMPLETED, max_concurrency=1)
+    except ResourceExistsError:
+        if not _is_whole(client):
+            raise
 
 
 def _is_whole(client: Any) -> bool:

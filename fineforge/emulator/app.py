@@ -170,8 +170,8 @@ class Application:
                     self._drop((request.client.host, request.client.port))
                 return _Dropped()
             if fault.what == "error":
-                body = fault.body or {"error": {"code": "InternalServerError", "message": "An internal server error occurred."}}
-                return json_response(body, fault.status, fault.headers)
+                refusal = fault.refusal()
+                return json_response(fault.body or refusal.body(), refusal.status, fault.headers)
         return None
 
     async def _answer(self, request: Request, host: str) -> Response:

@@ -1,8 +1,9 @@
 """Faults on demand, and the log of requests: how tests break the service at an exact place. Only with `--test-hooks`.
 
 A rule names a request (method, path, the how-manieth) and what happens before or after its effect: the client is killed, the
-connection drops, an error is answered, the answer is late, or a list is what it was when it was first asked for.
-How rules are set: `routes.control`.
+connection drops, an error is answered (one of the test's own, or a row of Azure's words in Azure's shape), the answer is late, or
+a list is what it was when it was first asked for. What goes wrong later, with objects: `models.planted`. How rules are set:
+`routes.control`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from starlette.responses import Response
+
+from fineforge.emulator.models.errors import AzureError, refuse
 
 _READING_POST = re.compile(r"/(list\w*|token|invoke|score|getLogs|runs/search)\Z", re.IGNORECASE)
 _ADDRESS = re.compile(r"/(temp)?datarefs/", re.IGNORECASE)
@@ -40,6 +43,10 @@ class Fault:
     pid: int = 0
     status: int = 500
     body: Any = None
+    words: str = ""
+    """A row of `models.errors.WORDS`, for an `error` in the shape, and with the status, that Azure gives it."""
+    values: dict[str, str] = field(default_factory=dict)
+    """What that row is filled in with."""
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     seen: int = 0
@@ -50,6 +57,14 @@ class Fault:
         if self.what not in _WHAT or self.when not in _WHEN:
             raise ValueError(f"a fault is one of {_WHAT}, and happens {_WHEN}")
         re.compile(self.method), re.compile(self.path)
+        if self.words:
+            self.refusal()
+
+    def refusal(self) -> AzureError:
+        """Of `words`; without them an error of the service itself. KeyError where the row, or a value of it, is missing."""
+        if not self.words:
+            return AzureError(self.status, "InternalServerError", "An internal server error occurred.")
+        return refuse(self.words, **self.values)
 
     def meets(self, entry: Request) -> bool:
         if self.writes and not entry.write:

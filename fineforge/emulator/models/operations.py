@@ -60,6 +60,7 @@ class Operations:
 
     def count_read(self, kind: str, path: Key) -> None:
         """A client looked: at the object, or at the operation (`kind` is `operation`)."""
+        self._count_down(kind, path)
         bodies = [body for _, body in self.store.list("pending")]
         for body in bodies:
             target = (body["kind"], tuple(body["path"]))
@@ -86,7 +87,11 @@ class Operations:
             if body["active_since"] is None:
                 body["active_since"] = self.lifecycle.clock()
                 self.store.put("pending", (body["id"],), body)
-            if body["waits"] or not self.lifecycle.due(f"{body['kind']}.{body['action']}", body["active_since"], body["reads"]):
+            if (
+                body["waits"]
+                or self._stalled(body)
+                or not self.lifecycle.due(f"{body['kind']}.{body['action']}", body["active_since"], body["reads"])
+            ):
                 continue
             self._end(body, finish)
             body["over"] = ended = True
@@ -109,6 +114,18 @@ class Operations:
 
     def _save(self, collection: str, operation: Operation, more: dict[str, Any]) -> None:
         self.store.put(collection, (operation.id,), asdict(operation) | more)
+
+    def _stalled(self, body: Mapping[str, Any]) -> bool:
+        return self.store.get("stalled", (body["kind"], *body["path"])) is not None
+
+    def _count_down(self, kind: str, path: Key) -> None:
+        stalled = self.store.get("stalled", (kind, *path))
+        if stalled is None or stalled["reads"] is None:
+            return
+        if stalled["reads"] > 1:
+            self.store.put("stalled", (kind, *path), {"reads": stalled["reads"] - 1})
+        else:
+            self.store.delete("stalled", (kind, *path))
 
     def _planted_failure(self, kind: str, path: Key) -> Mapping[str, str] | None:
         failure = self.store.get("planted_failure", (kind, *path))

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from fineforge.catalog import snapshot
+from fineforge.emulator.lifecycle import Clock
 from fineforge.emulator.models.base import Key
 from fineforge.emulator.models.context import Context
 from fineforge.emulator.models.errors import failure
@@ -33,9 +34,34 @@ class Planted:
         """The next long operation of this object fails so."""
         self.store.put("planted_failure", (kind, *path), {"code": code, "message": message})
 
+    def stall(self, kind: str, path: Key, reads: int | None = None) -> None:
+        """What this object is busy with does not end: for so many reads of it, or until `go_on`."""
+        self.store.put("stalled", (kind, *path), {"reads": reads})
+
+    def go_on(self, kind: str, path: Key) -> None:
+        self.store.delete("stalled", (kind, *path))
+
+    def flip(self, kind: str, path: Key, reads: int) -> None:
+        """An endpoint or deployment that had succeeded is `Updating` again by itself, for so many reads of it (reported)."""
+        path = tuple(path)
+        document = self.store.get(kind, path)
+        if document is None or document["body"]["properties"]["provisioningState"] != "Succeeded":
+            raise ValueError(f"{kind}/{'/'.join(path)} has not succeeded")
+        document["body"]["properties"]["provisioningState"] = "Updating"
+        self.store.put(kind, path, document)
+        self.stall(kind, path, reads)
+        self.context.operations.begin(kind, path, "update")
+
     def quota(self, family: str, limit: int | None) -> None:
         """Cores of a VM family (`standardDSv2Family`); None: no entry. Also the names of `sizes.DEFAULT_LIMITS`."""
         self.store.put("quota", (family,), {"limit": limit})
+
+    def later(self, seconds: float) -> None:
+        """Moves the clock: leases and `timed` operations come to their end."""
+        clock = self.context.lifecycle.clock
+        if not isinstance(clock, Clock):
+            raise ValueError("this clock cannot be moved")
+        clock.ahead += seconds
 
     def eviction(self, cluster: str) -> None:
         """Low-priority nodes are taken away: jobs that run on the cluster fail so, else the next one that starts there does."""
