@@ -1,7 +1,8 @@
 """Data preparation beside the walkthrough's script, on a dataset shaped like ultrachat_200k and a hub, both made here.
 
-The peer is what the walkthrough does for each of three splits: `load_dataset(split="x[:5%]")`, then `to_json`. Every run is a new
-process; cold ones with an empty cache. Both must write the same bytes, or there is no table.
+The peer is what the walkthrough does for each split that the dataset has: `load_dataset(split="x[:5%]")`, then `to_json`.
+fineforge prepares the three that a spec can use, and both must write the same bytes of these, or there is no table. Every run
+is a new process; cold ones have an empty cache.
 
 The dataset is made by a process of its own, `python -m bench.data FOLDER`: what a process has needed at most counts what its
 parent held when it began, so this one stays small.
@@ -34,8 +35,8 @@ RUNS = 3
 
 SCRIPT = f"""
 import os, sys
-from datasets import load_dataset
-for split in {list(USED.values())}:
+from datasets import get_dataset_split_names, load_dataset
+for split in get_dataset_split_names("{NAME}"):
     load_dataset("{NAME}", split=f"{{split}}[:{{sys.argv[1]}}%]").to_json(os.path.join(sys.argv[2], split + ".jsonl"))
 """
 

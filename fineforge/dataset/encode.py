@@ -76,7 +76,7 @@ def _same(value: Any) -> Any:
 def _usual(column: pa.ChunkedArray) -> bool:
     import pyarrow.types as types
 
-    return _plain(column.type, types) and not _odd(column, types)
+    return _plain(column.type, types) and not (_counts(column.type, types) and _odd(column, types))
 
 
 def _plain(kind: pa.DataType, types: Any) -> bool:
@@ -85,6 +85,15 @@ def _plain(kind: pa.DataType, types: Any) -> bool:
     if types.is_struct(kind):
         return all(_plain(kind.field(index).type, types) for index in range(kind.num_fields))
     return any(test(kind) for test in (types.is_string, types.is_large_string, types.is_boolean, types.is_integer))
+
+
+def _counts(kind: pa.DataType, types: Any, nested: bool = False) -> bool:
+    """Whether there are numbers within lists."""
+    if types.is_list(kind) or types.is_large_list(kind):
+        return _counts(kind.value_type, types, nested=True)
+    if types.is_struct(kind):
+        return any(_counts(kind.field(index).type, types, nested) for index in range(kind.num_fields))
+    return nested and bool(types.is_integer(kind))
 
 
 def _odd(column: pa.ChunkedArray, types: Any) -> bool:

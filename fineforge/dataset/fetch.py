@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fineforge import __version__
 from fineforge.core import SpecPath
 from fineforge.dataset import cache
 from fineforge.diagnostics import Diagnostic, FineforgeError
@@ -202,12 +203,20 @@ def _ranges(remote: Remote, start: int, end: int) -> Iterator[bytes]:
 @contextmanager
 def _request(remote: Remote, method: str, headers: Mapping[str, str]) -> Iterator[Any]:
     """One request, redirects followed: to another host without the token, which the client takes off."""
-    from huggingface_hub.utils import build_hf_headers, get_session
+    from huggingface_hub.utils import get_session
 
-    sent = {**(build_hf_headers(library_name="fineforge") if remote.hub else {"user-agent": "fineforge"}), **headers}
+    sent = {"User-Agent": f"fineforge/{__version__}", **(_token() if remote.hub else {}), **headers}
     with get_session().stream(method, remote.url, headers=sent, timeout=_TIMEOUT, follow_redirects=True) as response:
         _refuse(remote, response)
         yield response
+
+
+def _token() -> dict[str, str]:
+    """As huggingface_hub finds it; its `build_hf_headers` takes 50 ms more."""
+    from huggingface_hub.utils import get_token_to_send
+
+    token = get_token_to_send(None)
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _refuse(remote: Remote, response: Any) -> None:
