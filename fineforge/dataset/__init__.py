@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from fineforge.dataset.preparation import Prepared, Progress, prepare
     from fineforge.dataset.recipe import wanted_rows
     from fineforge.dataset.records import checked
-    from fineforge.dataset.sources import describe, remote
+    from fineforge.dataset.sources import describe
     from fineforge.dataset.whole import resolve
 
-__all__ = ["Prepared", "Progress", "checked", "describe", "prepare", "remote", "resolve", "wanted_rows"]
+__all__ = ["Prepared", "Progress", "checked", "describe", "prepare", "resolve", "wanted_rows"]
 
 _HOMES = {
     "preparation": ("Prepared", "Progress", "prepare"),
     "recipe": ("wanted_rows",),
     "records": ("checked",),
-    "sources": ("describe", "remote"),
+    "sources": ("describe",),
     "whole": ("resolve",),
 }
 

@@ -16,7 +16,7 @@ EVERY = 1 << 62
 """More rows than any dataset has."""
 
 
-def selection(split: Split, where: Mapping[str, Any], held_out: bool = False) -> dict[str, Any]:
+def selection(split: Split, where: Mapping[str, Any]) -> dict[str, Any]:
     """The recipe of a split; `where` says what its source is beyond its revision. Keys that change nothing are left out."""
     recipe: dict[str, Any] = dict(where)
     recipe |= {"percent": split.percent or 100} if split.rows is None else {"rows": split.rows}
@@ -27,7 +27,7 @@ def selection(split: Split, where: Mapping[str, Any], held_out: bool = False) ->
     if split.columns is not None:
         recipe["columns"] = split.columns.model_dump(exclude_none=True)
     if split.holdout is not None:
-        recipe["held_out" if held_out else "holdout"] = split.holdout
+        recipe["holdout"] = split.holdout
     return recipe
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from fineforge.core import DatasetFact, SpecPath
 from fineforge.dataset.local import FORMATS, Project, content, locate, unreadable
@@ -21,6 +21,7 @@ HUB = re.compile(r"hf://([\w.-]+(?:/[\w.-]+)?)(?:@([\w./-]+))?")
 """`hf://owner/name@revision`: the dataset, and a branch, a tag or a commit of it."""
 ASSET = re.compile(r"azureml:([^:@]+):([^:@]+)")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_SIGNED = re.compile(r"(?:^|[&;])(?:[\w-]*sig(?:nature)?|[\w-]*token|[\w-]*credential|password|api[_-]?key)=", re.IGNORECASE)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -33,7 +34,7 @@ def describe(
     files once, and asks no network. Raises FF601 to FF603, FF618, FF623, FF626 and FF629, all splits' errors at once.
     """
     found: dict[str, DatasetFact] = {}
-    problems: list[Diagnostic] = []
+    problems = _without_config(dataset)
     project = Project(folder, root, allow_outside)
     for name, split in dataset.splits.given().items():
         source = dataset.source_of(name)
@@ -52,9 +53,12 @@ def describe(
     return {name: found[name] for name in dataset.splits.made()}
 
 
-def remote(source: str) -> bool:
-    """Whether a source has to be pinned: somebody else may change it."""
-    return source.startswith(("hf://", "https://", "http://"))
+def _without_config(dataset: Dataset) -> list[Diagnostic]:
+    sources = [dataset.source_of(name) for name in dataset.splits.given()]
+    if dataset.config is None or any(source.startswith("hf://") for source in sources):
+        return []
+    message = f"`config` means nothing for `{bare(sources[0])}`"
+    return [Diagnostic("FF626", message, path=("dataset", "config"), hint="only `hf://` datasets have some")]
 
 
 def bare(source: str) -> str:
@@ -67,9 +71,6 @@ def bare(source: str) -> str:
 
 def _fact(dataset: Dataset, name: str, split: Split, source: str, project: Project, pins: Mapping[str, str]) -> DatasetFact:
     place: SpecPath = ("dataset", "splits", name, "source") if split.source else ("dataset", "source")
-    if dataset.config is not None and not source.startswith("hf://"):
-        message = f"`config` means nothing for `{bare(source)}`"
-        raise FineforgeError(Diagnostic("FF626", message, path=("dataset", "config"), hint="only `hf://` datasets have some"))
     if source.startswith("hf://"):
         return _of_hub(dataset, name, split, source, place, pins)
     if source.startswith(("https://", "http://")):
@@ -107,9 +108,10 @@ def _of_hub(dataset: Dataset, name: str, split: Split, source: str, place: SpecP
 
 def _of_address(name: str, split: Split, source: str, place: SpecPath, pins: Mapping[str, str]) -> DatasetFact:
     address = urlsplit(source)
-    if address.username or address.password or (address.scheme == "http" and address.hostname not in _LOOPBACK):
-        what = "has a user's name in it" if address.username else "is not encrypted"
-        raise FineforgeError(Diagnostic("FF626", f"`{bare(source)}` {what}", path=place, hint="use a public `https://` address"))
+    if problem := _not_public(address):
+        raise FineforgeError(
+            Diagnostic("FF626", f"`{bare(source)}` {problem}", path=place, hint="use a public `https://` address")
+        )
     ending = Path(address.path).suffix.lower().removeprefix(".")
     if ending not in FORMATS:
         hint = f"it must end with one of: {', '.join('.' + known for known in FORMATS)}"
@@ -121,6 +123,15 @@ def _of_address(name: str, split: Split, source: str, place: SpecPath, pins: Map
         raise FineforgeError(Diagnostic("FF601", message, path=("dataset", "splits", name), hint=hint))
     recipe = selection(split, {"source": bare(source), "format": ending})
     return DatasetFact(name, bare(source), _pin(source, pins, place), recipe, files=(source,))
+
+
+def _not_public(address: SplitResult) -> str:
+    """Why an address may not be used: it would carry a secret into plans and the lock file, or rows over an open line."""
+    if address.username or address.password:
+        return "has a user's name in it"
+    if _SIGNED.search(address.query):
+        return "has a signature or a token in it"
+    return "is not encrypted" if address.scheme == "http" and address.hostname not in _LOOPBACK else ""
 
 
 def _of_workspace(name: str, split: Split, source: str, place: SpecPath) -> DatasetFact:

@@ -171,6 +171,13 @@ def test_nothing_changes_an_asset(key: str, tmp_path: Path) -> None:
 
 def test_a_configuration_is_of_the_hub_only(tmp_path: Path) -> None:
     write(tmp_path / "data/train.jsonl", row("Where?"))
+    mixed = {
+        "source": f"hf://shop/talks@{'8' * 40}",
+        "config": "main",
+        "splits": {"train": {}, "test": {"source": "data/train.jsonl"}},
+    }
+    found = describe(Dataset.model_validate(mixed), tmp_path, tmp_path)
+    assert ["config" in fact.selection for fact in found.values()] == [True, False]
     with pytest.raises(FineforgeError, match="FF626 `config` means nothing for `data`"):
         describe(Dataset.model_validate({"source": "data", "config": "main", "splits": {"train": {}}}), tmp_path, tmp_path)
 
@@ -252,10 +259,10 @@ ADDRESSES = {
     "http://a.example/b.jsonl": ("FF626", "`http://a.example/b.jsonl` is not encrypted"),
     "https://me:word@a.example/b.jsonl": ("FF626", "`https://a.example/b.jsonl` has a user's name in it"),
     "https://a.example/b.zip": ("FF626", "the format of `https://a.example/b.zip` is not known"),
-    "https://a.example/b.jsonl?sig=secret": (
-        "FF618",
-        "`https://a.example/b.jsonl` is not pinned, so it may be other data tomorrow",
-    ),
+    "https://a.example/b.jsonl?x=1": ("FF618", "`https://a.example/b.jsonl` is not pinned, so it may be other data tomorrow"),
+    "https://a.example/b.jsonl?sv=1&sig=secret": ("FF626", "`https://a.example/b.jsonl` has a signature or a token in it"),
+    "https://a.example/b.jsonl?X-Amz-Signature=secret": ("FF626", "`https://a.example/b.jsonl` has a signature or a token in it"),
+    "https://a.example/b.jsonl?access_token=secret": ("FF626", "`https://a.example/b.jsonl` has a signature or a token in it"),
     "s3://a/b.jsonl": ("FF626", "`s3://a/b.jsonl` is no source that is known"),
 }
 
@@ -266,9 +273,9 @@ def test_addresses_that_are_refused(source: str, tmp_path: Path) -> None:
     assert (problem.code, problem.message) == ADDRESSES[source]
 
 
-def test_a_signature_is_shown_nowhere(web: Hub, tmp_path: Path) -> None:
+def test_a_query_is_shown_nowhere(web: Hub, tmp_path: Path) -> None:
     write(web.root / "train.jsonl", row("Where?"))
-    found = at(web, "train.jsonl?sig=secret")["train"]
+    found = at(web, "train.jsonl?who=secret")["train"]
     assert prepare({"train": found}, tmp_path / "cache")[0]["train"].rows == 1
     told = (found.source, found.revision, dict(found.selection))
     assert "secret" not in repr(told)
