@@ -36,6 +36,7 @@ PURE = (
     "fineforge.gateway",
     "fineforge.series",
     "fineforge.pace",
+    "fineforge.redaction",
     "fineforge.showing",
     "fineforge.planner",
     "fineforge.kinds",

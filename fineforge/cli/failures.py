@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +11,7 @@ import click
 
 from fineforge.cli.output import Output
 from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.redaction import redact
 
 INTERRUPTED = 130
 
@@ -93,21 +93,6 @@ def _write_report(error: BaseException, arguments: Sequence[str]) -> str | None:
     except OSError:
         return None
     return str(file)
-
-
-def redact(text: str) -> str:
-    """`text` without what looks like a token, a key or a signature."""
-    for pattern in _SECRETS:
-        text = pattern.sub(r"\1***", text)
-    return text
-
-
-_SECRETS = (
-    re.compile(r"(\bsig=)[^&\s\"']+"),
-    re.compile(r"(\b(?:AccountKey|SharedAccessSignature|client_secret|password)=)[^;&\s\"']+", re.IGNORECASE),
-    re.compile(r"(\bBearer )[\w.~+/=-]+"),
-    re.compile(r"()\beyJ[\w-]{10,}\.[\w-]+\.[\w-]*"),
-)
 
 
 def _broken_pipe() -> int:

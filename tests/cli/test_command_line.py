@@ -13,8 +13,8 @@ import pytest
 
 from fineforge import source
 from fineforge.cli import COMMANDS, run
-from fineforge.cli.failures import redact
 from fineforge.cli.schema import document
+from fineforge.redaction import redact
 
 ROOT = Path(__file__).parent.parent.parent
 FINEFORGE = [sys.executable, "-m", "fineforge"]
