@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +18,9 @@ from fineforge.gateway import Workspace
 class SharedCredential:
     """One token per audience for everybody: some credentials start a process for each, and threads ask at the same time."""
 
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
+    def __init__(self, inner: Any, again: Callable[[], Any] | None = None) -> None:
+        """`again` makes another one like `inner`, that remembers nothing."""
+        self._inner, self._again = inner, again
         self._lock = threading.Lock()
         self._tokens: dict[tuple[Any, ...], Any] = {}
         self._early: dict[tuple[Any, ...], Future[Any]] = {}
@@ -42,6 +43,13 @@ class SharedCredential:
                 early.set_exception(error)
 
         threading.Thread(target=fetch, daemon=True).start()
+
+    def renew(self) -> None:
+        """Forgets every token: the service took one no longer, whatever it said of its own end."""
+        with self._lock:
+            self._tokens.clear()
+            if self._again is not None:
+                self._inner = self._again()
 
     def _get(self, key: tuple[tuple[str, ...], str | None], claims: str | None, more: Mapping[str, Any]) -> Any:
         with self._lock:
@@ -66,6 +74,13 @@ class Connection:
     poll_seconds: float = 10.0
     """Between two looks at an object that is busy, where the service names no other interval."""
 
+    def renew(self) -> bool:
+        """Whether the next request may bring another token than the last."""
+        if not isinstance(self.credential, SharedCredential):
+            return False
+        self.credential.renew()
+        return True
+
     @property
     def transport(self) -> dict[str, Any]:
         """Arguments that azure-core clients, azure-identity and MLClient all take."""
@@ -77,7 +92,7 @@ class Connection:
 
 def to_azure(workspace: Workspace) -> Connection:
     """A workspace in the cloud, with the credential that the surroundings offer."""
-    return Connection(workspace, SharedCredential(credential()))
+    return Connection(workspace, SharedCredential(credential(), credential))
 
 
 def to_emulator(workspace: Workspace, emulator: Mapping[str, Any]) -> Connection:
@@ -85,15 +100,18 @@ def to_emulator(workspace: Workspace, emulator: Mapping[str, Any]) -> Connection
     from azure.identity import ClientSecretCredential
 
     proxy = f"http://{emulator['host']}:{emulator['port']}"
-    secret = ClientSecretCredential(
-        emulator["tenant_id"],
-        emulator["client_id"],
-        emulator["client_secret"],
-        proxies={"https": proxy, "http": proxy},
-        connection_verify=emulator["ca"],
-        disable_instance_discovery=True,
-    )
-    return Connection(workspace, SharedCredential(secret), proxy, emulator["ca"], poll_seconds=0.2)
+
+    def sign_in() -> Any:
+        return ClientSecretCredential(
+            emulator["tenant_id"],
+            emulator["client_id"],
+            emulator["client_secret"],
+            proxies={"https": proxy, "http": proxy},
+            connection_verify=emulator["ca"],
+            disable_instance_discovery=True,
+        )
+
+    return Connection(workspace, SharedCredential(sign_in(), sign_in), proxy, emulator["ca"], poll_seconds=0.2)
 
 
 def credential() -> Any:

@@ -57,8 +57,20 @@ class Http:
     def send(
         self, method: str, url: str, *, scope: str | None = ARM_SCOPE, json: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """One request, retried as azure-core retries. Raises FF401, FF402 or FF409; any answer of the service is returned."""
-        request = HttpRequest(method, url, json=json, headers=dict(headers or {}))
+        """One request, retried as azure-core retries, once more with a new token where the service takes the old one no longer.
+
+        Raises FF401, FF402 or FF409; any answer of the service is returned.
+        """
+        answer = self._send(method, url, scope, json, headers or {})
+        if answer.status == 401 and scope is not None and self._connection.renew():
+            answer = self._send(method, url, scope, json, headers or {})
+        return answer
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _send(self, method: str, url: str, scope: str | None, json: Any, headers: Mapping[str, str]) -> Answer:
+        request = HttpRequest(method, url, json=json, headers=dict(headers))
         try:
             response = self._pipelines[scope].run(request).http_response
             text = response.text() if callable(getattr(response, "text", None)) else ""
@@ -71,9 +83,6 @@ class Http:
         except AzureError as error:
             raise FineforgeError(Diagnostic("FF409", f"`{_host(url)}`: {_first_line(error)}")) from None
         return Answer(response.status_code, response.headers, _decode(text), text)
-
-    def close(self) -> None:
-        self._transport.close()
 
     def _pipeline(self, scope: str | None) -> Pipeline[Any, Any]:
         policies: list[Any] = [

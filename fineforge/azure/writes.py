@@ -23,15 +23,18 @@ _LOCAL = threading.local()
 
 
 def create(connection: Connection, key: ResourceKey, text: str) -> None:
-    """Submits one object. Raises FF4xx with the service's words; returns as soon as the service has accepted it."""
+    """Submits one object, once more where the service takes its token no longer. Raises FF4xx with the service's words; returns
+    as soon as the service has accepted it."""
     from azure.core.exceptions import AzureError, HttpResponseError
 
     try:
         with quiet():
-            if key.kind == "publication":
-                _publish(connection, key, text)
-            else:
-                _submit(_client(connection), key.kind, _load(key.kind, text))
+            try:
+                _create(connection, key, text)
+            except HttpResponseError as error:
+                if error.status_code != 401 or not connection.renew():
+                    raise
+                _create(connection, key, text)
     except HttpResponseError as error:
         raise FineforgeError(_refused(key, error)) from None
     except AzureError as error:
@@ -40,6 +43,13 @@ def create(connection: Connection, key: ResourceKey, text: str) -> None:
         raise
     except Exception as error:  # The SDK raises its own and marshmallow's types; a user must see words, never a traceback.
         raise FineforgeError(Diagnostic("FF418", f"azure-ai-ml refuses the YAML of `{key}`: {_plain(error)}")) from None
+
+
+def _create(connection: Connection, key: ResourceKey, text: str) -> None:
+    if key.kind == "publication":
+        _publish(connection, key, text)
+    else:
+        _submit(_client(connection), key.kind, _load(key.kind, text))
 
 
 def _client(connection: Connection, registry: str | None = None) -> Any:
