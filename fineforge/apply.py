@@ -41,6 +41,8 @@ class Execution:
     """Set: waits are given up; what was started goes on."""
     detach: bool = False
     """A job that runs is not waited for; everything that does not need it is done."""
+    halted: Callable[[], bool] = lambda: False
+    """Whether no further step may be started; those that run are waited for."""
 
 
 class _Moved(FineforgeError):
@@ -65,7 +67,7 @@ def run(plan: Plan, execution: Execution, parallel: int = 8) -> Outcome:
     with ThreadPoolExecutor(parallel, thread_name_prefix="apply") as pool:
         running: dict[Future[None], Step] = {}
         while True:
-            if not execution.stop.is_set():
+            if not execution.stop.is_set() and not execution.halted():
                 for step in state.ready():
                     running[pool.submit(_carry_out, step, execution)] = step
             state.skip_the_hopeless(execution.listener)

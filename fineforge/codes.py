@@ -54,8 +54,8 @@ CODES: dict[str, Code] = {
     ),
     "FF008": Code(
         "not a request",
-        "`invoke --file` takes JSON: a list of messages, `{\"messages\": [...], \"parameters\": {...}}`, or the body that the registry's "
-        "chat models take.",
+        "`invoke --file` takes JSON: a list of messages; an object with `messages` and `parameters`; or the body that the "
+        "registry's chat models take.",
     ),
     # --- FF1xx: the spec, the project file, parameters -------------------------------------------------------------
     "FF101": Code(
@@ -509,6 +509,27 @@ CODES: dict[str, Code] = {
     "FF522": Code(
         "the saved plan is for another workspace",
         "The target leads elsewhere by now. A plan is applied where it was made for, or not at all.",
+    ),
+    "FF530": Code(
+        "another apply is under way",
+        "Somebody is applying or destroying the same spec at the same target, and holds its apply lease; the message says who, "
+        "since when and from where. `--lock-timeout 5m` waits. A holder that died loses it within a minute. `fineforge lease "
+        "release` ends it by hand: only where you know that nobody works any more.",
+    ),
+    "FF531": Code(
+        "the apply lease was lost",
+        "Somebody ended the lease by hand, or the storage was out of reach for too long, so that another apply may have begun. "
+        "No further step was started; what ran was waited for. Run the same command again.",
+    ),
+    "FF532": Code(
+        "the apply lease cannot be had",
+        "It lies in the workspace's default datastore. The identity needs the role Storage Blob Data Contributor there, or the "
+        "right to list the datastore's secrets, and a network that the account's firewall lets in. `--lock=false` does without.",
+    ),
+    "FF533": Code(
+        "nobody confirmed the release",
+        "Ending a lease that somebody holds lets a second apply write beside the first. There is no terminal to ask on; "
+        "`--force` says that you mean it.",
     ),
     # --- FF6xx: data -----------------------------------------------------------------------------------------------
     "FF601": Code(

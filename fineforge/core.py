@@ -307,3 +307,5 @@ class Outcome:
     """Steps whose object had changed since the plan."""
     detached: bool = False
     """It was given up because nobody wanted to wait for the job."""
+    lost: Diagnostic | None = None
+    """Why the apply lease was lost, where steps were not started for it."""

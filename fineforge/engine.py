@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fineforge import apply as applying
-from fineforge import checks, finding, identity, locking, observe, params, planfile, preparing, project, source, spec
+from fineforge import checks, finding, identity, leasing, locking, observe, params, planfile, preparing, project, source, spec
 from fineforge import lock as locks
 from fineforge.checking import answer_text, chat_request
 from fineforge.core import DatasetFact, Desired, Event, Facts, Mode, Outcome, Plan, ResourceKey, World
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors
 from fineforge.following import tell_log
-from fineforge.gateway import Gateway
+from fineforge.gateway import Gateway, Reader
 from fineforge.kinds import Context, desired_all
 from fineforge.locking import Moved
 from fineforge.params import Parameter
@@ -136,7 +136,7 @@ def connect(loaded: Loaded, target: str | None = None) -> Iterator[Gateway]:
         gateway.close()
 
 
-def plan(loaded: Loaded, gateway: Gateway, mode: Mode = Mode.APPLY, retry_failed: bool = False) -> Planned:
+def plan(loaded: Loaded, gateway: Reader, mode: Mode = Mode.APPLY, retry_failed: bool = False) -> Planned:
     """What would change. Reads, writes nothing, asks for no secret.
 
     Raises FineforgeError where the spec cannot be planned at all; what is wrong with single objects is in `plan.diagnostics`.
@@ -177,11 +177,12 @@ def apply(
     parallel: int = 8,
     warn: Callable[[Diagnostic], None] | None = None,
     detach: bool = False,
+    lease: leasing.Terms | leasing.Lease = leasing.AT_ONCE,
 ) -> Outcome:
     """Carries out exactly the plan's steps. Datasets are prepared and their rows checked before the first write.
 
     `warn` gets what the rows' checks found short of an error. With `detach` a job that runs is not waited for: it is `running` in
-    the outcome, what needs it is skipped, and the next apply goes on from there.
+    the outcome, what needs it is skipped, and the next apply goes on from there. `lease`: see `fineforge.leasing.ensured`.
 
     Raises FineforgeError before anything is written where the plan has errors, breaks its contract, or rows are bad. What happens
     to single steps is in the outcome.
@@ -192,14 +193,25 @@ def apply(
     planfile.refuse_elsewhere(made, gateway.workspace)
     uploads = {upload.split: upload.destination for step in made.steps for upload in step.uploads}
     loaded = _at(loaded, gateway.workspace.target)
-    files, warnings = preparing.uploads(loaded, uploads, made.facts.get("context_length")) if uploads else ({}, ())
-    if warn is not None:
-        for warning in warnings:
-            warn(warning)
-    return applying.run(made, applying.Execution(gateway, files, listener, stop or threading.Event(), detach), parallel)
+    stop = stop or threading.Event()
+    with leased(made, loaded, gateway, lease, stop) as held:
+        files, warnings = preparing.uploads(loaded, uploads, made.facts.get("context_length")) if uploads else ({}, ())
+        if warn is not None:
+            for warning in warnings:
+                warn(warning)
+        halted = held.lost if held else lambda: False
+        shared = applying.Execution(gateway, files, listener, stop, detach, halted)
+        return leasing.judged(applying.run(made, shared, parallel), held)
 
 
-def status(loaded: Loaded, gateway: Gateway) -> tuple[State, ...]:
+def leased(
+    made: Plan, loaded: Loaded, gateway: Gateway, lease: leasing.Terms | leasing.Lease, stop: threading.Event
+) -> AbstractContextManager[leasing.Lease | None]:
+    """The apply lease of the plan's spec, for as long as the block lasts; see `fineforge.leasing.ensured`."""
+    return leasing.ensured(lease, made, (loaded.project_name, loaded.spec.name), loaded.path.parent, gateway, stop)
+
+
+def status(loaded: Loaded, gateway: Reader) -> tuple[State, ...]:
     """Every object of the spec as it is, and what costs money now. What could not be read is raised, for it is not absent."""
     loaded = _at(loaded, gateway.workspace.target)
     planned = plan(loaded, gateway, Mode.DESTROY)
@@ -233,7 +245,7 @@ def metrics(loaded: Loaded, gateway: Gateway, attempt: int | None = None) -> tup
     return job, gateway.read_metrics(job.name)
 
 
-def lock(specs: Sequence[Loaded], gateway: Gateway, upgrade: Sequence[str] = ()) -> tuple[locks.Lock, tuple[Moved, ...]]:
+def lock(specs: Sequence[Loaded], gateway: Reader, upgrade: Sequence[str] = ()) -> tuple[locks.Lock, tuple[Moved, ...]]:
     """The lock of the specs' project with all that they need at this target, and what moved. Writes no file.
 
     `upgrade`: see `fineforge.locking.pin`. Raises FF172 where the specs are of several projects.
@@ -283,23 +295,23 @@ def outcome_exit_code(outcome: Outcome) -> int:
     interrupted, else 1."""
     if outcome.failed:
         return 1
-    if outcome.moved:
+    if outcome.moved or outcome.lost:
         return 5
     if outcome.refused:
         return 4
     return 130 if (outcome.running or outcome.skipped) and not outcome.detached else 0
 
 
-def _shown(loaded: Loaded, gateway: Gateway, facts: Facts, parameters: Mapping[str, Parameter], mode: Mode) -> dict[str, Any]:
+def _shown(loaded: Loaded, gateway: Reader, facts: Facts, parameters: Mapping[str, Parameter], mode: Mode) -> dict[str, Any]:
     checked = preparing.checked(facts.datasets) if mode is Mode.APPLY else {}
     return shown_facts(gateway.workspace, facts, parameters, checked)
 
 
-def _job(loaded: Loaded, gateway: Gateway, attempt: int | None) -> ResourceKey:
+def _job(loaded: Loaded, gateway: Reader, attempt: int | None) -> ResourceKey:
     return finding.find_job(gateway, _named(loaded, gateway), (loaded.project_name, loaded.spec.name), attempt)
 
 
-def _named(loaded: Loaded, gateway: Gateway) -> finding.Named:
+def _named(loaded: Loaded, gateway: Reader) -> finding.Named:
     """The names of the spec's objects, whatever there is of them."""
     loaded = _at(loaded, gateway.workspace.target)
     facts = locks.hold(observe.read_facts(gateway, loaded.spec, _today(), preparing.described(loaded)), loaded.pins)
@@ -307,7 +319,7 @@ def _named(loaded: Loaded, gateway: Gateway) -> finding.Named:
     return partial(identity.identify, loaded.spec, facts, parameters)
 
 
-def _read(loaded: Loaded, gateway: Gateway, datasets: Mapping[str, Any], mode: Mode) -> tuple[Facts, World, observe.Lists]:
+def _read(loaded: Loaded, gateway: Reader, datasets: Mapping[str, Any], mode: Mode) -> tuple[Facts, World, observe.Lists]:
     """Facts, and at the same time every object by the name that it has if the facts are those of the snapshot and the pins.
 
     A name that turns out to be another one cost a read, and nothing else: what is read by a wrong name is not wanted.
@@ -326,13 +338,13 @@ def _read(loaded: Loaded, gateway: Gateway, datasets: Mapping[str, Any], mode: M
         return facts, World(observed, world.listed, unread), listing.result()
 
 
-def _blank(gateway: Gateway, datasets: Mapping[str, DatasetFact]) -> Facts:
+def _blank(gateway: Reader, datasets: Mapping[str, DatasetFact]) -> Facts:
     """Facts before anything was read: enough for the names that depend on the spec and the workspace alone."""
     return Facts(gateway.workspace.id, "", _today(), None, None, {}, datasets)
 
 
 def _lists(
-    loaded: Loaded, gateway: Gateway, desired: Sequence[Desired], world: World, mode: Mode
+    loaded: Loaded, gateway: Reader, desired: Sequence[Desired], world: World, mode: Mode
 ) -> list[tuple[str, str | None]]:
     """What must be listed. To destroy, data is found by its name: the files that its version stands for may be gone."""
     keys = [want.key for want in desired]

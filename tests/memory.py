@@ -22,8 +22,9 @@ from fineforge.emulator.instant import InstantRunner
 from fineforge.emulator.lifecycle import Lifecycle, Progression
 from fineforge.emulator.models import Cloud, Reply, Settings
 from fineforge.emulator.models.errors import AzureError
+from fineforge.emulator.models.leases import Leases
 from fineforge.emulator.store import Store
-from fineforge.gateway import Progress, Workspace
+from fineforge.gateway import Leased, Progress, Workspace
 from fineforge.kinds import KINDS
 from fineforge.series import LogPosition, LogText, Run, Series
 from tests.offline import leaves
@@ -42,6 +43,8 @@ class MemoryGateway:
         self.submitted: list[str] = []
         self._one_at_a_time = threading.Lock()
         """So that a count says exactly which write is the last one."""
+        self.notes: dict[str, Mapping[str, str]] = {}
+        """Of leases, by `project/spec`."""
         self.dead = False
         self.dies: tuple[int, bool] | None = None
         """The write, counted from 0, at which the client's machine loses its power, and whether the service still got it."""
@@ -106,6 +109,10 @@ class MemoryGateway:
         target = self.cloud.blobs.path(self.settings.container, destination)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
+
+    def leases(self) -> MemoryLeases:
+        self._alive()
+        return MemoryLeases(self)
 
     def output_bytes(self, job: str, output: str) -> int | None:
         raw = self.get(ResourceKey("job", job)) or {}
@@ -199,6 +206,53 @@ class MemoryGateway:
     def _alive(self) -> None:
         if self.dead:
             raise Killed
+
+
+class MemoryLeases:
+    """Implements `fineforge.gateway.Leases` by the emulator's rules."""
+
+    def __init__(self, gateway: MemoryGateway) -> None:
+        self._gateway = gateway
+
+    def take(self, name: str, lease: str, seconds: int) -> bool:
+        return self._done(lambda rules: rules.acquire("leases", name, seconds, lease))
+
+    def take_over(self, name: str, old: str, lease: str) -> bool:
+        return self._done(lambda rules: rules.change("leases", name, old, lease)) and self.renew(name, lease)
+
+    def write(self, name: str, lease: str, note: Mapping[str, str]) -> None:
+        self._rules().let_write("leases", name, lease)
+        self._gateway.notes[name] = note
+
+    def renew(self, name: str, lease: str) -> bool:
+        return self._done(lambda rules: rules.renew("leases", name, lease))
+
+    def release(self, name: str, lease: str) -> None:
+        self._done(lambda rules: rules.release("leases", name, lease))
+
+    def end(self, name: str) -> bool:
+        return self._done(lambda rules: rules.end("leases", name, 0))
+
+    def read(self, name: str) -> Leased | None:
+        held = self._rules().look("leases", name).locks
+        return Leased(name, held, self._gateway.notes[name]) if name in self._gateway.notes else None
+
+    def list(self, project: str = "") -> list[Leased]:
+        found = [self.read(name) for name in self._gateway.notes if name.startswith(f"{project}/" if project else "")]
+        return [entry for entry in found if entry is not None]
+
+    def _done(self, change: Callable[[Leases], Any]) -> bool:
+        try:
+            change(self._rules())
+        except AzureError as error:
+            assert error.status in (409, 412), error
+            return False
+        return True
+
+    def _rules(self) -> Leases:
+        if self._gateway.dead:  # Nothing is given back; that the holder is gone is what the next apply has to find out.
+            raise FineforgeError(Diagnostic("FF532", "nothing reaches the storage any more"))
+        return self._gateway.cloud.leases
 
 
 class Killed(Exception):

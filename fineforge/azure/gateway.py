@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fineforge.azure import paths, storage
+from fineforge.azure import lease, paths, storage
 from fineforge.azure.connection import Connection, SharedCredential
 from fineforge.azure.errors import diagnose, is_missing, refusal, scoring_refusal, words
 from fineforge.azure.http import ARM, ARM_SCOPE, ML_SCOPE, Answer, Http
@@ -19,7 +19,7 @@ from fineforge.azure.remembered import Remembered
 from fineforge.azure.runs import Runs
 from fineforge.core import Raw, ResourceKey, Status
 from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.gateway import Progress, Workspace
+from fineforge.gateway import Leases, Progress, Workspace
 from fineforge.kinds import KINDS
 from fineforge.series import LogPosition, LogText, Series
 
@@ -119,6 +119,9 @@ class AzureGateway:
 
     def upload(self, source: Path, destination: str) -> None:
         storage.upload(self._http, self._connection, source, destination)
+
+    def leases(self) -> Leases:
+        return lease.of_datastore(self._http, self._connection)
 
     def read_log(self, job: str, seen: LogPosition) -> tuple[Sequence[LogText], LogPosition]:
         return self._runs().read_log(job, seen)

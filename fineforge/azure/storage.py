@@ -27,7 +27,7 @@ def upload(http: Http, connection: Connection, source: Path, destination: str) -
     from azure.core.exceptions import AzureError, HttpResponseError
     from azure.storage.blob import BlobClient, LinearRetry
 
-    account, container, credential = _access(http, connection)
+    account, container, credential = access(http, connection)
     # The package's own way of trying again, 15 s and more apart, is silent for a minute and a half.
     again = LinearRetry(backoff=connection.poll_seconds, retry_total=RETRIES, random_jitter_range=0)
     url = f"https://{account}.blob.core.windows.net"
@@ -60,7 +60,7 @@ def size_of(http: Http, connection: Connection, uri: str) -> int | None:
     if found is None:
         return None
     try:
-        account, container, credential = _access(http, connection)
+        account, container, credential = access(http, connection)
         url = f"https://{account}.blob.core.windows.net"
         with ContainerClient(url, container, credential=credential, **connection.transport) as client:
             pages = client.list_blobs(name_starts_with=found[1].rstrip("/")).by_page()
@@ -80,16 +80,7 @@ def _put(client: Any, stream: Any) -> None:
             raise
 
 
-def _is_whole(client: Any) -> bool:
-    from azure.core.exceptions import ResourceNotFoundError
-
-    try:
-        return {k.lower(): v for k, v in client.get_blob_properties().metadata.items()}.get("upload_status") == "completed"
-    except ResourceNotFoundError:
-        return False
-
-
-def _access(http: Http, connection: Connection) -> tuple[str, str, Any]:
+def access(http: Http, connection: Connection) -> tuple[str, str, Any]:
     """Account, container and credential of the default datastore; an identity-only one takes the caller's token."""
     root = f"{ARM}{paths.workspace(connection.workspace)}/datastores/{DATASTORE}"
     version = f"?api-version={paths.API_VERSIONS['datastore']}"
@@ -104,3 +95,12 @@ def _access(http: Http, connection: Connection) -> tuple[str, str, Any]:
     if not secrets.ok:
         raise refusal(secrets.status, secrets.body, f"datastore {DATASTORE}", secrets.headers)
     return account, container, secrets.body.get("sasToken") or secrets.body.get("key")
+
+
+def _is_whole(client: Any) -> bool:
+    from azure.core.exceptions import ResourceNotFoundError
+
+    try:
+        return {k.lower(): v for k, v in client.get_blob_properties().metadata.items()}.get("upload_status") == "completed"
+    except ResourceNotFoundError:
+        return False

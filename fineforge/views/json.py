@@ -62,6 +62,7 @@ def outcome_data(outcome: Outcome) -> dict[str, Any]:
         "skipped": dict(outcome.skipped),
         "running": list(outcome.running),
         "detached": outcome.detached,
+        "lost": None if outcome.lost is None else as_data(outcome.lost),
     }
 
 

@@ -1,0 +1,159 @@
+"""Leases on blobs, through azure-storage-blob: `gateway.Leases` for Azure, for the emulator, and for any server of the protocol.
+
+Where the container is, and by which credential it opens, comes by argument. What a lease is good for is `fineforge.leasing`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fineforge.azure import storage
+from fineforge.azure.connection import Connection
+from fineforge.azure.errors import diagnose
+from fineforge.azure.http import Http
+from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.gateway import Leased
+
+FOLDER = "fineforge/leases"
+RETRIES = 2
+SECONDS = 10
+"""For one answer: a renewal that hangs must leave time for the next one."""
+_ABOUT = {"what": "The apply lease of a fineforge spec. The metadata of this blob says who held it last."}
+_OTHERS = {409: False, 412: False}
+"""Statuses of the refusals that mean that somebody else has it (blob-service-error-codes)."""
+_WAY_OUT = "`--lock=false` applies without a lease, and nothing then keeps two applies apart"
+
+
+def of_datastore(http: Http, connection: Connection) -> BlobLeases:
+    """In the workspace's default datastore, by account key, SAS or the caller's own identity."""
+
+    def opened() -> tuple[str, Any]:
+        from azure.storage.blob import ContainerClient, LinearRetry
+
+        try:
+            account, container, credential = storage.access(http, connection)
+        except FineforgeError as error:
+            said = error.diagnostics[0]
+            hint = "; ".join(part for part in (said.hint, _WAY_OUT) if part)
+            raise FineforgeError(Diagnostic("FF532", f"the apply lease: {said.message}", hint=hint)) from None
+        again = LinearRetry(backoff=min(connection.poll_seconds, 2), retry_total=RETRIES, random_jitter_range=0)
+        more = {**connection.transport, "connection_timeout": SECONDS, "read_timeout": SECONDS, "retry_policy": again}
+        return account, ContainerClient(f"https://{account}.blob.core.windows.net", container, credential, **more)
+
+    return BlobLeases(opened)
+
+
+class BlobLeases:
+    """`opened` gives the account's name and a ContainerClient. It is asked again where the storage no longer takes the
+    credential: a SAS lives for an hour, an apply for many."""
+
+    def __init__(self, opened: Callable[[], tuple[str, Any]]) -> None:
+        self._opened = opened
+        self._account, self._container = opened()
+
+    def take(self, name: str, lease: str, seconds: int) -> bool:
+        def acquire() -> bool:
+            self._lease(name, lease).acquire(seconds)
+            return True
+
+        taken = self._call(name, acquire, {404: None, **_OTHERS})
+        if taken is None:
+            self._make(name)
+            taken = self._call(name, acquire, _OTHERS)
+        return bool(taken)
+
+    def take_over(self, name: str, old: str, lease: str) -> bool:
+        """Changing a lease's id is one step, which only one can win; breaking and taking it would be two."""
+        return self._done(name, lambda: self._lease(name, old).change(lease)) and self.renew(name, lease)
+
+    def write(self, name: str, lease: str, note: Mapping[str, str]) -> None:
+        self._call(name, lambda: self._blob(name).set_blob_metadata(dict(note), lease=lease))
+
+    def renew(self, name: str, lease: str) -> bool:
+        return self._done(name, lambda: self._lease(name, lease).renew())
+
+    def release(self, name: str, lease: str) -> None:
+        self._done(name, lambda: self._lease(name, lease).release())
+
+    def end(self, name: str) -> bool:
+        """Of a lease that has run out already, the storage ends what is left."""
+        return self._done(name, lambda: self._lease(name).break_lease(lease_break_period=0))
+
+    def read(self, name: str) -> Leased | None:
+        found = self._call(name, lambda: self._blob(name).get_blob_properties(), {404: None})
+        return None if found is None else _leased(name, found)
+
+    def list(self, project: str = "") -> Sequence[Leased]:
+        prefix = f"{FOLDER}/{project}/" if project else f"{FOLDER}/"
+        rows = self._call(prefix, lambda: list(self._container.list_blobs(name_starts_with=prefix, include=["metadata"])))
+        return [_leased(row.name.removeprefix(f"{FOLDER}/").removesuffix(".json"), row) for row in rows]
+
+    def _make(self, name: str) -> None:
+        """The blob that is leased. Somebody may make it, and lease it, at the same moment."""
+        self._done(name, lambda: self._blob(name).upload_blob(json.dumps(_ABOUT).encode(), overwrite=False))
+
+    def _done(self, name: str, call: Callable[[], Any]) -> bool:
+        """Whether it was done; False where somebody else has the lease, or nobody."""
+
+        def done() -> bool:
+            call()
+            return True
+
+        return bool(self._call(name, done, {404: False, **_OTHERS}))
+
+    def _call(self, name: str, call: Callable[[], Any], instead: Mapping[int, Any] | None = None) -> Any:
+        """The call's answer, or what stands for a refusal of that status. FF532 for every other one."""
+        from azure.core.exceptions import AzureError, HttpResponseError
+
+        for again in (True, False):
+            try:
+                return call()
+            except HttpResponseError as error:
+                status, code = error.status_code, str(error.error_code or "")
+                if status in (instead or {}) and code != "ContainerNotFound":
+                    return (instead or {})[status]
+                if status not in (401, 403) or not again:
+                    raise FineforgeError(self._refused(name, status, code, error)) from None
+                self._account, self._container = self._opened()
+            except AzureError as error:
+                raise FineforgeError(self._unreachable(name, error)) from None
+        raise AssertionError  # The second time either answers or raises.
+
+    def _refused(self, name: str, status: int | None, code: str, error: Any) -> Diagnostic:
+        words = _first_line(error).removeprefix(f"({code}) ")
+        said = diagnose(status, code, words, f"apply lease of {name}").message
+        return Diagnostic("FF532", said, hint=f"{_cause(code, self._account)}; {_WAY_OUT}")
+
+    def _unreachable(self, name: str, error: Exception) -> Diagnostic:
+        hint = f"the storage account `{self._account}` may be open to its own network only; {_WAY_OUT}"
+        return Diagnostic("FF532", f"`apply lease of {name}`: {_first_line(error)}", hint=hint)
+
+    def _blob(self, name: str) -> Any:
+        return self._container.get_blob_client(f"{FOLDER}/{name}.json")
+
+    def _lease(self, name: str, lease: str | None = None) -> Any:
+        from azure.storage.blob import BlobLeaseClient
+
+        return BlobLeaseClient(self._blob(name), lease)
+
+
+def _leased(name: str, properties: Any) -> Leased:
+    return Leased(name, properties.lease.state in ("leased", "breaking"), dict(properties.metadata or {}))
+
+
+def _cause(code: str, account: str) -> str:
+    """What mostly lies behind a refusal (storage-troubleshoot-403-errors)."""
+    match code:
+        case "AuthorizationPermissionMismatch":
+            return f"the role Storage Blob Data Contributor on the storage account `{account}` is missing"
+        case "AuthorizationFailure":
+            return f"the firewall of the storage account `{account}` does not let this network in"
+        case "KeyBasedAuthenticationNotPermitted":
+            return f"`{account}` takes no keys: the workspace's default datastore must be one without credentials"
+    return f"it needs the role Storage Blob Data Contributor on `{account}`, and a network that its firewall lets in"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]

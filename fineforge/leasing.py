@@ -1,0 +1,224 @@
+"""The apply lease: of two applies of one spec at one target, one writes at a time.
+
+It is a lease of 60 seconds on a blob of the target's default datastore, renewed while its holder lives, so that it ends by itself
+when the holder dies. It keeps fineforge out, and nobody else. How the storage is spoken to is behind `gateway.Leases`; who we
+are, and who has died, is `fineforge.holder`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fineforge import holder
+from fineforge.core import Outcome, Plan
+from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.gateway import Gateway, Leased, Leases
+from fineforge.holder import Holder
+
+SECONDS = 60
+"""The longest that a blob lease can be taken for, but for ever."""
+RENEW_SECONDS = 15.0
+"""Three renewals may fail before it is over."""
+POLL_SECONDS = 3.0
+"""Between two attempts to take one that somebody has."""
+MARGIN = 5.0
+"""Seconds before its end from which on it is not relied upon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How an apply wants its lease."""
+
+    wanted: bool = True
+    """False: nothing keeps another apply out."""
+    timeout: float = 0.0
+    """Seconds to wait for whoever has it."""
+    tell: Callable[[str], None] = lambda _: None
+    """Gets what is to be known meanwhile: who is waited for, that it was lost."""
+
+
+AT_ONCE = Terms()
+"""Wanted, and not waited for."""
+
+
+class Lease:
+    """One that is held. A thread of its own renews it."""
+
+    def __init__(self, leases: Leases, name: str, mine: Holder, tell: Callable[[str], None], waited: bool) -> None:
+        self.waited = waited
+        """Whether somebody else had it before: then the world may not be what was planned for."""
+        self.why: Diagnostic | None = None
+        """FF531 once it is lost."""
+        self._leases, self._name, self._mine, self._tell = leases, name, mine, tell
+        self._renewing = threading.Lock()
+        self._done = threading.Event()
+        self._good_since = _now()
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+
+    def lost(self) -> bool:
+        """Whether nothing new may be started. Asks the storage only where no renewal has come through for too long."""
+        if self.why is None and self._stale():
+            self._renew()
+        return self.why is not None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        while not self._done.wait(RENEW_SECONDS) and self.why is None:
+            self._renew()
+
+    def _renew(self) -> None:
+        """A renewal that gets no answer may be tried again as long as the lease lasts."""
+        with self._renewing:
+            asked = _now()
+            try:
+                ours, reason = self._leases.renew(self._name, self._mine.lease), ""
+            except FineforgeError as error:
+                ours, reason = None, error.diagnostics[0].message
+            if ours:
+                self._good_since = asked
+            elif self.why is None and (ours is False or self._stale()):
+                self.why = _lost(self._name, reason or self._who_has_it())
+                self._tell(f"{self.why.message}; nothing new is started, what runs goes on")
+
+    def _stale(self) -> bool:
+        """By both clocks: one stands still while the machine sleeps, the other may be set."""
+        return max(now - then for now, then in zip(_now(), self._good_since, strict=True)) > SECONDS - MARGIN
+
+    def _who_has_it(self) -> str:
+        try:
+            found = self._leases.read(self._name)
+        except FineforgeError:
+            return "somebody ended it"
+        other = Holder.read(found.note) if found is not None and found.held else None
+        return f"it is held by {other}" if other and other.lease != self._mine.lease else "somebody ended it"
+
+
+@contextmanager
+def ensured(
+    lease: Terms | Lease, plan: Plan, spec: tuple[str, str], folder: Path, gateway: Gateway, stop: threading.Event
+) -> Iterator[Lease | None]:
+    """The lease that an apply of this plan goes by: the one that is held already, or one that is held as long as the block lasts.
+    None where none is wanted, and where the plan writes nothing. `spec`: project and name. `stop` ends the wait for it.
+
+    Raises FF530 where somebody has it (exit code 5, or 130 where the wait was interrupted), FF532 where the storage refuses.
+    """
+    if isinstance(lease, Lease):
+        yield lease
+    elif not lease.wanted or not plan.writes:
+        yield None
+    else:
+        name = "/".join(spec)
+        mine = holder.this_process(str(uuid.uuid4()), plan.mode.value, folder)
+        attempt = _Attempt(gateway.leases(), name, mine, lease, gateway.workspace.target, stop)
+        with _held(attempt) as held:
+            yield held
+
+
+def judged(outcome: Outcome, lease: Lease | None) -> Outcome:
+    """The outcome, and why steps of it were not started, where that was the lease's loss."""
+    return replace(outcome, lost=lease.why) if lease is not None and lease.why and outcome.skipped else outcome
+
+
+def held(gateway: Gateway, name: str = "") -> list[tuple[str, Holder]]:
+    """Who holds what now, by `project/spec`: of one, or of all at the gateway's target."""
+    leases = gateway.leases()
+    found: list[Leased | None] = [leases.read(name)] if name else [*leases.list()]
+    return [(entry.name, Holder.read(entry.note)) for entry in found if entry is not None and entry.held]
+
+
+def end(gateway: Gateway, name: str) -> bool:
+    """Ends a lease by hand, whoever has it; False where nobody has. Its holder starts nothing new as soon as it notices."""
+    return gateway.leases().end(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    leases: Leases
+    name: str
+    mine: Holder
+    terms: Terms
+    target: str
+    stop: threading.Event
+
+
+@contextmanager
+def _held(attempt: _Attempt) -> Iterator[Lease]:
+    leases, name, mine = attempt.leases, attempt.name, attempt.mine
+    with holder.alive(mine.lease):
+        try:
+            waited = _wait(attempt)
+        except FineforgeError:
+            holder.forget(mine.lease)
+            raise
+        lease = Lease(leases, name, mine, attempt.terms.tell, waited)
+        try:
+            leases.write(name, mine.lease, mine.note())
+            lease.start()
+            try:
+                yield lease
+            finally:
+                lease.stop()
+        finally:
+            _give_back(attempt)
+
+
+def _give_back(attempt: _Attempt) -> None:
+    """What cannot be given back ends by itself; that is no reason to call an apply failed."""
+    try:
+        attempt.leases.release(attempt.name, attempt.mine.lease)
+    except FineforgeError as error:
+        attempt.terms.tell(f"{error.diagnostics[0].message}; the apply lease ends by itself within {SECONDS} s")
+    else:
+        holder.forget(attempt.mine.lease)
+
+
+def _wait(attempt: _Attempt) -> bool:
+    """Takes the lease, waiting for it as long as the terms allow. Whether somebody had it before."""
+    begin, told = time.monotonic(), None
+    while (other := _take(attempt.leases, attempt.name, attempt.mine.lease)) is not None:
+        left = attempt.terms.timeout - (time.monotonic() - begin)
+        if left <= 0 or attempt.stop.is_set():
+            raise FineforgeError(_taken(attempt, other), exit_code=130 if attempt.stop.is_set() else 5)
+        if other != told:
+            attempt.terms.tell(f"`{attempt.name}` is held by {other}; waiting up to {round(left)} s")
+            told = other
+        attempt.stop.wait(min(POLL_SECONDS, left))
+    return told is not None
+
+
+def _take(leases: Leases, name: str, lease: str) -> Holder | None:
+    """None where it is ours now, else who has it. A holder who died on this machine need not be waited for."""
+    if leases.take(name, lease, SECONDS):
+        return None
+    found = leases.read(name)
+    other = Holder.read(found.note if found is not None else {})
+    if holder.died_here(other.lease) and leases.take_over(name, other.lease, lease):
+        holder.forget(other.lease)
+        return None
+    return other
+
+
+def _taken(attempt: _Attempt, other: Holder) -> Diagnostic:
+    hint = f"`--lock-timeout 5m` waits; a holder that died loses it within {SECONDS} s; `fineforge lease release SPEC` ends it"
+    return Diagnostic("FF530", f"`{attempt.name}` is being changed at `{attempt.target}` by {other}", hint=hint)
+
+
+def _lost(name: str, reason: str) -> Diagnostic:
+    hint = "look at `fineforge status`, then run the same command again"
+    return Diagnostic("FF531", f"the apply lease of `{name}` was lost: {reason}", hint=hint)
+
+
+def _now() -> tuple[float, float]:
+    return time.monotonic(), time.time()
