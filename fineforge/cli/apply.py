@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fineforge.core import Outcome, Plan
     from fineforge.engine import Loaded
     from fineforge.gateway import Gateway
+    from fineforge.leasing import Lease, Terms
     from fineforge.views.events import EventView
 
 
@@ -33,7 +34,9 @@ any moment: run it again and it goes on.""")
 @options.auto_approve
 @options.retry_failed
 @click.option("--detach", is_flag=True, help="Do not wait for the job; a later apply goes on from there.")
+@options.lease
 @options.overrides
+@options.allow_outside
 @options.as_json
 @options.quiet
 @options.streams
@@ -44,24 +47,58 @@ def command(
     auto_approve: bool,
     retry_failed: bool,
     detach: bool,
+    lock: bool,
+    lock_timeout: float,
     overrides: dict[str, str],
+    allow_outside: bool,
 ) -> int:
     from fineforge import engine, planfile
     from fineforge.core import Mode
 
     output.streams_events = True
+    terms = terms_of(output, lock, lock_timeout)
     if planfile.is_plan(spec):
-        return _apply_saved(output, spec, detach, given=[target, overrides, retry_failed])
-    loaded = engine.load(spec, overrides)
+        return _apply_saved(output, spec, terms, detach, allow_outside, given=[target, overrides, retry_failed])
+    loaded = engine.load(spec, overrides, allow_outside)
     with engine.connect(loaded, target) as gateway:
         made = engine.plan(loaded, gateway, Mode.APPLY, retry_failed).plan
-        return approve_and_apply(output, made, loaded, gateway, auto_approve, detach)
+        return approve_and_apply(output, made, loaded, gateway, auto_approve, terms, detach, retry_failed)
+
+
+def terms_of(output: Output, lock: bool, timeout: float) -> Terms:
+    """How the apply lease is wanted; what is to be known of it is shown at once."""
+    from fineforge.leasing import Terms
+    from fineforge.views.events import lease_line
+
+    return Terms(lock, timeout, (lambda message: output.result(lease_line(message))) if output.json else output.alert)
 
 
 def approve_and_apply(
-    output: Output, made: Plan, loaded: Loaded, gateway: Gateway, auto_approve: bool, detach: bool = False
+    output: Output,
+    made: Plan,
+    loaded: Loaded,
+    gateway: Gateway,
+    auto_approve: bool,
+    terms: Terms,
+    detach: bool = False,
+    retry_failed: bool = False,
 ) -> int:
-    """Shows the plan, asks, carries it out. Nothing is asked where nothing would happen."""
+    """Shows the plan, asks, carries it out. Where another apply was waited for, the plan is made, and approved, once more."""
+    from fineforge import engine
+
+    if (code := _disapproved(output, made, auto_approve)) is not None:
+        return code
+    with _interruptible_apply(output) as stop, engine.leased(made, loaded, gateway, terms, stop) as held:
+        if held is not None and held.waited:
+            terms.tell("the other apply is over: planning again")
+            made = engine.plan(loaded, gateway, made.mode, retry_failed).plan
+            if (code := _disapproved(output, made, auto_approve)) is not None:
+                return code
+        return carry_out(output, made, loaded, gateway, held or terms, stop, detach)
+
+
+def _disapproved(output: Output, made: Plan, auto_approve: bool) -> int | None:
+    """The exit code where the plan must not, or shall not, be carried out. Nothing is asked where nothing would happen."""
     from fineforge.cli.plan import exit_code
     from fineforge.diagnostics import FineforgeError
 
@@ -73,17 +110,19 @@ def approve_and_apply(
     if made.writes and not auto_approve and not options.need_terminal(output, "Do you want this to be done?"):
         output.alert("nothing was changed")
         return 1
-    return carry_out(output, made, loaded, gateway, detach)
+    return None
 
 
-def carry_out(output: Output, made: Plan, loaded: Loaded, gateway: Gateway, detach: bool = False) -> int:
+def carry_out(
+    output: Output, made: Plan, loaded: Loaded, gateway: Gateway, lease: Terms | Lease, stop: threading.Event, detach: bool
+) -> int:
     """Applies the plan with its events shown; returns the exit code."""
     from fineforge import engine
     from fineforge.views.events import JsonLines
 
     view = _view(output, made)
-    with view, interruptible(output, "interrupted: starting nothing more; once again leaves at once") as stop:
-        outcome = engine.apply(made, loaded, gateway, view, stop, detach=detach)
+    with view:
+        outcome = engine.apply(made, loaded, gateway, view, stop, detach=detach, lease=lease)
     code = INTERRUPTED if stop.is_set() else engine.outcome_exit_code(outcome)
     if isinstance(view, JsonLines):
         view.end(outcome, code)
@@ -92,7 +131,7 @@ def carry_out(output: Output, made: Plan, loaded: Loaded, gateway: Gateway, deta
     return code
 
 
-def _apply_saved(output: Output, file: Path, detach: bool, given: list[object]) -> int:
+def _apply_saved(output: Output, file: Path, terms: Terms, detach: bool, allow_outside: bool, given: list[object]) -> int:
     """What the plan says was read and approved when it was saved; so nobody is asked again."""
     from fineforge import engine, planfile
     from fineforge.cli.plan import exit_code
@@ -102,13 +141,21 @@ def _apply_saved(output: Output, file: Path, detach: bool, given: list[object]) 
         hint = "leave out `--target`, `--set` and `--retry-failed`: the plan has them in it"
         raise FineforgeError(Diagnostic("FF006", f"`{file}` is a saved plan and cannot be changed", hint=hint))
     made, spec = planfile.load(file)
-    loaded = engine.load(spec)
+    loaded = engine.load(spec, allow_outside=allow_outside)
     _show_aside(made, output)
     if code := exit_code(made, detailed=False):
         return code
-    with engine.connect(loaded, made.target) as gateway:
+    with (
+        engine.connect(loaded, made.target) as gateway,
+        _interruptible_apply(output) as stop,
+        engine.leased(made, loaded, gateway, terms, stop) as held,
+    ):
         planfile.consume(file)
-        return carry_out(output, made, loaded, gateway, detach)
+        return carry_out(output, made, loaded, gateway, held or terms, stop, detach)
+
+
+def _interruptible_apply(output: Output) -> AbstractContextManager[threading.Event]:
+    return interruptible(output, "interrupted: starting nothing more; once again leaves at once")
 
 
 def _show_aside(made: Plan, output: Output) -> None:
@@ -139,6 +186,7 @@ def _end(output: Output, outcome: Outcome) -> None:
     from fineforge.views.events import write_outcome
 
     found = [*outcome.failed.values(), *outcome.moved.values(), *outcome.refused.values()]
+    found += [outcome.lost] if outcome.lost is not None else []
     if found:
         output.alert("\n" + write_all(found, output.paint_aside))
     output.alert("")

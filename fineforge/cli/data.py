@@ -24,10 +24,11 @@ CACHE = "cache"
 @options.target
 @click.option("--rows", type=click.IntRange(min=0), default=2, show_default=True, metavar="N", help="Rows to show of each split.")
 @click.option("--clear", is_flag=True, help="Of the cache: delete everything in it.")
+@options.allow_outside
 @options.as_json
 @options.quiet
 @options.streams
-def command(output: Output, spec: Path, target: str | None, rows: int, clear: bool) -> int:
+def command(output: Output, spec: Path, target: str | None, rows: int, clear: bool, allow_outside: bool) -> int:
     if str(spec) == CACHE:
         return _cache(output, clear)
     if clear:
@@ -36,7 +37,7 @@ def command(output: Output, spec: Path, target: str | None, rows: int, clear: bo
     from fineforge.views.data import Counter
     from fineforge.views.diagnostics import write_all
 
-    loaded = engine.load(spec)
+    loaded = engine.load(spec, allow_outside=allow_outside)
     with Counter(output.stderr, output.terminal and not output.quiet, output.paint_aside) as counter:
         found = engine.data(loaded, target, counter)
     _show(output, loaded.spec.name, found, rows)

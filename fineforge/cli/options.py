@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +67,7 @@ quiet = click.option(
 spec = click.argument("spec", type=click.Path(path_type=Path))
 target = click.option("-t", "--target", metavar="NAME", help="Which workspace; `local` is the emulator.  [env: FINEFORGE_TARGET]")
 auto_approve = click.option("--auto-approve", is_flag=True, help="Do not ask.")
+allow_outside = click.option("--allow-outside", is_flag=True, help="Let the spec name data files outside the project.")
 retry_failed = click.option("--retry-failed", is_flag=True, help="Submit a failed or cancelled job again, as a new attempt.")
 
 
@@ -89,6 +91,36 @@ overrides = click.option(
     callback=_overrides,
     help="Override a training parameter; may be repeated.",
 )
+
+
+class Seconds(click.ParamType[float]):
+    """`30s`, `5m`, `1h30m`; a plain number is seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s?)?", str(value))
+        if not value or found is None:
+            self.fail(f"`{value}` is no duration: 30s, 5m, 1h30m", param, ctx)
+        hours, minutes, seconds = (float(part or 0) for part in found.groups())
+        return hours * 3600 + minutes * 60 + seconds
+
+
+def lease(function: Callable[..., int]) -> Callable[..., int]:
+    """`--lock` and `--lock-timeout`, as Terraform spells them."""
+    keep = click.option(
+        "--lock",
+        type=bool,
+        default=True,
+        metavar="true|false",
+        help="`false`: do not keep other applies out; for storage out of reach.",
+    )
+    wait = click.option(
+        "--lock-timeout", type=Seconds(), default="0s", metavar="DURATION", help="Wait so long for another apply to end: 30s, 5m."
+    )
+    return keep(wait(function))
 
 
 def need_terminal(output: Output, question: str) -> bool:

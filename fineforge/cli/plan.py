@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fineforge.cli import options
+from fineforge.cli import many, options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
+    from fineforge.batch import Batch
     from fineforge.core import Plan
     from fineforge.engine import Loaded
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 Exit code 0, or 1 where there is an error. With --detailed-exitcode also 2 where something would change, and 3 where that only
 undoes what somebody else changed.""")
-@options.spec
+@many.specs
+@many.select
 @options.target
 @click.option("--destroy", is_flag=True, help="Plan what `destroy` would do.")
 @click.option(
@@ -29,12 +31,14 @@ undoes what somebody else changed.""")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 for changes, 3 for drift only.")
 @options.retry_failed
 @options.overrides
+@options.allow_outside
 @options.as_json
 @options.quiet
 @options.streams
 def command(
     output: Output,
-    spec: Path,
+    specs: tuple[Path, ...],
+    select: tuple[str, ...],
     target: str | None,
     destroy: bool,
     out: Path | None,
@@ -42,13 +46,17 @@ def command(
     detailed_exitcode: bool,
     retry_failed: bool,
     overrides: dict[str, str],
+    allow_outside: bool,
 ) -> int:
-    from fineforge import engine, planfile
+    from fineforge import batch, engine, planfile
     from fineforge.core import Mode
 
     if out is not None:
         _refuse_foreign(out)
-    loaded = engine.load(spec, overrides)
+    if many.are_many(specs, select):
+        return _plan_many(output, batch.load(specs, select, overrides), target, destroy, out, detailed_exitcode, retry_failed)
+    spec = specs[0]
+    loaded = engine.load(spec, overrides, allow_outside)
     if check_data and not destroy:
         _check_data(loaded, target, output)
     with engine.connect(loaded, target) as gateway:
@@ -56,7 +64,22 @@ def command(
     show(made, output)
     code = exit_code(made, detailed_exitcode)
     if out is not None and code in (0, 2, 3):
-        planfile.save(made, out, spec.resolve())
+        planfile.save([(spec.resolve(), made)], out)
+        output.say(f"saved to {out}; `fineforge apply {out}` applies exactly this")
+    return code
+
+
+def _plan_many(
+    output: Output, found: Batch, target: str | None, destroy: bool, out: Path | None, detailed: bool, retry_failed: bool
+) -> int:
+    from fineforge import planfile
+    from fineforge.core import Mode
+
+    planned, name = many.plan(output, found, target, Mode.DESTROY if destroy else Mode.APPLY, retry_failed)
+    many.show_plans(output, planned, name)
+    code = many.exit_code(planned, detailed)
+    if out is not None and planned is not None and code in (0, 2, 3):
+        planfile.save([(loaded.path.resolve(), made) for loaded, made in planned.plans], out)
         output.say(f"saved to {out}; `fineforge apply {out}` applies exactly this")
     return code
 

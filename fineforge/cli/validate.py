@@ -20,17 +20,18 @@ Prints every problem of every spec at once, with its line. Exit code 1 where the
 @click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @options.target
 @options.overrides
+@options.allow_outside
 @options.as_json
 @options.quiet
 @options.streams
-def command(output: Output, specs: tuple[Path, ...], target: str | None, overrides: dict[str, str]) -> int:
+def command(output: Output, specs: tuple[Path, ...], target: str | None, overrides: dict[str, str], allow_outside: bool) -> int:
     from fineforge import engine
     from fineforge.diagnostics import FineforgeError, errors
 
     found: dict[Path, tuple[Diagnostic, ...]] = {}
     for path in specs:
         try:
-            found[path] = engine.validate(engine.load(path, overrides), target).diagnostics
+            found[path] = engine.validate(engine.load(path, overrides, allow_outside), target).diagnostics
         except FineforgeError as error:
             found[path] = error.diagnostics
     _show(output, found)

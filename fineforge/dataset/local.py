@@ -104,7 +104,7 @@ def unreadable(source: str, error: Exception, path: SpecPath = _SOURCE) -> Diagn
 def _inside(path: Path, source: str, project: Project, place: SpecPath) -> Path:
     if project.allow_outside or path.resolve().is_relative_to(project.root.resolve()):
         return path
-    hint = "move it into the project, or put a `fineforge.yaml` into a folder that holds both"
+    hint = "move it into the project, put a `fineforge.yaml` into a folder that holds both, or add `--allow-outside`"
     raise FineforgeError(Diagnostic("FF602", f"`{source}` leads out of the project", path=place, hint=hint))
 
 
