@@ -85,8 +85,8 @@ class _Shard:
             return self.tail
         return start, self.pieces.get(self.remote, start, end)
 
-    def batches(self, group: int, piece: tuple[int, Path] | None) -> Iterator[pa.RecordBatch]:
-        """The rows of a row group. A piece that cannot be decoded is not kept."""
+    def batches(self, group: int, piece: tuple[int, Path] | None, count: int) -> Iterator[pa.RecordBatch]:
+        """The first `count` rows of a row group, or some more. A piece that cannot be decoded is not kept."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -95,7 +95,11 @@ class _Shard:
                 window = _Window(stream, piece[0], self.remote.size or 0) if piece and self.remote else None
                 source = pa.PythonFile(window, mode="r") if window else self.path
                 file = pq.ParquetFile(source, metadata=self.metadata)
-                yield from file.iter_batches(batch_size=BATCH, row_groups=[group])
+                for batch in file.iter_batches(batch_size=min(BATCH, count), row_groups=[group]):
+                    yield batch
+                    count -= len(batch)
+                    if count <= 0:
+                        break
         except FineforgeError:
             if piece is not None:
                 piece[1].unlink(missing_ok=True)
@@ -162,7 +166,7 @@ def _decoded(shards: Sequence[_Shard], wanted: Sequence[int]) -> Iterator[pa.Tab
         columns: list[str] | None = None
         for job, piece in _ahead(pool, _jobs(shards, wanted)):
             at = 0
-            for batch in job.shard.batches(job.group, piece):
+            for batch in job.shard.batches(job.group, piece, job.rows[-1] + 1):
                 columns = columns or batch.schema.names
                 table = pa.Table.from_batches([batch])
                 rows = [row - at for row in job.rows[bisect_left(job.rows, at) : bisect_left(job.rows, at + len(batch))]]
