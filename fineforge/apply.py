@@ -35,7 +35,7 @@ class Execution:
 
     gateway: Gateway
     uploads: Mapping[str, Path]
-    """By split: the prepared files."""
+    """By where they go: the prepared files."""
     listener: Listener
     stop: threading.Event
     """Set: waits are given up; what was started goes on."""
@@ -76,7 +76,8 @@ def run(plan: Plan, execution: Execution, parallel: int = 8) -> Outcome:
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 state.record(running.pop(future), future.exception())
-    return replace(state.outcome(plan), detached=execution.detach and not execution.stop.is_set())
+    cause = "the interruption" if execution.stop.is_set() else "the apply lease, which was lost"
+    return replace(state.outcome(plan, cause), detached=execution.detach and not execution.stop.is_set())
 
 
 @dataclass(slots=True)
@@ -126,9 +127,10 @@ class _State:
                 goes_on = ", which goes on by itself" if cause in self.given_up else ""
                 listener(Event(EventKind.SKIPPED, step, f"waits for `{cause}`{goes_on}"))
 
-    def outcome(self, plan: Plan) -> Outcome:
+    def outcome(self, plan: Plan, cause: str) -> Outcome:
+        """`cause`: why what is still to come was not started."""
         for step in self.todo.values():
-            self.skipped[step.id] = "the interruption"
+            self.skipped[step.id] = cause
         return Outcome(plan, tuple(self.done), self.failed, self.refused, self.skipped, tuple(self.given_up), self.moved)
 
 
@@ -192,7 +194,7 @@ def _create(step: Step, execution: Execution) -> None:
     if raw is not None:
         raise _Moved(Diagnostic("FF501", f"`{step.key}` exists by now; the plan was to create it", hint="plan again"))
     for upload in step.uploads:
-        execution.gateway.upload(execution.uploads[upload.split], upload.destination)
+        execution.gateway.upload(execution.uploads[upload.destination], upload.destination)
     if step.key.kind == "model":
         _has_bytes(step, execution)
     try:

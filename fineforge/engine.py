@@ -11,9 +11,9 @@ Every function raises `FineforgeError` with placed diagnostics; `exit_code` on i
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +21,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fineforge import apply as applying
-from fineforge import checks, finding, identity, leasing, locking, observe, params, planfile, preparing, project, source, spec
+from fineforge import (
+    checks,
+    finding,
+    identity,
+    leasing,
+    locking,
+    observe,
+    params,
+    planfile,
+    preparing,
+    project,
+    reaching,
+    source,
+    spec,
+)
 from fineforge import lock as locks
 from fineforge.checking import answer_text, chat_request
 from fineforge.core import DatasetFact, Desired, Event, Facts, Mode, Outcome, Plan, ResourceKey, World
@@ -94,7 +108,7 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None, allow_outside: 
 def validate(loaded: Loaded, target: str | None = None, today: str | None = None) -> Validated:
     """Every check that needs no network, against the dated snapshot of the catalog. Errors are in the result, none is raised."""
     target = target or _only_target(loaded)
-    loaded = _at(loaded, target)
+    loaded = at(loaded, target)
     found: list[Diagnostic] = []
     datasets = {}
     try:
@@ -114,26 +128,12 @@ def validate(loaded: Loaded, target: str | None = None, today: str | None = None
     return Validated(parameters, facts, loaded.place(found))
 
 
-@contextmanager
-def connect(loaded: Loaded, target: str | None = None) -> Iterator[Gateway]:
+def connect(loaded: Loaded, target: str | None = None) -> AbstractContextManager[Gateway]:
     """A gateway to the target. The target `local` is the emulator, which must run (FF701)."""
-    from platformdirs import user_cache_path
-
-    from fineforge import local
-    from fineforge.azure import AzureGateway, connection
-
     name = loaded.project.target(target)
-    if name == project.LOCAL:
-        emulator = local.require()
-        reached = connection.to_emulator(local.workspace(emulator), emulator.facts)
-    else:
+    if name != project.LOCAL:
         _refuse_target(loaded, name)
-        reached = connection.to_azure(loaded.project.workspace(name))
-    gateway = AzureGateway(reached, user_cache_path("fineforge"))
-    try:
-        yield gateway
-    finally:
-        gateway.close()
+    return reaching.reach(loaded.project, name)
 
 
 def plan(loaded: Loaded, gateway: Reader, mode: Mode = Mode.APPLY, retry_failed: bool = False) -> Planned:
@@ -142,7 +142,7 @@ def plan(loaded: Loaded, gateway: Reader, mode: Mode = Mode.APPLY, retry_failed:
     Raises FineforgeError where the spec cannot be planned at all; what is wrong with single objects is in `plan.diagnostics`.
     """
     target = gateway.workspace.target
-    open_spec, loaded = loaded.spec, _at(loaded, target)
+    open_spec, loaded = loaded.spec, at(loaded, target)
     _refuse_target(loaded, target)
     datasets = preparing.described(loaded) if mode is Mode.APPLY else preparing.described_if_there(loaded)
     with ThreadPoolExecutor(1) as pool:
@@ -192,7 +192,7 @@ def apply(
         raise FineforgeError(*broken, exit_code=4 if gate else 1)
     planfile.refuse_elsewhere(made, gateway.workspace)
     uploads = {upload.split: upload.destination for step in made.steps for upload in step.uploads}
-    loaded = _at(loaded, gateway.workspace.target)
+    loaded = at(loaded, gateway.workspace.target)
     stop = stop or threading.Event()
     with leased(made, loaded, gateway, lease, stop) as held:
         files, warnings = preparing.uploads(loaded, uploads, made.facts.get("context_length")) if uploads else ({}, ())
@@ -213,7 +213,7 @@ def leased(
 
 def status(loaded: Loaded, gateway: Reader) -> tuple[State, ...]:
     """Every object of the spec as it is, and what costs money now. What could not be read is raised, for it is not absent."""
-    loaded = _at(loaded, gateway.workspace.target)
+    loaded = at(loaded, gateway.workspace.target)
     planned = plan(loaded, gateway, Mode.DESTROY)
     if planned.world.unread:
         raise FineforgeError(*planned.world.unread.values())
@@ -276,7 +276,7 @@ def invoke(
 
 def data(loaded: Loaded, target: str | None = None, progress: Progress | None = None) -> preparing.Data:
     """Prepares every split and checks its rows; uploads nothing, and asks no workspace. Raises every split's errors at once."""
-    loaded = _at(loaded, target or _only_target(loaded))
+    loaded = at(loaded, target or _only_target(loaded))
     model = observe.snapshot_facts(loaded.spec, _today(), {}, "/offline", loaded.pins)[0].model
     return preparing.prepared(loaded, model.context_length if model else None, progress)
 
@@ -286,7 +286,7 @@ def render(loaded: Loaded, target: str | None = None) -> tuple[Desired, ...]:
     validated = validate(loaded, target)
     if broken := errors(validated.diagnostics):
         raise FineforgeError(*broken)
-    loaded = _at(loaded, target or _only_target(loaded))
+    loaded = at(loaded, target or _only_target(loaded))
     return _desired(loaded, validated.facts, validated.parameters)
 
 
@@ -313,7 +313,7 @@ def _job(loaded: Loaded, gateway: Reader, attempt: int | None) -> ResourceKey:
 
 def _named(loaded: Loaded, gateway: Reader) -> finding.Named:
     """The names of the spec's objects, whatever there is of them."""
-    loaded = _at(loaded, gateway.workspace.target)
+    loaded = at(loaded, gateway.workspace.target)
     facts = locks.hold(observe.read_facts(gateway, loaded.spec, _today(), preparing.described(loaded)), loaded.pins)
     parameters, _ = _parameters(loaded, facts)
     return partial(identity.identify, loaded.spec, facts, parameters)
@@ -343,9 +343,7 @@ def _blank(gateway: Reader, datasets: Mapping[str, DatasetFact]) -> Facts:
     return Facts(gateway.workspace.id, "", _today(), None, None, {}, datasets)
 
 
-def _lists(
-    loaded: Loaded, gateway: Reader, desired: Sequence[Desired], world: World, mode: Mode
-) -> list[tuple[str, str | None]]:
+def _lists(loaded: Loaded, gateway: Reader, desired: Sequence[Desired], world: World, mode: Mode) -> list[tuple[str, str | None]]:
     """What must be listed. To destroy, data is found by its name: the files that its version stands for may be gone."""
     keys = [want.key for want in desired]
     if mode is Mode.APPLY:
@@ -374,7 +372,7 @@ def _parameters(loaded: Loaded, facts: Facts) -> tuple[dict[str, Parameter], tup
     return params.resolve(facts.component, facts.model, loaded.spec, size, loaded.project.training, loaded.overrides)
 
 
-def _at(loaded: Loaded, target: str) -> Loaded:
+def at(loaded: Loaded, target: str) -> Loaded:
     """The spec as it is meant at a target: what it leaves open filled in from the lock file."""
     pins = loaded.lock.at(target)
     name = observe.component_name(loaded.spec).name if loaded.spec.trains else ""

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "metrics": ("command", "Show what the job has measured"),
     "invoke": ("command", "Ask the deployed model something"),
     "data": ("command", "Prepare the data, check its rows, show some"),
+    "lease": ("group", "Show who is applying, or end a lease by hand"),
     "lock": ("command", "Pin the versions and commits that specs leave open"),
     "render": ("command", "Print the Azure ML YAML that would be submitted"),
     "explain": ("command", "Explain a spec's parameters, a model, or an error code"),
@@ -75,7 +76,7 @@ class Commands(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 fine, 1 error, 2 changes and 3 drift (with --detailed-exitcode), 4 refused by a gate, "
-    "5 the world moved, 130 interrupted.",
+    "5 the world moved or another apply is under way, 130 interrupted.",
 )
 @click.option("--version", "show_version", is_flag=True, help="Print the version.")
 @click.pass_context

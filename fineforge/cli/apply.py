@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fineforge.cli import options
+from fineforge.cli import many, options
 from fineforge.cli.failures import INTERRUPTED
 from fineforge.cli.output import Output
 
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 SPEC is a spec, or a plan that `plan --out` saved; a saved plan is applied exactly as it is, or not at all. May be interrupted at
 any moment: run it again and it goes on.""")
-@options.spec
+@many.specs
+@many.select
 @options.target
 @options.auto_approve
 @options.retry_failed
@@ -42,7 +43,8 @@ any moment: run it again and it goes on.""")
 @options.streams
 def command(
     output: Output,
-    spec: Path,
+    specs: tuple[Path, ...],
+    select: tuple[str, ...],
     target: str | None,
     auto_approve: bool,
     retry_failed: bool,
@@ -52,11 +54,15 @@ def command(
     overrides: dict[str, str],
     allow_outside: bool,
 ) -> int:
-    from fineforge import engine, planfile
+    from fineforge import batch, engine, planfile
     from fineforge.core import Mode
 
     output.streams_events = True
     terms = terms_of(output, lock, lock_timeout)
+    if many.are_many(specs, select):
+        found = batch.load(specs, select, overrides, allow_outside)
+        return many.apply(output, found, target, auto_approve, retry_failed, detach, terms)
+    spec = specs[0]
     if planfile.is_plan(spec):
         return _apply_saved(output, spec, terms, detach, allow_outside, given=[target, overrides, retry_failed])
     loaded = engine.load(spec, overrides, allow_outside)
@@ -88,7 +94,7 @@ def approve_and_apply(
 
     if (code := _disapproved(output, made, auto_approve)) is not None:
         return code
-    with _interruptible_apply(output) as stop, engine.leased(made, loaded, gateway, terms, stop) as held:
+    with interruptible_apply(output) as stop, engine.leased(made, loaded, gateway, terms, stop) as held:
         if held is not None and held.waited:
             terms.tell("the other apply is over: planning again")
             made = engine.plan(loaded, gateway, made.mode, retry_failed).plan
@@ -118,11 +124,18 @@ def carry_out(
 ) -> int:
     """Applies the plan with its events shown; returns the exit code."""
     from fineforge import engine
-    from fineforge.views.events import JsonLines
 
-    view = _view(output, made)
+    view = event_view(output, made)
     with view:
         outcome = engine.apply(made, loaded, gateway, view, stop, detach=detach, lease=lease)
+    return ended(output, view, outcome, stop)
+
+
+def ended(output: Output, view: EventView, outcome: Outcome, stop: threading.Event) -> int:
+    """Shows how an apply ended; the exit code."""
+    from fineforge import engine
+    from fineforge.views.events import JsonLines
+
     code = INTERRUPTED if stop.is_set() else engine.outcome_exit_code(outcome)
     if isinstance(view, JsonLines):
         view.end(outcome, code)
@@ -133,28 +146,31 @@ def carry_out(
 
 def _apply_saved(output: Output, file: Path, terms: Terms, detach: bool, allow_outside: bool, given: list[object]) -> int:
     """What the plan says was read and approved when it was saved; so nobody is asked again."""
-    from fineforge import engine, planfile
+    from fineforge import batch, engine, planfile
     from fineforge.cli.plan import exit_code
     from fineforge.diagnostics import Diagnostic, FineforgeError
 
     if any(given):
         hint = "leave out `--target`, `--set` and `--retry-failed`: the plan has them in it"
         raise FineforgeError(Diagnostic("FF006", f"`{file}` is a saved plan and cannot be changed", hint=hint))
-    made, spec = planfile.load(file)
+    entries = planfile.load(file)
+    if len(entries) != 1:
+        return many.apply_saved(output, file, batch.saved(entries, allow_outside), detach, terms)
+    (spec, made), *_ = entries
     loaded = engine.load(spec, allow_outside=allow_outside)
     _show_aside(made, output)
     if code := exit_code(made, detailed=False):
         return code
     with (
         engine.connect(loaded, made.target) as gateway,
-        _interruptible_apply(output) as stop,
+        interruptible_apply(output) as stop,
         engine.leased(made, loaded, gateway, terms, stop) as held,
     ):
         planfile.consume(file)
         return carry_out(output, made, loaded, gateway, held or terms, stop, detach)
 
 
-def _interruptible_apply(output: Output) -> AbstractContextManager[threading.Event]:
+def interruptible_apply(output: Output) -> AbstractContextManager[threading.Event]:
     return interruptible(output, "interrupted: starting nothing more; once again leaves at once")
 
 
@@ -169,7 +185,7 @@ def _show_aside(made: Plan, output: Output) -> None:
         output.alert("\n" + write_all(made.diagnostics, output.paint_aside))
 
 
-def _view(output: Output, made: Plan) -> EventView:
+def event_view(output: Output, made: Plan) -> EventView:
     from fineforge.views.events import JsonLines, Lines
 
     if output.json:

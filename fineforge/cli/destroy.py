@@ -14,16 +14,17 @@ Only what carries this spec's tags is touched. A later `apply` restores what was
 @options.spec
 @options.target
 @options.auto_approve
+@options.lease
 @options.as_json
 @options.quiet
 @options.streams
-def command(output: Output, spec: Path, target: str | None, auto_approve: bool) -> int:
+def command(output: Output, spec: Path, target: str | None, auto_approve: bool, lock: bool, lock_timeout: float) -> int:
     from fineforge import engine
-    from fineforge.cli.apply import approve_and_apply
+    from fineforge.cli.apply import approve_and_apply, terms_of
     from fineforge.core import Mode
 
     output.streams_events = True
     loaded = engine.load(spec)
     with engine.connect(loaded, target) as gateway:
         made = engine.plan(loaded, gateway, Mode.DESTROY).plan
-        return approve_and_apply(output, made, loaded, gateway, auto_approve)
+        return approve_and_apply(output, made, loaded, gateway, auto_approve, terms_of(output, lock, lock_timeout))

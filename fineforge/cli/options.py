@@ -93,19 +93,13 @@ overrides = click.option(
 )
 
 
-class Seconds(click.ParamType[float]):
+def _seconds(_: click.Context, __: click.Parameter, value: str) -> float:
     """`30s`, `5m`, `1h30m`; a plain number is seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        found = re.fullmatch(r"(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s?)?", str(value))
-        if not value or found is None:
-            self.fail(f"`{value}` is no duration: 30s, 5m, 1h30m", param, ctx)
-        hours, minutes, seconds = (float(part or 0) for part in found.groups())
-        return hours * 3600 + minutes * 60 + seconds
+    found = re.fullmatch(r"(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s?)?", value)
+    if not value or found is None:
+        raise click.BadParameter(f"`{value}` is no duration such as 30s, 5m or 1h30m")
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + seconds
 
 
 def lease(function: Callable[..., int]) -> Callable[..., int]:
@@ -118,7 +112,11 @@ def lease(function: Callable[..., int]) -> Callable[..., int]:
         help="`false`: do not keep other applies out; for storage out of reach.",
     )
     wait = click.option(
-        "--lock-timeout", type=Seconds(), default="0s", metavar="DURATION", help="Wait so long for another apply to end: 30s, 5m."
+        "--lock-timeout",
+        callback=_seconds,
+        default="0s",
+        metavar="DURATION",
+        help="Wait so long for another apply to end: 30s, 5m.",
     )
     return keep(wait(function))
 

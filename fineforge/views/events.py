@@ -138,6 +138,11 @@ _TYPES = {
 }
 
 
+def lease_line(message: str) -> str:
+    """Who is waited for, or that the apply lease was lost, as a line of the stream."""
+    return _line("lease", message, "info")
+
+
 def diagnostic_line(diagnostic: Diagnostic) -> str:
     """A problem as a line of the stream; it may be the only one."""
     return _line("diagnostic", diagnostic.message, diagnostic.severity.value, diagnostic=as_data(diagnostic))

@@ -1,0 +1,86 @@
+"""`fineforge lease`: who is applying what now, and how to end a lease that nobody needs any more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fineforge.cli import options
+from fineforge.cli.output import Output
+
+if TYPE_CHECKING:
+    from fineforge.engine import Loaded
+    from fineforge.holder import Holder
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def group() -> None:
+    """Show who holds an apply lease, or end one by hand.
+
+    An apply, or destroy, holds one for its spec and target while it writes. It ends by itself a minute after its holder died.
+    """
+
+
+@group.command("list", cls=options.Command)
+@click.argument("spec", type=click.Path(path_type=Path), required=False)
+@options.target
+@options.as_json
+@options.streams
+def list_(output: Output, spec: Path | None, target: str | None) -> int:
+    """Who holds a lease at the target now: of one SPEC, or of all that there are."""
+    from fineforge import engine, leasing, project, reaching
+    from fineforge.views.lease import leases_data, write_leases
+
+    if spec is not None:
+        loaded = engine.load(spec)
+        with engine.connect(loaded, target) as gateway:
+            found, where = leasing.held(gateway, _name(loaded)), gateway.workspace.target
+    else:
+        here = project.find(Path.cwd())
+        with reaching.reach(here, here.target(target)) as gateway:
+            found, where = leasing.held(gateway), gateway.workspace.target
+    if output.json:
+        output.data(leases_data(where, found))
+    else:
+        output.result(write_leases(where, found, output.paint))
+    return 0
+
+
+@group.command(cls=options.Command)
+@options.spec
+@options.target
+@click.option("--force", is_flag=True, help="Do not ask.")
+@options.streams
+def release(output: Output, spec: Path, target: str | None, force: bool) -> int:
+    """End the lease of SPEC, whoever holds it. An apply that still lives starts nothing more once it notices."""
+    from fineforge import engine, leasing
+
+    loaded = engine.load(spec)
+    name = _name(loaded)
+    with engine.connect(loaded, target) as gateway:
+        found = leasing.held(gateway, name)
+        if not found:
+            output.result(f"nobody holds the lease of `{name}`")
+            return 0
+        if not force and not _confirmed(output, name, found[0][1]):
+            output.alert("nothing was changed")
+            return 1
+        leasing.end(gateway, name)
+    output.result(f"the lease of `{name}` is free; it was held by {found[0][1]}")
+    return 0
+
+
+def _confirmed(output: Output, name: str, other: Holder) -> bool:
+    from fineforge.diagnostics import Diagnostic, FineforgeError
+
+    if not output.interactive:
+        hint = "if you know that nobody works there any more: `--force`"
+        raise FineforgeError(Diagnostic("FF533", f"`{name}` is held by {other}; nobody can be asked", hint=hint))
+    output.alert(f"`{name}` is held by {other}")
+    return click.confirm("Does nobody work there any more?", default=False, err=True)
+
+
+def _name(loaded: Loaded) -> str:
+    return f"{loaded.project_name}/{loaded.spec.name}"

@@ -1,0 +1,21 @@
+"""Who holds which apply lease, for people and for programs. The leases' ids are shown to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from fineforge.holder import Holder
+from fineforge.views.paint import Paint, visible
+
+
+def write_leases(target: str, found: Sequence[tuple[str, Holder]], paint: Paint) -> str:
+    if not found:
+        return f"nobody is applying anything at {target}"
+    return "\n".join(f"{paint('strong', visible(name))}  held by {visible(str(holder))}" for name, holder in found)
+
+
+def leases_data(target: str, found: Sequence[tuple[str, Holder]]) -> dict[str, Any]:
+    rows = [{"name": name, **{key: text or None for key, text in asdict(holder).items()}} for name, holder in found]
+    return {"target": target, "leases": [{key: text for key, text in row.items() if key != "lease"} for row in rows]}
