@@ -25,7 +25,7 @@ _LOCAL = threading.local()
 def create(connection: Connection, key: ResourceKey, text: str) -> None:
     """Submits one object, once more where the service takes its token no longer. Raises FF4xx with the service's words; returns
     as soon as the service has accepted it."""
-    from azure.core.exceptions import AzureError, HttpResponseError
+    from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
 
     try:
         with quiet():
@@ -37,6 +37,9 @@ def create(connection: Connection, key: ResourceKey, text: str) -> None:
                 _create(connection, key, text)
     except HttpResponseError as error:
         raise FineforgeError(_refused(key, error)) from None
+    except (ServiceRequestError, ServiceResponseError) as error:
+        hint = "run the same command again; what is done stays done"
+        raise FineforgeError(Diagnostic("FF409", f"`{key}`: the connection broke: {_plain(error)}", hint=hint)) from None
     except AzureError as error:
         raise FineforgeError(Diagnostic("FF400", f"`{key}`: {_plain(error)}")) from None
     except FineforgeError:
