@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import click
 
+from fineforge.cli.hiding import conceal
 from fineforge.cli.output import Output
 from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.redaction import redact
 
 INTERRUPTED = 130
 
@@ -68,7 +68,7 @@ def _usage(error: click.ClickException) -> Diagnostic:
 def _internal(error: BaseException, arguments: Sequence[str]) -> Diagnostic:
     file = _write_report(error, arguments)
     where = f"the details are in {file}" if file else "the details could not be written to a file"
-    words = redact(str(error)).splitlines()
+    words = conceal(str(error)).splitlines()
     what = f"{type(error).__name__}: {words[0][:200]}" if words else type(error).__name__
     return Diagnostic("FF001", f"fineforge itself failed: {what}", hint=f"{where}; please report this")
 
@@ -89,7 +89,7 @@ def _write_report(error: BaseException, arguments: Sequence[str]) -> str | None:
         folder = user_log_path("fineforge", appauthor=False, ensure_exists=True)
         file = folder / f"error-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.txt"
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
-            stream.write(redact(text))
+            stream.write(conceal(text))
     except OSError:
         return None
     return str(file)

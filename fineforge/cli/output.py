@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from fineforge.cli.hiding import conceal, hide
 from fineforge.views.paint import Paint
 
 
@@ -35,11 +36,11 @@ class Output:
     def say(self, text: str) -> None:
         """Something about the work; `--quiet` hides it."""
         if not self.quiet:
-            _write(self.stderr, text)
+            _write(self.stderr, conceal(text))
 
     def alert(self, text: str) -> None:
         """A problem; nothing hides it."""
-        _write(self.stderr, text)
+        _write(self.stderr, conceal(text))
 
     @property
     def paint(self) -> Paint:
@@ -71,6 +72,7 @@ class Output:
 
 def _write(stream: TextIO, text: str) -> None:
     """A character that the stream's encoding lacks becomes `?`, never an error."""
+    text = hide(text)
     encoding = getattr(stream, "encoding", None) or "utf-8"
     stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
     stream.flush()
