@@ -31,7 +31,11 @@ def _quieten_libraries() -> None:
 
     level = os.environ.get("FINEFORGE_LOG", "").upper()
     if level in ("DEBUG", "INFO", "WARNING", "ERROR"):
-        logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+        from fineforge.cli.hiding import Formatter
+
+        logging.basicConfig(level=level, stream=sys.stderr)
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
     else:
         logging.getLogger().addHandler(logging.NullHandler())
         warnings.simplefilter("ignore")
