@@ -288,6 +288,31 @@ CODES: dict[str, Code] = {
         "specs of several projects",
         "Every project has one lock file, beside its `fineforge.yaml`; so one `lock` is about the specs of one project.",
     ),
+    "FF180": Code(
+        "a link that leads nowhere",
+        "A folder of specs holds a symbolic link to a file that is not there. The other specs are planned all the same; `apply "
+        "--prune` refuses until it is mended.",
+    ),
+    "FF181": Code(
+        "no spec is there",
+        "Every .yaml file below a folder is a spec, but for hidden ones, those of fineforge itself, and what `.fineforgeignore` "
+        "leaves out. Nothing is left.",
+    ),
+    "FF182": Code(
+        "git cannot tell what changed",
+        "`--select changed-since:REF` compares with the point where the branch left REF. The folder is no repository, git is not "
+        "there, or the clone is too shallow to hold that commit.",
+    ),
+    "FF183": Code(
+        "two specs want one name",
+        "Within a project each spec has a name of its own, and no two train one model name or own one endpoint. The message names "
+        "the other place.",
+    ),
+    "FF184": Code(
+        "two specs want one cluster to be different",
+        "Several specs may use one cluster, if they say the same of it: it is made once, and deleted after the last of them. "
+        "Write the same in both, or let one say `existing: true`.",
+    ),
     # --- FF2xx: templates and rendering ----------------------------------------------------------------------------
     "FF201": Code(
         "a template cannot be rendered",

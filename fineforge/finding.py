@@ -8,7 +8,7 @@ from collections.abc import Callable
 from fineforge import observe
 from fineforge.core import ResourceKey, Status, World
 from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.gateway import Gateway
+from fineforge.gateway import Reader
 from fineforge.identity import Identity
 from fineforge.kinds import KINDS
 
@@ -16,7 +16,7 @@ Named = Callable[[int], Identity]
 """The names of the spec's objects, with the job's attempt, from 1."""
 
 
-def attempt_that_counts(gateway: Gateway, named: Named, world: World, retries: int, retry_failed: bool) -> tuple[int, World]:
+def attempt_that_counts(gateway: Reader, named: Named, world: World, retries: int, retry_failed: bool) -> tuple[int, World]:
     """The last attempt that exists; the next one where a retry is due. And the world with what was read for it.
 
     `retries`, the spec's, is for what the platform did to the job; a mistake in the spec fails again, and is not paid for twice.
@@ -42,7 +42,7 @@ _PLATFORM = r"pre-?empt|node.*(lost|unhealthy|failure)|internal ?server ?error|s
 """Words of failures that are not the spec's (azure-docs#66288 for preemption; the others are assumed)."""
 
 
-def find_job(gateway: Gateway, named: Named, owner: tuple[str, str], attempt: int | None = None) -> ResourceKey:
+def find_job(gateway: Reader, named: Named, owner: tuple[str, str], attempt: int | None = None) -> ResourceKey:
     """The job of the spec as it is now: the attempt that is asked for, else the last that exists. FF421 where there is none.
 
     `owner` is the project and the name of the spec; jobs that it had before it was changed are named where there is nothing else.
@@ -64,7 +64,7 @@ def find_job(gateway: Gateway, named: Named, owner: tuple[str, str], attempt: in
     return wanted
 
 
-def find_deployment(gateway: Gateway, named: Named, owner: tuple[str, str]) -> ResourceKey:
+def find_deployment(gateway: Reader, named: Named, owner: tuple[str, str]) -> ResourceKey:
     """The deployment that the spec wants, else the newest of its own, which still serves. FF404 where there is none."""
     wanted = named(1).deployment
     if wanted is None:
@@ -76,7 +76,7 @@ def find_deployment(gateway: Gateway, named: Named, owner: tuple[str, str]) -> R
     return max(ours, key=lambda have: (have.created, have.key.name)).key
 
 
-def _last(gateway: Gateway, named: Named) -> int | None:
+def _last(gateway: Reader, named: Named) -> int | None:
     """The number of the last attempt that exists."""
     number = 0
     while (key := named(number + 1).job) is not None and gateway.get(key) is not None:
@@ -84,7 +84,7 @@ def _last(gateway: Gateway, named: Named) -> int | None:
     return number or None
 
 
-def _ours(gateway: Gateway, owner: tuple[str, str]) -> list[str]:
+def _ours(gateway: Reader, owner: tuple[str, str]) -> list[str]:
     found = [KINDS["job"].observe(key, raw) for key, raw in gateway.list("job").items()]
     ours = [have for have in found if have.owner is not None and (have.owner.project, have.owner.spec) == owner]
     return [have.key.name for have in sorted(ours, key=lambda have: have.created, reverse=True)][:3]

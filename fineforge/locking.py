@@ -19,7 +19,7 @@ from fineforge.catalog import snapshot
 from fineforge.catalog.facts import ComponentFact, SizeFact
 from fineforge.catalog.parse import parse_component, parse_model, parse_sizes
 from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.gateway import Gateway
+from fineforge.gateway import Reader
 from fineforge.lock import Pins
 from fineforge.spec import Spec
 
@@ -39,7 +39,7 @@ class Moved:
 
 
 def pin(
-    specs: Iterable[Spec], pins: Pins, gateway: Gateway, resolve: Callable[[str], str], upgrade: Collection[str] = ()
+    specs: Iterable[Spec], pins: Pins, gateway: Reader, resolve: Callable[[str], str], upgrade: Collection[str] = ()
 ) -> tuple[Pins, tuple[Moved, ...]]:
     """The pins of a target with all that the specs need, and what moved.
 
@@ -63,7 +63,7 @@ def pin(
     return replace(pins, **made), tuple(sorted(moves, key=lambda move: (WHAT.index(move.kind), move.key)))
 
 
-def _reads(specs: list[Spec], gateway: Gateway, resolve: Callable[[str], str]) -> dict[tuple[str, str], Callable[[], Any]]:
+def _reads(specs: list[Spec], gateway: Reader, resolve: Callable[[str], str]) -> dict[tuple[str, str], Callable[[], Any]]:
     """What the specs ask for, by kind and key, and how each is read."""
     sizes = cache(lambda: parse_sizes(gateway.read_sizes(), snapshot.sizes()))
     reads: dict[tuple[str, str], Callable[[], Any]] = {}
@@ -77,7 +77,7 @@ def _reads(specs: list[Spec], gateway: Gateway, resolve: Callable[[str], str]) -
     return reads
 
 
-def newer(spec: Spec, pins: Pins, gateway: Gateway, resolve: Callable[[str], str], seconds: float = 3.0) -> list[Diagnostic]:
+def newer(spec: Spec, pins: Pins, gateway: Reader, resolve: Callable[[str], str], seconds: float = 3.0) -> list[Diagnostic]:
     """FF171 for what the spec leaves open and upstream has more of by now. Only a note hangs on it: whatever cannot be asked
     within `seconds` is passed over."""
     calls: dict[str, Callable[[], Diagnostic | None]] = {}
@@ -135,14 +135,14 @@ def _is_commit(source: str) -> bool:
     return source.startswith("hf://") and len(revision) == 40 and all(letter in "0123456789abcdef" for letter in revision)
 
 
-def _model(gateway: Gateway, spec: Spec) -> Any:
+def _model(gateway: Reader, spec: Spec) -> Any:
     raw = gateway.read_model(spec.model.registry, spec.model.name or "", spec.model.version)
     if raw is None:
         raise FineforgeError(observe.unknown_model(spec))
     return parse_model(raw, spec.model.registry, "live")
 
 
-def _component(gateway: Gateway, spec: Spec) -> Any:
+def _component(gateway: Reader, spec: Spec) -> Any:
     name = observe.component_name(spec)
     raw = gateway.read_component(name.registry, name.name, name.version)
     if raw is None:

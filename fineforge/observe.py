@@ -12,7 +12,7 @@ from fineforge.catalog.facts import ComponentFact, ModelFact, SizeFact
 from fineforge.catalog.parse import parse_component, parse_model, parse_sizes
 from fineforge.core import DatasetFact, Facts, Observed, Raw, ResourceKey, Status, World
 from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.gateway import Gateway
+from fineforge.gateway import Reader
 from fineforge.kinds import KINDS
 from fineforge.lock import Pins, hold, offline
 from fineforge.spec import Spec
@@ -37,7 +37,7 @@ def component_name(spec: Spec) -> ComponentName:
     return ComponentName(component.registry, component.name or snapshot.TASK_COMPONENTS[spec.task], component.version)
 
 
-def read_facts(gateway: Gateway, spec: Spec, today: str, datasets: Mapping[str, DatasetFact]) -> Facts:
+def read_facts(gateway: Reader, spec: Spec, today: str, datasets: Mapping[str, DatasetFact]) -> Facts:
     """Model, component, sizes and region, read at once. Raises FineforgeError with every read that failed."""
     calls: dict[str, Callable[[], Any]] = {"location": gateway.location, "sizes": lambda: _sizes(gateway)}
     if spec.trains:
@@ -103,7 +103,7 @@ def unknown_component(spec: Spec) -> Diagnostic:
     return Diagnostic("FF147", message, path=path, hint=f"known: {listed}" if listed else "")
 
 
-def read_world(gateway: Gateway, keys: Iterable[ResourceKey], seen: World | None = None) -> World:
+def read_world(gateway: Reader, keys: Iterable[ResourceKey], seen: World | None = None) -> World:
     """Point GETs of every key, all at once; keys that `seen` holds already, read or unread, are not read again."""
     seen = seen or World({})
     wanted = [key for key in dict.fromkeys(keys) if key not in seen.observed and key not in seen.unread]
@@ -115,12 +115,12 @@ Lists = Mapping[tuple[str, str | None], Mapping[ResourceKey, Raw]]
 """(kind, parent) -> all objects of the list, as they were read."""
 
 
-def read_lists(gateway: Gateway, lists: Iterable[tuple[str, str | None]]) -> Lists:
+def read_lists(gateway: Reader, lists: Iterable[tuple[str, str | None]]) -> Lists:
     """Whole lists, all at once; one that cannot be read is left out, and asked for again by who needs it."""
     return read_all({entry: lambda entry=entry: gateway.list(*entry) for entry in dict.fromkeys(lists)})[0]  # type: ignore[misc]
 
 
-def add_listed(gateway: Gateway, world: World, lists: Iterable[tuple[str, str | None]], read: Lists) -> World:
+def add_listed(gateway: Reader, world: World, lists: Iterable[tuple[str, str | None]], read: Lists) -> World:
     """The world with whole lists added: (kind, parent), from `read` where they are in it. What a point GET said, or could not
     say, stays; lists lag behind it."""
     wanted = list(dict.fromkeys(lists))
@@ -163,7 +163,7 @@ def lists_for_destroy(keys: Iterable[ResourceKey]) -> list[tuple[str, str | None
     return wanted
 
 
-def with_metrics(gateway: Gateway, spec: Spec, facts: Facts, keys: Iterable[ResourceKey], world: World) -> Facts:
+def with_metrics(gateway: Reader, spec: Spec, facts: Facts, keys: Iterable[ResourceKey], world: World) -> Facts:
     """The finished job's metrics, read only where a gate will ask for them: the model is not there yet."""
     if not spec.gates.metrics or (facts.model is not None and facts.model.twin):
         return facts
@@ -182,7 +182,7 @@ def with_metrics(gateway: Gateway, spec: Spec, facts: Facts, keys: Iterable[Reso
     return replace(facts, metrics={name: value for name, value in found.items() if value is not None})
 
 
-def _observe(gateway: Gateway, key: ResourceKey) -> Observed | None:
+def _observe(gateway: Reader, key: ResourceKey) -> Observed | None:
     raw = gateway.get(key)
     if raw is None:
         return None
@@ -193,7 +193,7 @@ def _observe(gateway: Gateway, key: ResourceKey) -> Observed | None:
     return have
 
 
-def _model(gateway: Gateway, spec: Spec) -> ModelFact:
+def _model(gateway: Reader, spec: Spec) -> ModelFact:
     name, version = spec.model.name or "", spec.model.version
     raw = gateway.read_model(spec.model.registry, name, version) if version else None
     if raw is None:
@@ -201,7 +201,7 @@ def _model(gateway: Gateway, spec: Spec) -> ModelFact:
     return parse_model(raw, spec.model.registry, "live")
 
 
-def _component(gateway: Gateway, spec: Spec) -> ComponentFact:
+def _component(gateway: Reader, spec: Spec) -> ComponentFact:
     name = component_name(spec)
     raw = gateway.read_component(name.registry, name.name, name.version) if name.version else None
     if raw is None:
@@ -211,7 +211,7 @@ def _component(gateway: Gateway, spec: Spec) -> ComponentFact:
     return parse_component(raw, name.registry, "live", unused)
 
 
-def _sizes(gateway: Gateway) -> Mapping[str, SizeFact]:
+def _sizes(gateway: Reader) -> Mapping[str, SizeFact]:
     return parse_sizes(gateway.read_sizes(), snapshot.sizes())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -19,12 +19,13 @@ from fineforge.planner import PLAN_FORMAT
 _KIND = "fineforge-plan"
 
 
-def save(plan: Plan, path: Path, spec_path: Path) -> None:
-    """Writes the plan, mode 0600, whole or not at all. It holds no secret and no row of data."""
-    head = {"kind": _KIND, "format": plan.format, "cli_version": __version__, "spec_path": str(spec_path)}
+def save(plans: Sequence[tuple[Path, Plan]], path: Path) -> None:
+    """Writes plans beside the specs that they were made from, mode 0600, whole or not at all. No secret is in it, and no row."""
+    head = {"kind": _KIND, "format": PLAN_FORMAT, "cli_version": __version__}
+    told = [{"spec_path": str(spec), "plan": to_json(plan)} for spec, plan in plans]
     try:
         with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".plan-", delete=False, encoding="utf-8") as part:
-            json.dump({**head, "plan": to_json(plan)}, part, indent=1)
+            json.dump({**head, "plans": told}, part, indent=1)
         Path(part.name).replace(path)
     except OSError as error:
         raise _not_written(path, "written", error) from None
@@ -39,8 +40,8 @@ def is_plan(path: Path) -> bool:
         return False
 
 
-def load(path: Path) -> tuple[Plan, Path]:
-    """The plan and the spec that it was made from. Raises FF521 where it is none of ours or of another format."""
+def load(path: Path) -> list[tuple[Path, Plan]]:
+    """The plans, each with the spec that it was made from. Raises FF521 where it is none of ours or of another format."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -52,7 +53,7 @@ def load(path: Path) -> tuple[Plan, Path]:
         message = f"`{path}` is a plan of format {document.get('format')} (fineforge {made_by}); this is format {PLAN_FORMAT}"
         raise FineforgeError(Diagnostic("FF521", message, hint="plan again with this version"))
     try:
-        return _plan(document["plan"]), Path(document["spec_path"])
+        return [(Path(entry["spec_path"]), _plan(entry["plan"])) for entry in document["plans"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FineforgeError(Diagnostic("FF521", f"`{path}` is damaged: {error}", hint="plan again")) from None
 

@@ -72,7 +72,7 @@ def prepared(
 def uploads(
     loaded: Loaded, wanted: Mapping[str, str], context_length: int | None, progress: Progress | None = None
 ) -> tuple[Mapping[str, Path], tuple[Diagnostic, ...]]:
-    """The prepared files that a plan uploads, by split, and warnings. `wanted` is where the plan puts them.
+    """The prepared files that a plan uploads, by where they go, and warnings. `wanted` is that place by split.
 
     FF606 where the data is not what the plan was made for.
     """
@@ -83,7 +83,7 @@ def uploads(
                 Diagnostic("FF606", f"the `{split}` data has changed since the plan", hint="plan again"), exit_code=5
             )
     data = prepared(loaded, context_length, progress, facts)
-    return {split: file.path for split, file in data.files.items()}, data.warnings
+    return {wanted[split]: file.path for split, file in data.files.items() if split in wanted}, data.warnings
 
 
 def checked(facts: Mapping[str, DatasetFact]) -> Mapping[str, Mapping[str, Any]]:

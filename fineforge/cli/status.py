@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fineforge.cli import options
+from fineforge.cli import many, options
 from fineforge.cli.output import Output
 
 
 @options.command("Show every object of the spec as it is in the workspace, where the traffic goes, and what bills now.")
-@options.spec
+@many.specs
+@many.select
 @options.target
 @options.as_json
 @options.streams
-def command(output: Output, spec: Path, target: str | None) -> int:
+def command(output: Output, specs: tuple[Path, ...], select: tuple[str, ...], target: str | None) -> int:
     from datetime import UTC, datetime
 
-    from fineforge import engine
+    from fineforge import batch, engine
     from fineforge.views.status import status_data, write_status
 
-    loaded = engine.load(spec)
+    if many.are_many(specs, select):
+        return many.status(output, batch.load(specs, select), target)
+    loaded = engine.load(specs[0])
     with engine.connect(loaded, target) as gateway:
         states, name, where = engine.status(loaded, gateway), loaded.spec.name, gateway.workspace.target
     now = datetime.now(UTC)

@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from fineforge.cli import options
+from fineforge.cli import many, options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
     from fineforge.diagnostics import Diagnostic
 
 
-@options.command("""Check one or more specs without a network: YAML, keys, names, parameters, sizes, retirement, data files.
+@options.command("""Check specs, or folders of them, without a network: YAML, keys, names, parameters, sizes, retirement, data.
 
 Prints every problem of every spec at once, with its line. Exit code 1 where there is an error.""")
-@click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@many.specs
+@many.select
 @options.target
 @options.overrides
 @options.allow_outside
 @options.as_json
 @options.quiet
 @options.streams
-def command(output: Output, specs: tuple[Path, ...], target: str | None, overrides: dict[str, str], allow_outside: bool) -> int:
-    from fineforge import engine
-    from fineforge.diagnostics import FineforgeError, errors
+def command(
+    output: Output,
+    specs: tuple[Path, ...],
+    select: tuple[str, ...],
+    target: str | None,
+    overrides: dict[str, str],
+    allow_outside: bool,
+) -> int:
+    from fineforge import batch
+    from fineforge.diagnostics import errors
+    from fineforge.views.diagnostics import write_all
 
-    found: dict[Path, tuple[Diagnostic, ...]] = {}
-    for path in specs:
-        try:
-            found[path] = engine.validate(engine.load(path, overrides, allow_outside), target).diagnostics
-        except FineforgeError as error:
-            found[path] = error.diagnostics
+    loaded = batch.load(specs, select, overrides, allow_outside)
+    found = many.validate(loaded, target)
     _show(output, found)
-    return 1 if any(errors(diagnostics) for diagnostics in found.values()) else 0
+    if loaded.problems and not output.json:
+        output.alert("\n" + write_all(loaded.problems, output.paint_aside))
+    return 1 if errors(loaded.problems) or any(errors(diagnostics) for diagnostics in found.values()) else 0
 
 
-def _show(output: Output, found: dict[Path, tuple[Diagnostic, ...]]) -> None:
+def _show(output: Output, found: Mapping[Path, tuple[Diagnostic, ...]]) -> None:
     from fineforge.diagnostics import errors
     from fineforge.views.diagnostics import as_data, write_all
 

@@ -54,7 +54,12 @@ def write_plan(plan: Plan, paint: Paint) -> str:
 
 def summary(plan: Plan) -> str:
     """`Plan: 1 to add, 0 to change, 0 to delete, 3 unchanged`: the line that scripts look for; words and order are stable."""
-    counts = Counter(step.action for step in plan.steps)
+    return summary_of(plan.steps)
+
+
+def summary_of(steps: Iterable[Step]) -> str:
+    """The same line over the steps of several plans."""
+    counts = Counter(step.action for step in steps)
     told = [f"{sum(counts[action] for action in actions)} {words}" for words, actions in _SUMMARY]
     more = [(Action.WAIT, "to wait for"), (Action.CHECK, "to check")]
     told += [f"{counts[action]} {words}" for action, words in more if counts[action]]

@@ -54,7 +54,7 @@ def test_applied_exactly_and_once(changed: Callable[..., Client], tmp_path: Path
     emulator, file = client.emulator, tmp_path / "plan.json"
     assert client.run("plan", "{spec}", "--target", "local", "--out", str(file)).returncode == 0
     assert file.stat().st_mode & 0o777 == 0o600
-    made, spec = planfile.load(file)
+    ((spec, made),) = planfile.load(file)
     assert made == client.plan() and spec == client.spec
     emulator.control("DELETE", "/requests")
     assert client.run("apply", str(file)).returncode == 0
@@ -68,7 +68,7 @@ def test_applied_exactly_and_once(changed: Callable[..., Client], tmp_path: Path
 
 def test_of_another_format_or_damaged(applied: Client, tmp_path: Path) -> None:
     file = tmp_path / "plan.json"
-    planfile.save(applied.plan(), file, applied.spec)
+    planfile.save([(applied.spec, applied.plan())], file)
     saved = json.loads(file.read_text())
     edits = [{"format": 99}, {"kind": "another"}, {"plan": {}}, {"plan": {**saved["plan"], "mode": "explode"}}, {"plan": 7}]
     for change in edits:
@@ -84,7 +84,7 @@ def test_of_another_format_or_damaged(applied: Client, tmp_path: Path) -> None:
 
 def test_where_nothing_can_be_written(applied: Client, tmp_path: Path) -> None:
     with pytest.raises(FineforgeError, match="FF520"):
-        planfile.save(applied.plan(), tmp_path / "nowhere" / "plan.json", applied.spec)
+        planfile.save([(applied.spec, applied.plan())], tmp_path / "nowhere" / "plan.json")
     with pytest.raises(FineforgeError, match="FF520"):
         planfile.consume(tmp_path / "nowhere.json")
 

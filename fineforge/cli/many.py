@@ -1,0 +1,247 @@
+"""What `plan`, `apply`, `validate` and `status` do with folders and several specs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fineforge.cli.output import Output
+
+if TYPE_CHECKING:
+    from fineforge import leasing
+    from fineforge.batch import Batch, Planned
+    from fineforge.core import Mode
+    from fineforge.diagnostics import Diagnostic
+    from fineforge.gateway import Gateway
+
+Specs = Sequence[Path]
+specs = click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=click.Path(path_type=Path))
+select = click.option(
+    "--select",
+    multiple=True,
+    metavar="PATTERN",
+    help="Only specs of this name, path, `tag:KEY=VALUE`, or `changed-since:REF`; may be repeated.",
+)
+
+
+def are_many(paths: Specs, patterns: Sequence[str]) -> bool:
+    """Whether more than one spec may be meant."""
+    return len(paths) != 1 or bool(patterns) or paths[0].is_dir()
+
+
+def plan(
+    output: Output,
+    batch: Batch,
+    target: str | None,
+    mode: Mode,
+    retry_failed: bool,
+) -> tuple[Planned | None, str]:
+    """The plans and the target's name; None where no spec is for it. Progress is told while it is read."""
+    from fineforge import batch as batches
+
+    with _connected(batch, target) as (gateway, meant):
+        if gateway is None:
+            return None, target or ""
+        with _counted(output, len(meant.specs)) as told:
+            return batches.plan(meant, gateway, mode, retry_failed, told), gateway.workspace.target
+
+
+def show_plans(output: Output, planned: Planned | None, target: str) -> None:
+    """The plans on stdout, what is wrong with them on stderr."""
+    from fineforge.views import json
+    from fineforge.views import many as view
+
+    if planned is None:
+        output.alert(f"no spec is for `{target}`")
+        return
+    if output.json:
+        failed = {str(path): found for path, found in planned.failed.items()}
+        output.data(json.plan_data([made for _, made in planned.plans], failed))
+        return
+    output.result(view.write_plans(planned, target, output.paint))
+    _alert(output, _everything(planned))
+
+
+def exit_code(planned: Planned | None, detailed: bool) -> int:
+    """As of one plan: the worst of all. A spec that cannot be planned is an error."""
+    from fineforge.cli.plan import exit_code as of_one
+    from fineforge.diagnostics import errors
+
+    if planned is None:
+        return 0
+    codes = {of_one(made, detailed) for _, made in planned.plans}
+    if planned.failed or errors(planned.problems):
+        codes.add(1)
+    return next((code for code in (1, 4, 2, 3) if code in codes), 0)
+
+
+def apply(
+    output: Output,
+    batch: Batch,
+    target: str | None,
+    auto_approve: bool,
+    retry_failed: bool,
+    detach: bool,
+    terms: leasing.Terms,
+) -> int:
+    """Plans all, asks once, carries out what can be; the exit code is the worst of all."""
+    from fineforge import batch as batches
+    from fineforge.cli import options
+    from fineforge.core import Mode
+
+    with _connected(batch, target) as (gateway, meant):
+        if gateway is None:
+            output.alert(f"no spec is for `{target}`")
+            return 0
+        with _counted(output, len(meant.specs)) as told:
+            planned = batches.plan(meant, gateway, Mode.APPLY, retry_failed, told)
+        _show_aside(output, planned, gateway.workspace.target)
+        worst = exit_code(planned, detailed=False)
+        merged = batches.one_plan(planned)
+        if merged.writes and not auto_approve and not options.need_terminal(output, "Do you want this to be done?"):
+            output.alert("nothing was changed")
+            return 1
+        return _carry_out(output, planned, gateway, detach, terms) or worst
+
+
+def apply_saved(output: Output, file: Path, planned: Planned, detach: bool, terms: leasing.Terms) -> int:
+    """What was read and approved when it was saved: nobody is asked again."""
+    from fineforge import engine, planfile
+
+    loaded, made = planned.plans[0]
+    _show_aside(output, planned, made.target)
+    if planned.broken:
+        return exit_code(planned, detailed=False)
+    with engine.connect(loaded, made.target) as gateway:
+        planfile.consume(file)
+        return _carry_out(output, planned, gateway, detach, terms)
+
+
+def _carry_out(output: Output, planned: Planned, gateway: Gateway, detach: bool, terms: leasing.Terms) -> int:
+    from fineforge import batch as batches
+    from fineforge.cli import apply as single
+
+    merged = batches.one_plan(planned)
+    if not merged.steps:
+        return 0
+    view = single.event_view(output, merged)
+    with single.interruptible_apply(output) as stop:
+        with view:
+            outcome, held_back = batches.apply(planned, gateway, view, stop, detach=detach, terms=terms)
+        code = single.ended(output, view, outcome, stop)
+    _alert(output, [found for problems in held_back.values() for found in problems])
+    return code or (1 if held_back else 0)
+
+
+def validate(batch: Batch, target: str | None) -> Mapping[Path, tuple[Diagnostic, ...]]:
+    """Of each spec what can be said offline, and what specs do to each other."""
+    from fineforge import batch as batches
+    from fineforge import engine
+
+    clashes = batches.conflicts(batch.specs, None)
+    found = {loaded.path: (*engine.validate(loaded, target).diagnostics, *clashes.get(loaded.path, ())) for loaded in batch.specs}
+    return {**batch.failed, **found}
+
+
+def status(output: Output, batch: Batch, target: str | None) -> int:
+    """Every spec's objects; one that cannot be read does not hide the others."""
+    from concurrent.futures import ThreadPoolExecutor
+    from datetime import UTC, datetime
+
+    from fineforge import batch as batches
+    from fineforge import engine
+    from fineforge.diagnostics import FineforgeError
+    from fineforge.shared import SharedReads
+    from fineforge.views.status import status_data, write_status
+
+    found: dict[str, Any] = {}
+    failed = [*batch.problems, *(one for problems in batch.failed.values() for one in problems)]
+    with _connected(batch, target) as (gateway, meant):
+        if gateway is None:
+            output.alert(f"no spec is for `{target}`")
+            return 0
+        where, reads = gateway.workspace.target, SharedReads(gateway, len(meant.specs))
+
+        def read(loaded: Any) -> None:
+            try:
+                found[loaded.spec.name] = engine.status(loaded, reads)
+            except FineforgeError as error:
+                failed.extend(error.diagnostics)
+
+        with ThreadPoolExecutor(batches.PARALLEL) as pool:
+            list(pool.map(read, meant.specs))
+    now = datetime.now(UTC)
+    ordered = [(loaded.spec.name, found[loaded.spec.name]) for loaded in meant.specs if loaded.spec.name in found]
+    if output.json:
+        output.data({"specs": [status_data(name, where, states, now) for name, states in ordered]})
+    else:
+        output.result("\n\n".join(write_status(name, where, states, now, output.paint) for name, states in ordered))
+    _alert(output, failed)
+    return 1 if failed else 0
+
+
+@contextmanager
+def _connected(batch: Batch, target: str | None) -> Iterator[tuple[Gateway | None, Batch]]:
+    """A gateway to the target, and the specs that are for it. Where no spec could be read at all, that is raised."""
+    from fineforge import batch as batches
+    from fineforge import engine
+    from fineforge.diagnostics import Diagnostic, FineforgeError
+
+    if not batch.specs and (batch.failed or batch.problems):
+        raise FineforgeError(*batch.problems, *(found for problems in batch.failed.values() for found in problems))
+    roots = {loaded.project.root for loaded in batch.specs if loaded.project.name}
+    if len(roots) > 1:
+        message, hint = "these specs belong to several projects, which have targets of their own", "plan each project by itself"
+        raise FineforgeError(Diagnostic("FF172", message, hint=hint))
+    name = batch.specs[0].project.target(target) if batch.specs else target or ""
+    meant = batches.at(batch, name)
+    if not meant.specs:
+        yield None, meant
+        return
+    with engine.connect(meant.specs[0], name) as gateway:
+        yield gateway, meant
+
+
+@contextmanager
+def _counted(output: Output, total: int) -> Iterator[Any]:
+    """Draws on a terminal how many specs have been planned; elsewhere nothing."""
+    done = 0
+
+    def told(_: object) -> None:
+        nonlocal done
+        done += 1
+        if output.terminal and not output.quiet:
+            output.stderr.write(f"\r\x1b[2Kplanned {done} of {total} specs")
+            output.stderr.flush()
+
+    yield told
+    if done and output.terminal and not output.quiet:
+        output.stderr.write("\r\x1b[2K")
+        output.stderr.flush()
+
+
+def _show_aside(output: Output, planned: Planned, target: str) -> None:
+    from fineforge.views import many as view
+
+    if not output.json:
+        output.alert(view.summary(planned) if output.quiet else view.write_plans(planned, target, output.paint_aside))
+        _alert(output, _everything(planned))
+
+
+def _everything(planned: Planned) -> list[Diagnostic]:
+    return [
+        *planned.problems,
+        *(found for problems in planned.failed.values() for found in problems),
+        *(found for _, made in planned.plans for found in made.diagnostics),
+    ]
+
+
+def _alert(output: Output, found: Sequence[Diagnostic]) -> None:
+    from fineforge.views.diagnostics import write_all
+
+    if found and not output.json:
+        output.alert("\n" + write_all(found, output.paint_aside))

@@ -1,0 +1,87 @@
+"""Reads that several specs share while they are planned: nothing is asked for twice, and lists stand in for many point GETs.
+
+Only for planning: `apply` reads every object again before it writes. What a list holds exists; what it lacks is asked for by
+itself, for lists lag behind writes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from fineforge.core import Raw, ResourceKey
+from fineforge.gateway import Progress, Reader, Workspace
+from fineforge.series import Series
+
+LISTED = ("compute", "endpoint", "job")
+"""Kinds of which one list has all that many specs want."""
+MANY = 8
+"""Specs from which on a list is cheaper than their point GETs."""
+
+
+class SharedReads:
+    """A reader that remembers what it has read."""
+
+    def __init__(self, gateway: Reader, specs: int = 1) -> None:
+        self._gateway = gateway
+        self._lists = LISTED if specs >= MANY else ()
+        self._lock = threading.Lock()
+        self._answers: dict[Hashable, Future[Any]] = {}
+
+    @property
+    def workspace(self) -> Workspace:
+        return self._gateway.workspace
+
+    def location(self) -> str:
+        found: str = self._once("location", self._gateway.location)
+        return found
+
+    def get(self, key: ResourceKey) -> Raw | None:
+        if key.kind in self._lists:
+            listed = self.list(key.kind).get(key)
+            if listed is not None:
+                return listed
+        found: Raw | None = self._once(("get", key), lambda: self._gateway.get(key))
+        return found
+
+    def list(self, kind: str, parent: str | None = None) -> Mapping[ResourceKey, Raw]:
+        found: Mapping[ResourceKey, Raw] = self._once(("list", kind, parent), lambda: self._gateway.list(kind, parent))
+        return found
+
+    def wait(self, key: ResourceKey, progress: Progress, stopped: Callable[[], bool]) -> Raw | None:
+        """Only to read a failed object's words."""
+        return self._gateway.wait(key, progress, lambda: True)
+
+    def read_metrics(self, job: str) -> Mapping[str, Series]:
+        found: Mapping[str, Series] = self._once(("metrics", job), lambda: self._gateway.read_metrics(job))
+        return found
+
+    def read_model(self, registry: str, name: str, version: str | None) -> Raw | None:
+        key = ("model", registry, name, version)
+        found: Raw | None = self._once(key, lambda: self._gateway.read_model(registry, name, version))
+        return found
+
+    def read_component(self, registry: str, name: str, version: str | None) -> Raw | None:
+        key = ("component", registry, name, version)
+        found: Raw | None = self._once(key, lambda: self._gateway.read_component(registry, name, version))
+        return found
+
+    def read_sizes(self) -> Raw:
+        found: Raw = self._once("sizes", self._gateway.read_sizes)
+        return found
+
+    def _once(self, key: Hashable, read: Callable[[], Any]) -> Any:
+        """The answer to a question that is asked once; whoever asks meanwhile waits, and is told of the same failure."""
+        with self._lock:
+            future = self._answers.get(key)
+            mine = future is None
+            if future is None:
+                future = self._answers[key] = Future()
+        if mine:
+            try:
+                future.set_result(read())
+            except BaseException as error:
+                future.set_exception(error)
+        return future.result()

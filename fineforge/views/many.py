@@ -1,0 +1,48 @@
+"""The plans of several specs: those that would change something in full, the others in a line, what they come to together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fineforge.core import Action, Plan
+from fineforge.diagnostics import errors
+from fineforge.views import text
+from fineforge.views.paint import Paint
+
+if TYPE_CHECKING:
+    from fineforge.batch import Planned
+
+_ACTING = (Action.WAIT, Action.CHECK)
+
+
+def write_plans(planned: Planned, target: str, paint: Paint) -> str:
+    """What would happen, spec by spec; then how many are as they should be, which could not be planned, and the sum."""
+    acting = [made for _, made in planned.plans if _acts(made)]
+    still = [made.spec for _, made in planned.plans if not _acts(made)]
+    parts = [text.write_plan(made, paint) for made in acting]
+    if still:
+        parts.append("\n".join([paint("strong", f"unchanged on {target}"), *paint.wrap(_some(still), "  ")]))
+    if planned.failed:
+        names = [str(path) for path in planned.failed]
+        parts.append("\n".join([paint("remove", "not planned"), *paint.wrap(_some(names), "  ")]))
+    return "\n\n".join([*parts, paint("strong", summary(planned))])
+
+
+def summary(planned: Planned) -> str:
+    """`3 specs of 40 would change. Plan: 5 to add, ...`: stable words for scripts, as of one plan."""
+    acting = sum(1 for _, made in planned.plans if _acts(made))
+    total = len(planned.plans) + len(planned.failed)
+    failed = f", {len(planned.failed)} cannot be planned" if planned.failed else ""
+    steps = (step for _, made in planned.plans for step in made.steps)
+    return f"{acting} of {total} specs would change{failed}\n{text.summary_of(steps)}"
+
+
+def _acts(made: Plan) -> bool:
+    return bool(made.writes or errors(made.diagnostics) or any(step.action in _ACTING for step in made.steps))
+
+
+def _some(names: Sequence[str | Path], shown: int = 40) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(f"`{name}`" for name in names[:shown]) + more
