@@ -111,7 +111,7 @@ class BlobLeases:
             try:
                 return call()
             except HttpResponseError as error:
-                status, code = error.status_code, str(error.error_code or "")
+                status, code = error.status_code, storage.code_of(error)
                 if status in (instead or {}) and code != "ContainerNotFound":
                     return (instead or {})[status]
                 if status not in (401, 403) or not again:

@@ -39,7 +39,7 @@ def upload(http: Http, connection: Connection, source: Path, destination: str) -
             with source.open("rb") as stream:
                 _put(client, stream)
     except HttpResponseError as error:
-        name = str(error.error_code or "")
+        name = code_of(error)
         words = (error.message or str(error)).splitlines()[0].removeprefix(f"({name}) ")
         said = diagnose(error.status_code, name, words, f"upload {destination}")
         code = said.code if said.code in ("FF403", "FF406") else "FF417"
@@ -95,6 +95,11 @@ def access(http: Http, connection: Connection) -> tuple[str, str, Any]:
     if not secrets.ok:
         raise refusal(secrets.status, secrets.body, f"datastore {DATASTORE}", secrets.headers)
     return account, container, secrets.body.get("sasToken") or secrets.body.get("key")
+
+
+def code_of(error: Any) -> str:
+    """The storage's own code; azure-storage-blob makes members of an enumeration of those that it knows."""
+    return str(getattr(error.error_code, "value", error.error_code) or "")
 
 
 def _is_whole(client: Any) -> bool:
