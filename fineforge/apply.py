@@ -244,11 +244,11 @@ def _update(step: Step, execution: Execution) -> None:
     if any(not _same(_entry(document, change.path), change.before) for change in step.changes):
         words = f"`{step.key}` was changed since the plan was made: {_as_it_is(step, have)}"
         raise _Moved(Diagnostic("FF501", words, hint="plan again"))
-    execution.gateway.update(step.key, _body(step, raw))
+    execution.gateway.update(step.key, changed_body(step, raw))
     _wait(step, execution)
 
 
-def _body(step: Step, raw: Raw) -> dict[str, Any]:
+def changed_body(step: Step, raw: Raw) -> dict[str, Any]:
     """The whole body to send back. Our tags go along where the step carries the rendered text that has them."""
     kind = KINDS[step.key.kind]
     tags: dict[str, str] = {}

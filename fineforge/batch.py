@@ -131,6 +131,8 @@ def plan(
 
     with ThreadPoolExecutor(min(PARALLEL, max(len(wanted), 1))) as pool:
         made = list(zip(wanted, pool.map(make, wanted), strict=True))
+        if _pretend(reads, [found for _, found in made if isinstance(found, Plan)]):
+            made = [(loaded, make(loaded) if isinstance(found, Plan) and _disagrees(found) else found) for loaded, found in made]
     plans = [(loaded, found) for loaded, found in made if isinstance(found, Plan)]
     failed |= {loaded.path: found for loaded, found in made if isinstance(found, tuple)}
     shared, after = _share(plans)
@@ -262,13 +264,29 @@ def _line(loaded: Loaded, path: tuple[str | int, ...]) -> str:
     return f"{span.file}:{span.line}" if span else str(loaded.path)
 
 
+def _pretend(reads: SharedReads, plans: Sequence[Plan]) -> bool:
+    """Shows every spec the clusters as their owners' plans make them; whether there are any."""
+    steps = [step for made in plans for step in made.steps if _decides(step) and step.action is Action.UPDATE]
+    for step in steps:
+        raw = reads.get(step.key)
+        if raw is not None:
+            reads.pretend(step.key, applying.changed_body(step, raw))
+    return bool(steps)
+
+
+def _disagrees(made: Plan) -> bool:
+    """Whether a spec cannot use a cluster as it is; it may agree with what the owner makes of it."""
+    return any(found.code == "FF302" and found.path[:1] == ("compute",) for found in errors(made.diagnostics))
+
+
 def _share(plans: Sequence[tuple[Loaded, Plan]]) -> tuple[list[tuple[Loaded, Plan]], dict[tuple[str, str], tuple[str, str]]]:
-    """Clusters that several plans write to: made once, by the first; each of the others waits for the one before it."""
+    """Clusters that several plans write to: made once, by the first; each of the others waits for the one before it. Who decides
+    how a cluster is goes before those who only say that they use it."""
     last: dict[ResourceKey, tuple[str, str]] = {}
     made: set[ResourceKey] = set()
     after: dict[tuple[str, str], tuple[str, str]] = {}
-    shared: list[tuple[Loaded, Plan]] = []
-    for loaded, plan_ in plans:
+    shared: dict[Path, tuple[Loaded, Plan]] = {}
+    for loaded, plan_ in sorted(plans, key=lambda entry: not any(_decides(step) for step in entry[1].steps)):
         steps = list(plan_.steps)
         for key in dict.fromkeys(step.key for step in steps if KINDS[step.key.kind].shared and step.action in WRITES):
             if key in made:
@@ -279,8 +297,15 @@ def _share(plans: Sequence[tuple[Loaded, Plan]]) -> tuple[list[tuple[Loaded, Pla
                 steps = [replace(step, expected="") if step in writes else step for step in steps]
             made |= {key} if any(step.action is Action.CREATE for step in writes) else set()
             last[key] = (plan_.spec, writes[-1].id)
-        shared.append((loaded, replace(plan_, steps=tuple(steps))))
-    return shared, after
+        shared[loaded.path] = (loaded, replace(plan_, steps=tuple(steps)))
+    return [shared[loaded.path] for loaded, _ in plans], after
+
+
+def _decides(step: Step) -> bool:
+    """Whether a step makes a shared object, or changes more of it than who uses it."""
+    if not KINDS[step.key.kind].shared or step.action not in WRITES:
+        return False
+    return step.action is not Action.UPDATE or any(ownership.USED_BY not in change.path for change in step.changes)
 
 
 def _joined(steps: Sequence[Step], key: ResourceKey, spec: str) -> list[Step]:
