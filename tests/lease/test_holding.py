@@ -1,0 +1,283 @@
+"""What a holder does: renews, notices a loss, gives back, waits for others; and what it leaves behind when it dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fineforge import engine, holder, leasing
+from fineforge.core import Event, EventKind, Plan, ResourceKey
+from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.gateway import Progress
+from fineforge.holder import Holder
+from tests.lease.conftest import new, patient
+from tests.memory import MemoryLeases
+from tests.stories.telling import Telling
+
+NAME = "support/support"
+THEIRS = Holder(new(), "bob", "elsewhere", "2026-03-01T12:00:05Z", "apply")
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Telling:
+    return Telling(tmp_path)
+
+
+def held_by_bob(told: Telling) -> MemoryLeases:
+    leases = told.gateway.leases()
+    assert leases.take(NAME, THEIRS.lease, 60)
+    leases.write(NAME, THEIRS.lease, THEIRS.note())
+    return leases
+
+
+def carry_out(
+    told: Telling,
+    made: Plan,
+    terms: leasing.Terms,
+    listen: Callable[[Event], None] = lambda _: None,
+    stop: threading.Event | None = None,
+) -> int:
+    return engine.outcome_exit_code(engine.apply(made, told.loaded(), told.gateway, listen, stop, lease=terms))
+
+
+def left_behind() -> list[str]:
+    return [file.name for file in Path(tempfile.gettempdir()).glob("fineforge-lease-*")]
+
+
+def test_held_while_it_writes_and_given_back(told: Telling) -> None:
+    seen: list[Holder] = []
+
+    def look(event: Event) -> None:
+        if event.kind is EventKind.STARTED:
+            seen.extend(other for _, other in leasing.held(told.gateway, NAME))
+
+    made = told.plan()
+    assert carry_out(told, made, leasing.AT_ONCE, look) == 0
+    assert len(seen) == len(made.steps) and len(set(seen)) == 1
+    assert seen[0].command == "apply" and seen[0].who and seen[0].host and seen[0].since
+    assert leasing.held(told.gateway) == [] and left_behind() == []
+
+
+def test_no_lease_where_nothing_is_written(told: Telling) -> None:
+    told.apply()
+    held_by_bob(told)
+    assert carry_out(told, told.plan(), leasing.AT_ONCE) == 0
+    with leasing.ensured(leasing.AT_ONCE, told.plan(), ("a", "b"), told.folder, told.gateway, threading.Event()) as lease:
+        assert lease is None
+
+
+def test_refused_at_once(told: Telling) -> None:
+    held_by_bob(told)
+    with pytest.raises(FineforgeError) as caught:
+        carry_out(told, told.plan(), leasing.AT_ONCE)
+    (found,) = caught.value.diagnostics
+    assert (caught.value.exit_code, found.code) == (5, "FF530")
+    assert "by `bob` on `elsewhere`, since 2026-03-01 12:00:05 UTC, `apply`" in found.message
+    assert "--lock-timeout" in found.hint and "60 s" in found.hint
+    assert told.gateway.writes == [] and left_behind() == []
+
+
+def test_not_wanted(told: Telling) -> None:
+    held_by_bob(told)
+    assert carry_out(told, told.plan(), leasing.Terms(wanted=False)) == 0
+
+
+def test_waits_until_it_is_free(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+    leases, said = held_by_bob(told), list[str]()
+    monkeypatch.setattr(leasing, "POLL_SECONDS", 0.01)
+
+    def tell(message: str) -> None:
+        said.append(message)
+        leases.release(NAME, THEIRS.lease)
+
+    made = told.plan()
+    with leasing.ensured(
+        leasing.Terms(timeout=60, tell=tell), made, tuple(NAME.split("/")), told.folder, told.gateway, threading.Event()
+    ) as lease:  # type: ignore[arg-type]
+        assert lease is not None and lease.waited
+    (message,) = said
+    assert message.startswith(f"`{NAME}` is held by `bob` on `elsewhere`") and message.endswith("waiting up to 60 s")
+
+
+def test_the_wait_has_an_end(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+    held_by_bob(told)
+    monkeypatch.setattr(leasing, "POLL_SECONDS", 0.01)
+    said: list[str] = []
+    with pytest.raises(FineforgeError, match="FF530"):
+        carry_out(told, told.plan(), patient(said, 0.05))
+    assert len(said) == 1, "who is waited for is told once"
+
+
+def test_the_wait_is_interrupted(told: Telling) -> None:
+    held_by_bob(told)
+    stop = threading.Event()
+    terms = leasing.Terms(timeout=3600, tell=lambda _: stop.set())
+    with pytest.raises(FineforgeError) as caught:
+        carry_out(told, told.plan(), terms, stop=stop)
+    assert caught.value.exit_code == 130
+
+
+def test_renewed_while_it_lives(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leasing, "RENEW_SECONDS", 0.01)
+    renewed, renew = threading.Semaphore(0), MemoryLeases.renew
+
+    def counting(self: MemoryLeases, name: str, lease: str) -> bool:
+        renewed.release()
+        told.gateway.cloud.planted.later(40)
+        return renew(self, name, lease)
+
+    monkeypatch.setattr(MemoryLeases, "renew", counting)
+    with engine.leased(told.plan(), told.loaded(), told.gateway, leasing.AT_ONCE, threading.Event()) as lease:
+        assert lease is not None
+        assert all(renewed.acquire(timeout=60) for _ in range(5)), "40 s later each time: it outlives the 60 s by far"
+        assert not lease.lost()
+
+
+def test_ended_by_hand_nothing_new_is_started(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs is waited for; the steps that need it are not begun."""
+    monkeypatch.setattr(leasing, "RENEW_SECONDS", 0.01)
+    noticed, said, wait = threading.Event(), list[str](), told.gateway.wait
+
+    def tell(message: str) -> None:
+        said.append(message)
+        noticed.set()
+
+    def waiting(key: ResourceKey, progress: Progress, stopped: Callable[[], bool]) -> object:
+        if key.kind == "job":
+            assert leasing.end(told.gateway, NAME)
+            held_by_bob(told)
+            assert noticed.wait(60)
+        return wait(key, progress, stopped)
+
+    monkeypatch.setattr(told.gateway, "wait", waiting)
+    made = told.plan()
+    outcome = engine.apply(made, told.loaded(), told.gateway, lambda _: None, lease=leasing.Terms(tell=tell))
+    steps = {step.id: step.key.kind for step in made.steps}
+    assert engine.outcome_exit_code(outcome) == 5
+    assert outcome.lost is not None and outcome.lost.code == "FF531"
+    assert "it is held by `bob` on `elsewhere`" in outcome.lost.message
+    assert said == [f"{outcome.lost.message}; nothing new is started, what runs goes on"]
+    assert {steps[name] for name in outcome.done} >= {"compute", "data", "job"} and not outcome.running
+    assert {outcome.skipped[name] for name in outcome.skipped} == {"the apply lease, which was lost"}
+    assert {steps[name] for name in outcome.skipped} >= {"model", "deployment"}
+    assert leasing.held(told.gateway, NAME) == [(NAME, THEIRS)], "what somebody else has is not given back"
+
+
+def test_storage_out_of_reach(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No renewal comes through: as long as the lease lasts nothing is lost, then everything."""
+    now = [0.0]
+    monkeypatch.setattr(leasing, "_now", lambda: (now[0], 1e9))
+    monkeypatch.setattr(MemoryLeases, "renew", _unreachable)
+    said: list[str] = []
+    with engine.leased(told.plan(), told.loaded(), told.gateway, leasing.Terms(tell=said.append), threading.Event()) as lease:
+        assert lease is not None
+        now[0] = 54
+        assert not lease.lost()
+        now[0] = 56
+        assert lease.lost() and lease.why is not None and "out of reach" in lease.why.message
+    assert len(said) == 1
+
+
+def test_a_machine_that_slept(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One clock stood still: before anything new is started the storage is asked, and it is still ours."""
+    clocks = [(0.0, 1e9)]
+    monkeypatch.setattr(leasing, "_now", lambda: clocks[0])
+    with engine.leased(told.plan(), told.loaded(), told.gateway, leasing.AT_ONCE, threading.Event()) as lease:
+        assert lease is not None
+        told.gateway.cloud.planted.later(7200)
+        clocks[0] = (1.0, 1e9 + 7200)
+        assert not lease.lost()
+        told.gateway.cloud.planted.later(7200)
+        held_by_bob(told)
+        clocks[0] = (2.0, 1e9 + 14400)
+        assert lease.lost()
+
+
+def test_what_cannot_be_given_back_is_told(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MemoryLeases, "release", _unreachable)
+    said: list[str] = []
+    assert carry_out(told, told.plan(), leasing.Terms(tell=said.append)) == 0, "all is done"
+    assert [message.partition("; ")[2] for message in said] == ["the apply lease ends by itself within 60 s"]
+    monkeypatch.undo()
+    told.data["deployment"]["instances"] = 2
+    assert carry_out(told, told.plan(), leasing.AT_ONCE) == 0, "its holder is known to be gone"
+
+
+def test_a_holder_of_this_machine_that_died_is_not_waited_for(told: Telling) -> None:
+    """Its lock goes with the process, however that ends."""
+    theirs = Holder(new(), "alice", "here")
+    program = f"with holder.alive({theirs.lease!r}):\n    print('alive', flush=True)\n    sys.stdin.read()"
+    code = f"import sys\nfrom fineforge import holder\n{program}"
+    environment = {**os.environ, "TMPDIR": tempfile.gettempdir()}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    )
+    assert process.stdout is not None and process.stdin is not None
+    with process.stdin, process.stdout:
+        assert process.stdout.readline() == "alive\n"
+        leases = told.gateway.leases()
+        assert leases.take(NAME, theirs.lease, 60)
+        leases.write(NAME, theirs.lease, theirs.note())
+        assert not holder.died_here(theirs.lease)
+        with pytest.raises(FineforgeError, match="FF530"):
+            carry_out(told, told.plan(), leasing.AT_ONCE)
+        process.send_signal(signal.SIGKILL)
+        process.wait(60)
+    assert holder.died_here(theirs.lease)
+    assert carry_out(told, told.plan(), leasing.AT_ONCE) == 0
+    assert left_behind() == []
+
+
+@pytest.mark.parametrize("lease", ["", "../../etc/passwd", new()])
+def test_a_holder_that_is_not_known_here_may_live(lease: str) -> None:
+    assert not holder.died_here(lease)
+
+
+def _unreachable(self: MemoryLeases, name: str, lease: str) -> bool:
+    raise FineforgeError(Diagnostic("FF532", "the storage is out of reach"))
+
+
+SURROUNDINGS = {
+    "GitHub": (
+        {"GITHUB_ACTOR": "ann", "GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "7",
+         "GITHUB_SHA": "a" * 40},
+        ("ann", "https://github.com/o/r/actions/runs/7", "a" * 40),
+    ),
+    "Azure Pipelines": (
+        {"BUILD_REQUESTEDFOR": "Ann", "BUILD_BUILDID": "7", "SYSTEM_COLLECTIONURI": "https://dev.azure.com/o/",
+         "SYSTEM_TEAMPROJECT": "my shop", "BUILD_SOURCEVERSION": "b" * 40},
+        ("Ann", "https://dev.azure.com/o/my%20shop/_build/results?buildId=7", "b" * 40),
+    ),
+    "GitLab": (
+        {"GITLAB_USER_LOGIN": "ann", "CI_JOB_URL": "https://gitlab.com/o/r/-/jobs/7", "CI_COMMIT_SHA": "c" * 40},
+        ("ann", "https://gitlab.com/o/r/-/jobs/7", "c" * 40),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("where", SURROUNDINGS)
+def test_who_we_are_in_ci(where: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given, expected = SURROUNDINGS[where]
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    found = holder.this_process(new(), "destroy", tmp_path)
+    assert (found.who, found.run, found.commit) == expected
+    assert found.command == "destroy" and Holder.read(found.note()) == found
+
+
+def test_the_commit_of_the_folder(tmp_path: Path) -> None:
+    assert holder.this_process(new(), "apply", tmp_path).commit == ""
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    for words in (("init", "-q"), (*identity, "commit", "-q", "--allow-empty", "-m", "first")):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    commit = holder.this_process(new(), "apply", tmp_path).commit
+    head = subprocess.run(["git", "-C", str(tmp_path), "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
+    assert len(commit) == 40 and commit == head.strip()
