@@ -50,6 +50,8 @@ azure-check: venv
 
 schema: venv
 	$(BIN)/fineforge schema > docs/fineforge.schema.json
+	$(BIN)/fineforge schema plan > docs/plan.schema.json
+	$(BIN)/fineforge schema events > docs/events.schema.json
 
 # The README's picture, from a real plan.
 picture: venv

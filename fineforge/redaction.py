@@ -28,4 +28,6 @@ _SECRETS = (
     re.compile(r"(\bBearer )[\w.~+/=-]+"),
     re.compile(r"()\beyJ[\w-]{10,}\.[\w-]+\.[\w-]*"),
 )
-_NAMES = re.compile(r"key|token|secret|password|passwd|credential|connection_?string|\bsas\b|_sas$", re.IGNORECASE)
+_NAMES = re.compile(
+    r"(?<![a-z])(api_?)?keys?(?![a-z])|token(?!s)|secret|passw(or)?d|credential|connection_?string|_sas$", re.IGNORECASE
+)

@@ -12,7 +12,7 @@ import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import Any
 
 import click
@@ -27,6 +27,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("command", "Show what apply would change, and change nothing"),
     "apply": ("command", "Make the workspace what the spec says"),
     "destroy": ("command", "Delete or archive what apply made"),
+    "drift": ("command", "Show what somebody else changed, and nothing else"),
+    "adopt": ("command", "Make an existing cluster or endpoint the spec's own"),
+    "forget": ("command", "Let the spec's objects go without deleting them"),
     "status": ("command", "Show the spec's objects and what bills now"),
     "logs": ("command", "Show the log of the job, or of the deployment"),
     "metrics": ("command", "Show what the job has measured"),
@@ -107,10 +110,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command; whatever happens, the return value is an exit code of the table in the README."""
-    output = Output(sys.stdout, sys.stderr, json="--json" in takewhile(lambda argument: argument != "--", arguments))
+    output = _output(list(takewhile(lambda argument: argument != "--", arguments)))
+    try:
+        code = _run(arguments, output)
+        output.close()
+    except BaseException as error:
+        return ending(error, output, arguments)
+    return code
+
+
+def _run(arguments: Sequence[str], output: Output) -> int:
     try:
         code: Any = root.main(list(arguments), prog_name="fineforge", obj=output, standalone_mode=False)
         output.stdout.flush()
     except BaseException as error:
         return ending(error, output, arguments)
     return code if isinstance(code, int) else 0
+
+
+def _output(arguments: Sequence[str]) -> Output:
+    """What a command line that cannot be parsed wants its problems written as."""
+    pairs = [*pairwise(arguments)]
+    json = (
+        "--json" in arguments
+        or "--output=json" in arguments
+        or any(pair in (("--output", "json"), ("-o", "json")) for pair in pairs)
+    )
+    return Output(sys.stdout, sys.stderr, json=json, streams_events=arguments[:1] in (["apply"], ["destroy"]))

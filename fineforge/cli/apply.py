@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -19,6 +19,7 @@ from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
     from fineforge.core import Outcome, Plan
+    from fineforge.diagnostics import Diagnostic
     from fineforge.engine import Loaded
     from fineforge.gateway import Gateway
     from fineforge.leasing import Lease, Terms
@@ -39,6 +40,7 @@ any moment: run it again and it goes on.""")
 @options.overrides
 @options.allow_outside
 @options.as_json
+@options.json_into
 @options.quiet
 @options.streams
 def command(
@@ -74,9 +76,14 @@ def command(
 def terms_of(output: Output, lock: bool, timeout: float) -> Terms:
     """How the apply lease is wanted; what is to be known of it is shown at once."""
     from fineforge.leasing import Terms
-    from fineforge.views.events import lease_line
+    from fineforge.views.stream import lease_line
 
-    return Terms(lock, timeout, (lambda message: output.result(lease_line(message))) if output.json else output.alert)
+    def tell(message: str) -> None:
+        output.event(lease_line(message))
+        if not output.json:
+            output.alert(message)
+
+    return Terms(lock, timeout, tell)
 
 
 def approve_and_apply(
@@ -106,12 +113,9 @@ def approve_and_apply(
 def _disapproved(output: Output, made: Plan, auto_approve: bool) -> int | None:
     """The exit code where the plan must not, or shall not, be carried out. Nothing is asked where nothing would happen."""
     from fineforge.cli.plan import exit_code
-    from fineforge.diagnostics import FineforgeError
 
     _show_aside(made, output)
     if code := exit_code(made, detailed=False):
-        if output.json:
-            raise FineforgeError(*made.diagnostics, exit_code=code)
         return code
     if made.writes and not auto_approve and not options.need_terminal(output, "Do you want this to be done?"):
         output.alert("nothing was changed")
@@ -134,12 +138,12 @@ def carry_out(
 def ended(output: Output, view: EventView, outcome: Outcome, stop: threading.Event) -> int:
     """Shows how an apply ended; the exit code."""
     from fineforge import engine
-    from fineforge.views.events import JsonLines
+    from fineforge.views.stream import Both, JsonLines
 
     code = INTERRUPTED if stop.is_set() else engine.outcome_exit_code(outcome)
-    if isinstance(view, JsonLines):
+    if isinstance(view, JsonLines | Both):
         view.end(outcome, code)
-    else:
+    if not output.json:
         _end(output, outcome)
     return code
 
@@ -179,17 +183,34 @@ def _show_aside(made: Plan, output: Output) -> None:
     from fineforge.views.diagnostics import write_all
     from fineforge.views.text import summary, write_plan
 
+    tell_problems(output, made.diagnostics, made.spec)
     if not output.json:
         output.alert(summary(made) if output.quiet else write_plan(made, output.paint_aside))
     if made.diagnostics and not output.json:
         output.alert("\n" + write_all(made.diagnostics, output.paint_aside))
 
 
-def event_view(output: Output, made: Plan) -> EventView:
-    from fineforge.views.events import JsonLines, Lines
+def tell_problems(output: Output, found: Sequence[Diagnostic], spec: str | None = None) -> None:
+    """What is wrong, into the event stream where one is wanted."""
+    from fineforge.views.stream import diagnostic_line
 
+    for diagnostic in dict.fromkeys(found):
+        output.event(diagnostic_line(diagnostic, spec))
+
+
+def event_view(output: Output, made: Plan) -> EventView:
+    from fineforge.views.stream import Both, JsonLines
+
+    lines = JsonLines(output.event, made)
     if output.json:
-        return JsonLines(output.result, made)
+        return lines
+    shown = _shown_to_people(output)
+    return Both(shown, lines) if output.saving else shown
+
+
+def _shown_to_people(output: Output) -> EventView:
+    from fineforge.views.events import Lines
+
     if output.terminal:
         from fineforge.views.progress import Bars
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
 from fineforge.cli import options
 from fineforge.cli.output import Output
 
@@ -11,20 +13,33 @@ from fineforge.cli.output import Output
 @options.command("""Take away what `apply` made: delete endpoints, deployments and clusters; archive data, jobs and models.
 
 Only what carries this spec's tags is touched. A later `apply` restores what was archived and trains nothing again.""")
-@options.spec
+@click.argument("spec", required=False, type=click.Path(path_type=Path))
+@click.option("--name", metavar="NAME", help="Of a spec whose file is gone: everything is found by its tags.")
 @options.target
 @options.auto_approve
 @options.lease
 @options.as_json
+@options.json_into
 @options.quiet
 @options.streams
-def command(output: Output, spec: Path, target: str | None, auto_approve: bool, lock: bool, lock_timeout: float) -> int:
-    from fineforge import engine
+def command(
+    output: Output, spec: Path | None, name: str | None, target: str | None, auto_approve: bool, lock: bool, lock_timeout: float
+) -> int:
+    from fineforge import engine, owning, project
     from fineforge.cli.apply import approve_and_apply, terms_of
     from fineforge.core import Mode
 
     output.streams_events = True
+    terms = terms_of(output, lock, lock_timeout)
+    if (spec is None) == (name is None):
+        raise click.UsageError("give either a SPEC or `--name`")
+    if name is not None:
+        where = project.find(Path.cwd())
+        with engine.connect(owning.nameless(name, where), target) as gateway:
+            loaded, made = owning.destroy_plan(name, where, gateway)
+            return approve_and_apply(output, made, loaded, gateway, auto_approve, terms)
+    assert spec is not None
     loaded = engine.load(spec)
     with engine.connect(loaded, target) as gateway:
         made = engine.plan(loaded, gateway, Mode.DESTROY).plan
-        return approve_and_apply(output, made, loaded, gateway, auto_approve, terms_of(output, lock, lock_timeout))
+        return approve_and_apply(output, made, loaded, gateway, auto_approve, terms)

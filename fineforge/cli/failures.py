@@ -46,12 +46,14 @@ def show(diagnostics: Sequence[Diagnostic], output: Output) -> None:
     """Prints diagnostics: to stderr for people, with `--json` to stdout, as one document or as lines of the event stream."""
     from fineforge.views.diagnostics import as_data, write_all
 
-    if output.json and output.streams_events:
-        from fineforge.views.events import diagnostic_line
+    if output.streams_events and (output.json or output.saving):
+        from fineforge.views.stream import diagnostic_line
 
-        for diagnostic in diagnostics:
-            output.result(diagnostic_line(diagnostic))
-    elif output.json:
+        for diagnostic in dict.fromkeys(diagnostics):
+            output.event(diagnostic_line(diagnostic))
+    if output.json and output.streams_events:
+        return
+    if output.json:
         output.data({"errored": True, "diagnostics": [as_data(diagnostic) for diagnostic in dict.fromkeys(diagnostics)]})
     else:
         output.alert(write_all(diagnostics, output.paint_aside))

@@ -52,17 +52,16 @@ def plan(
 
 def show_plans(output: Output, planned: Planned | None, target: str) -> None:
     """The plans on stdout, what is wrong with them on stderr."""
-    from fineforge.views import json
+    from fineforge.cli.plan import write_for_programs
     from fineforge.views import many as view
 
     if planned is None:
         output.alert(f"no spec is for `{target}`")
         return
-    if output.json:
-        failed = {str(path): found for path, found in planned.failed.items()}
-        output.data(json.plan_data([made for _, made in planned.plans], failed))
-        return
-    output.result(view.write_plans(planned, target, output.paint))
+    failed = {str(path): found for path, found in planned.failed.items()}
+    files = {made.spec: str(loaded.path) for loaded, made in planned.plans}
+    if not write_for_programs(output, [made for _, made in planned.plans], target, failed, planned.problems, files):
+        output.result(view.write_plans(planned, target, output.paint))
     _alert(output, _everything(planned))
 
 
@@ -229,7 +228,7 @@ def _show_aside(output: Output, planned: Planned, target: str) -> None:
 
     if not output.json:
         output.alert(view.summary(planned) if output.quiet else view.write_plans(planned, target, output.paint_aside))
-        _alert(output, _everything(planned))
+    _alert(output, _everything(planned))
 
 
 def _everything(planned: Planned) -> list[Diagnostic]:
@@ -241,7 +240,10 @@ def _everything(planned: Planned) -> list[Diagnostic]:
 
 
 def _alert(output: Output, found: Sequence[Diagnostic]) -> None:
+    from fineforge.cli.apply import tell_problems
     from fineforge.views.diagnostics import write_all
 
+    if output.streams_events:
+        tell_problems(output, found)
     if found and not output.json:
         output.alert("\n" + write_all(found, output.paint_aside))

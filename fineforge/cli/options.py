@@ -65,6 +65,44 @@ def streams(function: Callable[..., int]) -> Callable[..., int]:
 as_json = click.option(
     "--json", is_flag=True, expose_value=False, is_eager=True, callback=_remember("json"), help="Write JSON to stdout."
 )
+
+
+def output_as(*formats: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """`--output FORMAT`, and `--json` for the one that every command has."""
+
+    def choose(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+        if value is None:
+            return
+        if ctx.obj.json and value != "json":
+            raise click.BadParameter(f"`--json` and `--output {value}` are two formats")
+        ctx.obj.format, ctx.obj.json = value, value == "json"
+
+    choice = click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["text", "json", *formats]),
+        expose_value=False,
+        callback=choose,
+        help="What to write to stdout; `--json` is short for json.",
+    )
+    return lambda function: as_json(choice(function))
+
+
+def _open_file(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+    if path is not None:
+        from fineforge.cli.saving import Saving
+
+        ctx.obj.saving = Saving(path)
+
+
+json_into = click.option(
+    "--json-into",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    expose_value=False,
+    callback=_open_file,
+    help="Write the JSON into a file too, whole or not at all.",
+)
 quiet = click.option(
     "-q", "--quiet", is_flag=True, expose_value=False, callback=_remember("quiet"), help="Say nothing but results and problems."
 )

@@ -10,20 +10,27 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from fineforge.cli.hiding import conceal, hide
+from fineforge.cli.saving import Saving
 from fineforge.views.paint import Paint
 
 
 @dataclass(slots=True)
 class Output:
-    """Where a command writes. Options fill in `json`, `no_colour` and `quiet` while they are parsed."""
+    """Where a command writes. Options fill in what it should look like while they are parsed."""
 
     stdout: TextIO
     stderr: TextIO
     json: bool = False
     no_colour: bool = False
     quiet: bool = False
+    format: str = "text"
+    """What `--output` asks for; `json` is told by `json` alone."""
     streams_events: bool = False
     """Whether JSON goes out as one object a line."""
+    saving: Saving | None = None
+    """The file of `--json-into`."""
+    began: bool = False
+    """Whether the first line of the event stream is written."""
 
     def result(self, text: str) -> None:
         """What was asked for."""
@@ -31,7 +38,27 @@ class Output:
 
     def data(self, value: Any) -> None:
         """What was asked for, as JSON."""
-        _write(self.stdout, json.dumps(value, indent=2, ensure_ascii=False, default=str))
+        _write(self.stdout, _pretty(value))
+
+    def document(self, value: Any) -> None:
+        """The same for the file of `--json-into`."""
+        if self.saving is not None:
+            self.saving.write(hide(_pretty(value)))
+
+    def event(self, line: str) -> None:
+        """A line of the event stream, to stdout and into the file, whichever are wanted; the version comes before the first."""
+        from fineforge.views.stream import version_line
+
+        lines, self.began = ([] if self.began else [version_line()]) + [line], True
+        for text in lines:
+            if self.json:
+                _write(self.stdout, text)
+            if self.saving is not None:
+                self.saving.write(hide(text))
+
+    def close(self) -> None:
+        if self.saving is not None:
+            self.saving.close()
 
     def say(self, text: str) -> None:
         """Something about the work; `--quiet` hides it."""
@@ -68,6 +95,10 @@ class Output:
         forced = bool(os.environ.get("FORCE_COLOR"))
         width = shutil.get_terminal_size((80, 24)).columns if stream.isatty() or "COLUMNS" in os.environ else 80
         return Paint(not plain and (stream.isatty() or forced), width)
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
 def _write(stream: TextIO, text: str) -> None:

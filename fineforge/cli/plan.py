@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
     from fineforge.batch import Batch
-    from fineforge.core import Plan
+    from fineforge.core import Mode, Plan
+    from fineforge.diagnostics import Diagnostic, FineforgeError
     from fineforge.engine import Loaded
 
 
@@ -32,7 +34,8 @@ undoes what somebody else changed.""")
 @options.retry_failed
 @options.overrides
 @options.allow_outside
-@options.as_json
+@options.output_as("markdown")
+@options.json_into
 @options.quiet
 @options.streams
 def command(
@@ -48,19 +51,20 @@ def command(
     overrides: dict[str, str],
     allow_outside: bool,
 ) -> int:
-    from fineforge import batch, engine, planfile
+    from fineforge import batch, planfile
     from fineforge.core import Mode
+    from fineforge.diagnostics import FineforgeError
 
+    mode = Mode.DESTROY if destroy else Mode.APPLY
     if out is not None:
         _refuse_foreign(out)
     if many.are_many(specs, select):
-        return _plan_many(output, batch.load(specs, select, overrides), target, destroy, out, detailed_exitcode, retry_failed)
+        return _plan_many(output, batch.load(specs, select, overrides), target, mode, out, detailed_exitcode, retry_failed)
     spec = specs[0]
-    loaded = engine.load(spec, overrides, allow_outside)
-    if check_data and not destroy:
-        _check_data(loaded, target, output)
-    with engine.connect(loaded, target) as gateway:
-        made = engine.plan(loaded, gateway, Mode.DESTROY if destroy else Mode.APPLY, retry_failed).plan
+    try:
+        made = _plan_one(output, spec, target, mode, check_data, retry_failed, overrides, allow_outside)
+    except FineforgeError as error:
+        return _unplanned(output, error, target, {str(spec): error.diagnostics}, mode)
     show(made, output)
     code = exit_code(made, detailed_exitcode)
     if out is not None and code in (0, 2, 3):
@@ -69,13 +73,49 @@ def command(
     return code
 
 
-def _plan_many(
-    output: Output, found: Batch, target: str | None, destroy: bool, out: Path | None, detailed: bool, retry_failed: bool
-) -> int:
-    from fineforge import planfile
+def _plan_one(
+    output: Output,
+    spec: Path,
+    target: str | None,
+    mode: Mode,
+    check_data: bool,
+    retry_failed: bool,
+    overrides: dict[str, str],
+    allow_outside: bool,
+) -> Plan:
+    from fineforge import engine
     from fineforge.core import Mode
 
-    planned, name = many.plan(output, found, target, Mode.DESTROY if destroy else Mode.APPLY, retry_failed)
+    loaded = engine.load(spec, overrides, allow_outside)
+    if check_data and mode is Mode.APPLY:
+        _check_data(loaded, target, output)
+    with engine.connect(loaded, target) as gateway:
+        return engine.plan(loaded, gateway, mode, retry_failed).plan
+
+
+def _unplanned(
+    output: Output, error: FineforgeError, target: str | None, failed: Mapping[str, Sequence[Diagnostic]], mode: Mode
+) -> int:
+    """Whoever reads JSON or Markdown reads there why nothing could be planned; others as of every command."""
+    known = {found for entries in failed.values() for found in entries}
+    problems = [found for found in error.diagnostics if found not in known]
+    if not write_for_programs(output, [], target, failed, problems, mode=mode):
+        raise error
+    if not output.json:
+        _alert(output, error.diagnostics)
+    return error.exit_code
+
+
+def _plan_many(
+    output: Output, found: Batch, target: str | None, mode: Mode, out: Path | None, detailed: bool, retry_failed: bool
+) -> int:
+    from fineforge import planfile
+    from fineforge.diagnostics import FineforgeError
+
+    try:
+        planned, name = many.plan(output, found, target, mode, retry_failed)
+    except FineforgeError as error:
+        return _unplanned(output, error, target, {str(path): entries for path, entries in found.failed.items()}, mode)
     many.show_plans(output, planned, name)
     code = many.exit_code(planned, detailed)
     if out is not None and planned is not None and code in (0, 2, 3):
@@ -97,15 +137,44 @@ def _check_data(loaded: Loaded, target: str | None, output: Output) -> None:
 
 def show(made: Plan, output: Output) -> None:
     """The plan on stdout, what is wrong with it on stderr."""
-    from fineforge.views import json, text
+    from fineforge.views import text
+
+    if not write_for_programs(output, [made], made.target):
+        output.result(text.write_plan(made, output.paint))
+    if made.diagnostics and not output.json:
+        output.alert("")
+        _alert(output, made.diagnostics)
+
+
+def write_for_programs(
+    output: Output,
+    plans: Sequence[Plan],
+    target: str | None,
+    unplanned: Mapping[str, Sequence[Diagnostic]] | None = None,
+    problems: Sequence[Diagnostic] = (),
+    files: Mapping[str, str] | None = None,
+    mode: Mode | None = None,
+) -> bool:
+    """The plans as JSON or Markdown, and into the file of `--json-into`; whether that is all that stdout should hold."""
+    from fineforge.core import Mode
+    from fineforge.views import json
+
+    if output.json or output.saving:
+        data = json.plan_data(plans, unplanned, problems, files, mode or Mode.APPLY)
+        output.document(data)
+        if output.json:
+            output.data(data)
+    if output.format == "markdown":
+        from fineforge.views.markdown import write_plans
+
+        output.result(write_plans(plans, target, unplanned, problems, files))
+    return output.json or output.format == "markdown"
+
+
+def _alert(output: Output, found: Sequence[Diagnostic]) -> None:
     from fineforge.views.diagnostics import write_all
 
-    if output.json:
-        output.data(json.plan_data(made))
-        return
-    output.result(text.write_plan(made, output.paint))
-    if made.diagnostics:
-        output.alert("\n" + write_all(made.diagnostics, output.paint_aside))
+    output.alert(write_all(found, output.paint_aside))
 
 
 def exit_code(made: Plan, detailed: bool) -> int:

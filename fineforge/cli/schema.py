@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
+
 from fineforge.cli import options
 from fineforge.cli.output import Output
 
 
-@options.command("""Print the JSON Schema of a spec.
+@options.command("""Print a JSON Schema: of a spec, of `plan --json`, or of the lines of `apply --json`.
 
 Editors check and complete a spec that begins with `# yaml-language-server: $schema=fineforge.schema.json`.""")
+@click.argument("what", type=click.Choice(["spec", "plan", "events"]), default="spec")
 @options.streams
-def command(output: Output) -> int:
-    output.data(document())
+def command(output: Output, what: str) -> int:
+    from fineforge.views.schemas import events_schema, plan_schema
+
+    output.data({"spec": document, "plan": plan_schema, "events": events_schema}[what]())
     return 0
 
 

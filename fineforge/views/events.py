@@ -1,24 +1,18 @@
-"""Following an apply: bars on a terminal, plain lines elsewhere, one JSON object a line for programs.
+"""Following an apply: bars on a terminal, plain lines elsewhere; `stream` follows it for programs.
 
 A view is called with each event, from several threads; it is entered and left around the apply.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
-from fineforge import __version__
-from fineforge.core import WRITES, Action, Event, EventKind, Outcome, Plan, Step
-from fineforge.diagnostics import Diagnostic
-from fineforge.views.diagnostics import as_data
-from fineforge.views.json import outcome_data, step_data
+from fineforge.core import WRITES, Action, Event, EventKind, Outcome, Step
 from fineforge.views.paint import Paint, visible
-from fineforge.views.text import LOOK, counts, object_name, summary
+from fineforge.views.text import LOOK, object_name
 
 
 class EventView(Protocol):
@@ -86,71 +80,6 @@ class Lines:
         same = self._said.get(event.step.id) == line
         self._said[event.step.id] = line
         return same
-
-
-class JsonLines:
-    """The keys and types of Terraform's machine-readable output, where they fit."""
-
-    def __init__(self, write: Callable[[str], None], plan: Plan) -> None:
-        self._write, self._plan = write, plan
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> Self:
-        self._say("version", f"fineforge {__version__}", fineforge=__version__, ui="1.0")
-        for step in self._plan.steps:
-            if step.action is not Action.NOOP:
-                self._say("planned_change", f"{object_name(step)}: {step.action.value}", id=step.id, change=step_data(step))
-        self._say("change_summary", summary(self._plan), changes=counts(self._plan))
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        return None
-
-    def __call__(self, event: Event) -> None:
-        more: dict[str, Any] = {"id": event.step.id, "seconds": round(event.seconds, 1)}
-        if event.values:
-            more["values"] = dict(event.values)
-        if event.diagnostic is not None:
-            more["diagnostic"] = as_data(event.diagnostic)
-        level = "error" if event.kind in (EventKind.FAILED, EventKind.REFUSED) else "info"
-        message = event.message or (event.diagnostic.message if event.diagnostic else object_name(event.step))
-        self._say(_TYPES[event.kind], message, level, **more)
-
-    def end(self, outcome: Outcome, exit_code: int) -> None:
-        """The last line."""
-        self._say("outcome", end_line(outcome), exit_code=exit_code, outcome=outcome_data(outcome))
-
-    def _say(self, kind: str, message: str, level: str = "info", **more: Any) -> None:
-        with self._lock:
-            self._write(_line(kind, message, level, **more))
-
-
-_TYPES = {
-    EventKind.STARTED: "apply_start",
-    EventKind.PROGRESS: "apply_progress",
-    EventKind.LOG: "log",
-    EventKind.METRIC: "metric",
-    EventKind.DONE: "apply_complete",
-    EventKind.FAILED: "apply_errored",
-    EventKind.SKIPPED: "apply_skipped",
-    EventKind.DETACHED: "apply_detached",
-    EventKind.REFUSED: "gate_refused",
-}
-
-
-def lease_line(message: str) -> str:
-    """Who is waited for, or that the apply lease was lost, as a line of the stream."""
-    return _line("lease", message, "info")
-
-
-def diagnostic_line(diagnostic: Diagnostic) -> str:
-    """A problem as a line of the stream; it may be the only one."""
-    return _line("diagnostic", diagnostic.message, diagnostic.severity.value, diagnostic=as_data(diagnostic))
-
-
-def _line(kind: str, message: str, level: str, **more: Any) -> str:
-    line = {"@level": level, "@message": message, "@timestamp": datetime.now(UTC).isoformat(), "type": kind, **more}
-    return json.dumps(line, ensure_ascii=False, default=str)
 
 
 def started(step: Step, paint: Paint) -> str | None:

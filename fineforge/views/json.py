@@ -1,74 +1,197 @@
-"""A plan, an outcome and a status for programs.
-
-`plan_version` counts the shape: a new key leaves it as it is, and readers ignore keys that they do not know; a key that changes
-its meaning raises it, and readers refuse a version that they do not know.
-"""
+"""A plan and an outcome for programs: the shapes of `shapes`, filled. One document for one spec or for many."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from fineforge import __version__
-from fineforge.core import FieldChange, Outcome, Plan, Step
-from fineforge.diagnostics import Diagnostic, Severity
+from fineforge.core import Action, FieldChange, Mode, Outcome, Plan, Step
+from fineforge.diagnostics import Diagnostic, errors
+from fineforge.redaction import HIDDEN, hides, redact
+from fineforge.views import shapes
 from fineforge.views.diagnostics import as_data
-from fineforge.views.text import counts, summary
+from fineforge.views.effects import effects
+from fineforge.views.shapes import to_data
+from fineforge.views.text import counts, summary, summary_of
 
-PLAN_VERSION = 1
-
-
-def plan_data(plan: Plan) -> dict[str, Any]:
-    """The plan as JSON: `plan` holds every step under its id, `drift` the ids of those that only undo a foreign change."""
-    return {
-        "plan_version": PLAN_VERSION,
-        "cli_version": __version__,
-        "mode": plan.mode.value,
-        "target": plan.target,
-        "spec": {"name": plan.spec, "digest": plan.spec_digest},
-        "facts": plan.facts,
-        "plan": {step.id: step_data(step) for step in plan.steps},
-        "drift": [step.id for step in plan.drift],
-        "counts": counts(plan),
-        "summary": summary(plan),
-        "diagnostics": [as_data(diagnostic) for diagnostic in plan.diagnostics],
-        "errored": any(diagnostic.severity is Severity.ERROR for diagnostic in plan.diagnostics),
-    }
+Unplanned = Mapping[str, Sequence[Diagnostic]]
+"""Specs that could not be planned, by path, with what is wrong."""
 
 
-def step_data(step: Step) -> dict[str, Any]:
-    return {
-        "kind": step.key.kind,
-        "name": step.key.name,
-        "version": step.key.version,
-        "parent": step.key.parent,
-        "action": step.action.value,
-        "reason": step.reason,
-        "depends_on": list(step.depends_on),
-        "only_if": step.only_if or None,
-        "changes": {change.path: _change(change) for change in step.changes},
-        "fallback": None if step.fallback is None else step_data(step.fallback),
-        "estimate": step.estimate or None,
-    }
+def plan_data(
+    plans: Sequence[Plan],
+    unplanned: Unplanned | None = None,
+    problems: Sequence[Diagnostic] = (),
+    files: Mapping[str, str] | None = None,
+    mode: Mode = Mode.APPLY,
+) -> dict[str, Any]:
+    """The document of docs/plan.schema.json.
+
+    `problems` belong to no spec; `files` are the specs' paths by name; `mode` is told where there is no plan that could say it.
+    """
+    failed, total = unplanned or {}, Counter[str]()
+    for plan in plans:
+        total.update(counts(plan))
+    document = shapes.PlanDocument(
+        format_version=shapes.PLAN_FORMAT,
+        fineforge_version=__version__,
+        mode=plans[0].mode.value if plans else mode.value,
+        target=plans[0].target if plans else None,
+        errored=bool(failed or errors(problems) or any(errors(plan.diagnostics) for plan in plans)),
+        summary=summary_of(step for plan in plans for step in plan.steps),
+        counts=dict(total),
+        specs=[*(_spec(plan, (files or {}).get(plan.spec)) for plan in plans), *(_failed(path) for path in failed)],
+        resource_changes=[step_shape(plan, step) for plan in plans for step in plan.steps],
+        resource_drift=[entry for plan in plans for entry in drift_shapes(plan)],
+        diagnostics=[_problem(found, None, None) for found in problems]
+        + [_problem(found, plan.spec, None) for plan in plans for found in plan.diagnostics]
+        + [_problem(found, None, path) for path, entries in failed.items() for found in dict.fromkeys(entries)],
+    )
+    return cast(dict[str, Any], to_data(document))
 
 
-def outcome_data(outcome: Outcome) -> dict[str, Any]:
-    """How an apply ended: the ids of the steps by what became of them."""
-    return {
-        "done": list(outcome.done),
-        "failed": _by_step(outcome.failed),
-        "refused": _by_step(outcome.refused),
-        "moved": _by_step(outcome.moved),
-        "skipped": dict(outcome.skipped),
-        "running": list(outcome.running),
-        "detached": outcome.detached,
-        "lost": None if outcome.lost is None else as_data(outcome.lost),
-    }
+def step_shape(plan: Plan, step: Step) -> shapes.ResourceChange:
+    return shapes.ResourceChange(
+        spec=spec_of(plan, step),
+        id=step.id,
+        kind=step.key.kind,
+        name=step.key.name,
+        version=step.key.version,
+        parent=step.key.parent,
+        action=step.action.value,
+        reason=redact(step.reason),
+        depends_on=list(step.depends_on),
+        only_if=step.only_if or None,
+        changes={change.path: _change(change) for change in step.changes},
+        uploads=[upload.split for upload in step.uploads],
+        fallback=None if step.fallback is None else step_shape(plan, step.fallback),
+        estimate=step.estimate or None,
+    )
 
 
-def _change(change: FieldChange) -> dict[str, Any]:
-    return {"action": change.action.value, "reason": change.reason, "before": change.before, "after": change.after}
+def drift_shapes(plan: Plan) -> list[shapes.ResourceDrift]:
+    """An entry for every object of which somebody has changed something, whatever else its step does."""
+    found: list[shapes.ResourceDrift] = []
+    for step in plan.steps:
+        changes = {change.path: _drifted(change) for change in step.changes if change.reason == "drift"}
+        if changes:
+            key = step.key
+            found.append(shapes.ResourceDrift(spec_of(plan, step), step.id, key.kind, key.name, key.version, key.parent, changes))
+    return found
 
 
-def _by_step(found: Mapping[str, Diagnostic]) -> dict[str, Any]:
-    return {step: as_data(diagnostic) for step, diagnostic in found.items()}
+def spec_of(plan: Plan, step: Step) -> str:
+    """The spec that a step belongs to: where several specs are applied as one plan, a step's id begins with it."""
+    return step.id.rpartition(": ")[0] or plan.spec
+
+
+def outcome_shape(outcome: Outcome) -> shapes.Ending:
+    return shapes.Ending(
+        done=list(outcome.done),
+        failed=_by_step(outcome.failed),
+        refused=_by_step(outcome.refused),
+        moved=_by_step(outcome.moved),
+        skipped=dict(outcome.skipped),
+        running=list(outcome.running),
+        detached=outcome.detached,
+        lost=None if outcome.lost is None else problem_shape(outcome.lost),
+    )
+
+
+def output_shapes(outcome: Outcome) -> dict[str, dict[str, shapes.Output]]:
+    """What stands now as the spec wants it: by spec, by kind. Empty after a destroy."""
+    done = set(outcome.done)
+    kept: dict[str, dict[str, shapes.Output]] = {}
+    for step in outcome.plan.steps if outcome.plan.mode is Mode.APPLY else ():
+        key = step.key
+        if step.id in done and key.kind in _OUTPUTS and step.action in _STANDS:
+            kept.setdefault(spec_of(outcome.plan, step), {})[key.kind] = shapes.Output(key.name, key.version, key.parent)
+    return kept
+
+
+_OUTPUTS = ("job", "model", "publication", "endpoint", "deployment")
+_STANDS = (Action.NOOP, Action.READ, Action.UPDATE, Action.CREATE, Action.NEW_VERSION, Action.RESTORE, Action.WAIT)
+
+
+def problem_shape(diagnostic: Diagnostic) -> shapes.Problem:
+    return shapes.Problem(**_problem_fields(diagnostic))
+
+
+def hidden(change: FieldChange) -> tuple[Any, Any]:
+    """The two values of a change, as anybody may see them."""
+    return _visible(change.path, change.before), _visible(change.path, change.after)
+
+
+def _visible(path: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return {key: _visible(f"{path}.{key}", entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_visible(path, entry) for entry in value]
+    if hides(path):
+        return HIDDEN
+    return redact(value) if isinstance(value, str) else value
+
+
+def _spec(plan: Plan, file: str | None) -> shapes.SpecPlan:
+    return shapes.SpecPlan(
+        name=plan.spec,
+        file=file,
+        digest=plan.spec_digest,
+        errored=bool(errors(plan.diagnostics)),
+        effects=[effect.value for effect in effects(plan)],
+        summary=summary(plan),
+        counts=counts(plan),
+        facts=_facts(plan.facts),
+    )
+
+
+def _failed(path: str) -> shapes.SpecPlan:
+    return shapes.SpecPlan(None, path, None, True, [], summary_of([]), {}, None)
+
+
+def _facts(facts: Mapping[str, Any]) -> shapes.PlanFacts:
+    where = facts.get("workspace")
+    return shapes.PlanFacts(
+        workspace=shapes.Workspace(**where) if where else None,
+        model=facts.get("model"),
+        twin=bool(facts.get("twin")),
+        context_length=facts.get("context_length"),
+        component=facts.get("component"),
+        data={name: _split(entry) for name, entry in (facts.get("data") or {}).items()},
+        parameters={name: _parameter(entry) for name, entry in (facts.get("parameters") or {}).items()},
+    )
+
+
+def _split(entry: Mapping[str, Any]) -> shapes.Split:
+    recipe = {key: value for key, value in entry.items() if key not in ("source", "revision", "asset", "checked")}
+    return shapes.Split(redact(entry["source"]), entry["revision"], entry.get("asset"), recipe, entry.get("checked"))
+
+
+def _parameter(entry: Mapping[str, Any]) -> shapes.ParameterValue:
+    lower = [shapes.Overridden(over["origin"], over["value"]) for over in entry.get("overridden") or ()]
+    return shapes.ParameterValue(entry["value"], entry["origin"], lower)
+
+
+def _change(change: FieldChange) -> shapes.Change:
+    return shapes.Change(change.action.value, change.reason, *hidden(change))
+
+
+def _drifted(change: FieldChange) -> shapes.DriftChange:
+    now, wanted = hidden(change)
+    return shapes.DriftChange(before=wanted, after=now)
+
+
+def _problem(diagnostic: Diagnostic, spec: str | None, file: str | None) -> shapes.PlanProblem:
+    return shapes.PlanProblem(**_problem_fields(diagnostic), spec=spec, file=file)
+
+
+def _problem_fields(diagnostic: Diagnostic) -> dict[str, Any]:
+    return {**as_data(diagnostic), "message": redact(diagnostic.message), "hint": redact(diagnostic.hint)}
+
+
+def _by_step(found: Mapping[str, Diagnostic]) -> dict[str, shapes.Problem]:
+    return {step: problem_shape(diagnostic) for step, diagnostic in found.items()}

@@ -15,7 +15,7 @@ import pytest
 from fineforge import source
 from fineforge.core import Action, Event, EventKind, Mode, Outcome, Plan
 from fineforge.diagnostics import Diagnostic, Severity, SourceSpan
-from fineforge.views import diagnostics, events, text
+from fineforge.views import diagnostics, events, stream, text
 from fineforge.views import json as as_json
 from fineforge.views.paint import Paint, cells
 
@@ -73,10 +73,11 @@ def test_a_plan_fits_its_width(width: int) -> None:
 
 
 def test_a_plan_as_json() -> None:
-    data = json.loads(json.dumps(as_json.plan_data(edited())))
+    data = json.loads(json.dumps(as_json.plan_data([edited()])))
     check("plan-drift-json", json.dumps(data, indent=2))
-    assert data["plan_version"] == 1
-    assert set(data["drift"]) <= set(data["plan"])
+    assert data["format_version"] == "1.0"
+    drifted = {entry["id"] for entry in data["resource_drift"]}
+    assert len(drifted) == 2 and drifted <= {entry["id"] for entry in data["resource_changes"]}
 
 
 def test_every_action_has_a_look_and_a_word() -> None:
@@ -154,12 +155,12 @@ def test_events_as_lines() -> None:
 def test_events_as_json_lines() -> None:
     made, ended, told = outcome()
     lines: list[str] = []
-    with events.JsonLines(lines.append, made) as view:
+    with stream.JsonLines(lines.append, made) as view:
         for event in told:
             view(event)
         view.end(ended, 1)
     read = [json.loads(line) for line in lines]
-    assert [entry["type"] for entry in read[:2]] == ["version", "planned_change"]
+    assert [entry["type"] for entry in read[:2]] == ["planned_change", "planned_change"]
     assert read[-1]["type"] == "outcome" and read[-1]["exit_code"] == 1
     assert sum(entry["type"] == "planned_change" for entry in read) == len(made.steps)
     assert all({"@level", "@message", "@timestamp", "type"} <= set(entry) for entry in read)
