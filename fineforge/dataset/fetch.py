@@ -7,6 +7,7 @@ requests and what their refusals mean; which bytes are wanted is the reader's bu
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,10 @@ PAUSES = (0.0, 0.5, 2.0, 8.0)
 """Seconds before each further attempt."""
 PATIENCE = 120.0
 """Seconds that a server may ask us to wait, at most, before we give up."""
+MAX_ANSWER = 64 << 20
+"""Bytes of a small answer: the listing of a dataset with a hundred thousand files has a third of that."""
+MAX_FILE = 64 << 30
+"""Bytes of a file that a server sends without saying how many there are."""
 _TIMEOUT = 30.0
 T = TypeVar("T")
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -164,21 +169,42 @@ def again(remote: Remote, attempt: Callable[[], T], stop: threading.Event | None
     raise FineforgeError(Diagnostic("FF622", f"`{remote.name}` cannot be fetched: {problem}", path=remote.path, hint=hint))
 
 
-def answer(remote: Remote, method: str = "GET") -> Any:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    headers: Mapping[str, str]
+    content: bytes
+
+    def json(self) -> Any:
+        """ValueError where it is none."""
+        return json.loads(self.content)
+
+
+def answer(remote: Remote, method: str = "GET") -> Answer:
     """One small answer, whole: status 200. Raises FF619, FF620, FF622."""
 
-    def attempt() -> Any:
+    def attempt() -> Answer:
         with _request(remote, method, {}) as response:
-            response.read()
-            return response
+            content = b"".join(_bounded(remote, response.iter_bytes(), MAX_ANSWER))
+            return Answer(response.headers, content)
 
     return again(remote, attempt)
 
 
 def stream(remote: Remote) -> Iterator[bytes]:
-    """All bytes of a file, in one attempt. Raises Worth."""
+    """All bytes of a file, in one attempt. Raises Worth, and FF622 where there is no end of them."""
     with _request(remote, "GET", {"Accept-Encoding": "identity"}) as response:
-        yield from response.iter_raw()
+        yield from _bounded(remote, response.iter_raw(), MAX_FILE)
+
+
+def _bounded(remote: Remote, blocks: Iterator[bytes], limit: int) -> Iterator[bytes]:
+    """The blocks; a server that has lost its mind, or means harm, fills neither memory nor disk."""
+    total = 0
+    for block in blocks:
+        total += len(block)
+        if total > limit:
+            message = f"`{remote.name}` cannot be fetched: it is larger than {limit:,} bytes"
+            raise FineforgeError(Diagnostic("FF622", message, path=remote.path))
+        yield block
 
 
 def endpoint() -> str:

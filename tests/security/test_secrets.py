@@ -146,7 +146,9 @@ def test_that_a_service_repeats(
 ) -> None:
     """A refusal is told in the service's words, without what looks like a secret, or is one of the surroundings'."""
     error = {"error": "invalid_client", "error_description": f"AADSTS7000222: {echoed}"}
-    body: dict[str, Any] = error if "token" in where else {"error": {"code": "BadArgument", "message": error["error_description"]}}
+    body: dict[str, Any] = (
+        error if "token" in where else {"error": {"code": "BadArgument", "message": error["error_description"]}}
+    )
     emulator.faults({"what": "error", "status": 400, "method": "PUT|POST", "path": where, "body": body})
     ran = run("apply spec.yaml --target local --auto-approve", project, surroundings, FINEFORGE_LOG="debug")
     emulator.faults()
