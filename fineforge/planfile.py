@@ -44,7 +44,7 @@ def load(path: Path) -> list[tuple[Path, Plan]]:
     """The plans, each with the spec that it was made from. Raises FF521 where it is none of ours or of another format."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FineforgeError(Diagnostic("FF521", f"`{path}` is not a saved plan: {str(error).lower()}")) from None
     if not isinstance(document, dict) or document.get("kind") != _KIND:
         raise FineforgeError(Diagnostic("FF521", f"`{path}` is not a saved plan"))

@@ -130,5 +130,5 @@ def _decode(text: str) -> Any:
 
     try:
         return loads(text) if text else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
