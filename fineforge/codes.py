@@ -274,6 +274,41 @@ CODES: dict[str, Code] = {
         "AZUREML_ARM_RESOURCEGROUP and AZUREML_ARM_WORKSPACE_NAME count, then a `config.json`. The target `local` is the "
         "emulator.",
     ),
+    "FF162": Code(
+        "a key that belongs into the spec itself",
+        "Defaults and overlays are partial specs. What says which spec it is (`version`, `name`), and overlays within defaults "
+        "or within an overlay, cannot stand there.",
+    ),
+    "FF163": Code(
+        "an overlay for an unknown target",
+        "The keys of `overlays` are targets: those of the project file, and `local`. A misspelt one would silently do nothing.",
+    ),
+    "FF164": Code(
+        "an unknown variable",
+        "Variables are declared under `variables` in the project file `fineforge.yaml`; `--var`, files of variables and "
+        "`${var.NAME}` can name no others.",
+    ),
+    "FF165": Code(
+        "a variable without a value",
+        "It has no default, and neither `--var`, nor a `--var-file`, nor the environment gives one.",
+    ),
+    "FF166": Code(
+        "a variable's value of another type",
+        "What is given must be of the type that the project file declares; within text, a reference must mean text, a number, "
+        "true or false.",
+    ),
+    "FF167": Code(
+        "a variable that refers to itself",
+        "A default may refer to other variables, but not in a circle.",
+    ),
+    "FF168": Code(
+        "an environment variable that is not set",
+        "`${env.NAME}` needs it; `${env.NAME:-DEFAULT}` has a value for when it is not set, or empty.",
+    ),
+    "FF169": Code(
+        "not a reference",
+        "In the values of a spec, `${` begins `${var.NAME}` or `${env.NAME}`. Write `$${` where you mean these two characters.",
+    ),
     "FF170": Code(
         "the lock file cannot be used",
         "It is damaged, or of a newer fineforge. Restore it from git; or delete it, and `fineforge lock` writes it anew, with "
@@ -287,6 +322,11 @@ CODES: dict[str, Code] = {
     "FF172": Code(
         "specs of several projects",
         "Every project has one lock file, beside its `fineforge.yaml`; so one `lock` is about the specs of one project.",
+    ),
+    "FF173": Code(
+        "a secret in a spec",
+        "What a spec says is shown in plans and written into tags, so an environment variable whose name says that it is a "
+        "secret is not read. Let the workspace's key vault or an identity give it to what runs.",
     ),
     "FF180": Code(
         "a link that leads nowhere",
@@ -305,13 +345,29 @@ CODES: dict[str, Code] = {
     ),
     "FF183": Code(
         "two specs want one name",
-        "Within a project each spec has a name of its own, and no two train one model name or own one endpoint. The message names "
-        "the other place.",
+        "Within a project each spec has a name of its own, and no two train one model name or own one endpoint. The message "
+        "names the other place.",
     ),
     "FF184": Code(
         "two specs want one cluster to be different",
         "Several specs may use one cluster, if they say the same of it: it is made once, and deleted after the last of them. "
         "Write the same in both, or let one say `existing: true`.",
+    ),
+    "FF190": Code(
+        "it cannot be adopted",
+        "`adopt` writes a spec's owner tags on a cluster, an endpoint or a deployment that exists and that nobody owns. Assets "
+        "and jobs have names that stand for their content, and are made, not adopted.",
+    ),
+    "FF191": Code(
+        "nothing carries that name",
+        "`destroy --name` finds objects by their owner tags: project and spec. The project's name is that of the "
+        "`fineforge.yaml` above the working directory, or without one the spec's own.",
+    ),
+    "FF192": Code(
+        "pruning is refused",
+        "`apply --prune` takes away what carries this project's tags and no spec wants. That is decided only where every spec of "
+        "the project was read: no selection, no spec that is wrong, no shallow clone; and where `--allow-delete` says that it is "
+        "meant.",
     ),
     # --- FF2xx: templates and rendering ----------------------------------------------------------------------------
     "FF201": Code(

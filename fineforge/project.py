@@ -11,17 +11,20 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
-from fineforge import source
+from fineforge import composing, source
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.gateway import Workspace
 from fineforge.shape import ParameterValue, Shape, fit
+from fineforge.source import Source
 from fineforge.spec import Tags, tag_problems
+from fineforge.variables import Variable, declaration_problems
 
 FILE_NAME = "fineforge.yaml"
 LOCAL = "local"
@@ -43,7 +46,10 @@ class Target(Shape):
 
 
 class Defaults(Shape):
-    """What every spec of the project gets unless it says otherwise."""
+    """What every spec of the project gets unless it says otherwise: any block of a spec. Other blocks than these are looked at
+    when they are part of one."""
+
+    model_config = ConfigDict(extra="allow")
 
     training: dict[str, ParameterValue] = Field(default_factory=dict)
     optimization: dict[str, ParameterValue] = Field(default_factory=dict)
@@ -56,6 +62,7 @@ class File(Shape):
     name: Annotated[str, StringConstraints(pattern=NAME)]
     targets: dict[str, Target] = Field(default_factory=dict)
     default_target: Text | None = None
+    variables: dict[str, Variable] = Field(default_factory=dict)
     defaults: Defaults = Defaults()
     templates: Text | None = None
     """A folder, seen from the project file's."""
@@ -72,6 +79,9 @@ class Project:
     """Defaults of parameters; `training` and `optimization` are one namespace."""
     tags: Mapping[str, str] = field(default_factory=dict)
     templates: Path | None = None
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+    file: Source | None = None
+    """The project file as it was parsed."""
 
     def target(self, wanted: str | None) -> str:
         """The target to use: what was asked for, FINEFORGE_TARGET, the project's default, the only one there is."""
@@ -136,12 +146,13 @@ def _text(file: Path) -> str:
 
 
 def _read(file: Path) -> Project:
-    parsed = source.load(read_file(file), str(file))
+    parsed = _load(read_file(file), str(file))
     data, found = fit(File, parsed, _PATTERNS)
+    found += composing.layer_problems(composing.Layer(composing.Kind.PROJECT, parsed, ("defaults",)))
     defaults = parsed.data.get("defaults")
     found += tag_problems(defaults.get("tags") if isinstance(defaults, dict) else None, ("defaults", "tags"))
     if data is not None:
-        found += _contradictions(data, file.parent)
+        found += [*declaration_problems(data.variables), *_contradictions(data, file.parent)]
     if data is None or found:
         raise FineforgeError(*(parsed.place(diagnostic) for diagnostic in found))
     return Project(
@@ -152,7 +163,13 @@ def _read(file: Path) -> Project:
         training={**data.defaults.training, **data.defaults.optimization},
         tags=data.defaults.tags,
         templates=file.parent / data.templates if data.templates else None,
+        variables=data.variables,
+        file=parsed,
     )
+
+
+_load = lru_cache(maxsize=16)(source.load)
+"""Each spec of a project asks for its project file."""
 
 
 def _contradictions(data: File, folder: Path) -> list[Diagnostic]:
