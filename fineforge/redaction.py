@@ -6,6 +6,8 @@ Specs should not hold secrets at all; this is for those that do, and for words o
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 HIDDEN = "(hidden)"
 
@@ -15,6 +17,17 @@ def redact(text: str) -> str:
     for pattern in _SECRETS:
         text = pattern.sub(r"\1***", text)
     return text
+
+
+def visible_value(path: str, value: Any) -> Any:
+    """The value of the field at a dotted path, as anybody may see it."""
+    if isinstance(value, Mapping):
+        return {key: visible_value(f"{path}.{key}", entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [visible_value(path, entry) for entry in value]
+    if value is not None and hides(path):
+        return HIDDEN
+    return redact(value) if isinstance(value, str) else value
 
 
 def hides(path: str) -> bool:

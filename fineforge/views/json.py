@@ -9,7 +9,7 @@ from typing import Any, cast
 from fineforge import __version__
 from fineforge.core import Action, FieldChange, Mode, Outcome, Plan, Step
 from fineforge.diagnostics import Diagnostic, errors
-from fineforge.redaction import HIDDEN, hides, redact
+from fineforge.redaction import redact, visible_value
 from fineforge.views import shapes
 from fineforge.views.diagnostics import as_data
 from fineforge.views.effects import effects
@@ -119,23 +119,6 @@ def problem_shape(diagnostic: Diagnostic) -> shapes.Problem:
     return shapes.Problem(**_problem_fields(diagnostic))
 
 
-def hidden(change: FieldChange) -> tuple[Any, Any]:
-    """The two values of a change, as anybody may see them."""
-    return _visible(change.path, change.before), _visible(change.path, change.after)
-
-
-def _visible(path: str, value: Any) -> Any:
-    if value is None:
-        return None
-    if isinstance(value, Mapping):
-        return {key: _visible(f"{path}.{key}", entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_visible(path, entry) for entry in value]
-    if hides(path):
-        return HIDDEN
-    return redact(value) if isinstance(value, str) else value
-
-
 def _spec(plan: Plan, file: str | None) -> shapes.SpecPlan:
     return shapes.SpecPlan(
         name=plan.spec,
@@ -177,12 +160,12 @@ def _parameter(entry: Mapping[str, Any]) -> shapes.ParameterValue:
 
 
 def _change(change: FieldChange) -> shapes.Change:
-    return shapes.Change(change.action.value, change.reason, *hidden(change))
+    before, after = visible_value(change.path, change.before), visible_value(change.path, change.after)
+    return shapes.Change(change.action.value, change.reason, before, after)
 
 
 def _drifted(change: FieldChange) -> shapes.DriftChange:
-    now, wanted = hidden(change)
-    return shapes.DriftChange(before=wanted, after=now)
+    return shapes.DriftChange(visible_value(change.path, change.after), visible_value(change.path, change.before))
 
 
 def _problem(diagnostic: Diagnostic, spec: str | None, file: str | None) -> shapes.PlanProblem:

@@ -217,8 +217,8 @@ class SpecPlan:
     errored: bool
     """Whether an error keeps it from being applied."""
     effects: list[str]
-    """What happens, the most expensive first: `train`, `retrain`, `register` (without training), `deploy`, `redeploy`, and where there is
-    none of these `prepare`, `settings`, `traffic`, `restore`, `remove`. There may be others."""
+    """What happens, the most expensive first: `train`, `retrain`, `register` (without training), `deploy`, `redeploy`, and where
+    there is none of these `prepare`, `settings`, `traffic`, `restore`, `remove`. There may be others."""
     summary: str
     counts: dict[str, int]
     facts: PlanFacts | None

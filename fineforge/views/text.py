@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fineforge.core import Action, FieldChange, Mode, Plan, Step
+from fineforge.redaction import visible_value
 from fineforge.views.paint import Paint, cells, pad, visible
 from fineforge.views.recipe import recipe_text, summary_text
 
@@ -42,7 +43,7 @@ _SUMMARY = (
 def write_plan(plan: Plan, paint: Paint) -> str:
     """The whole plan. Its diagnostics are not in it: they go to the other stream."""
     parts = [_header(plan, paint)]
-    if plan.facts.get("parameters") and any(_trains(step) for step in plan.steps):
+    if plan.facts.get("parameters") and any(trains(step) for step in plan.steps):
         parts.append(write_parameters(plan.facts["parameters"], paint))
     if plan.steps:
         parts.append("\n".join(line for step in plan.steps for line in _step(step, paint)))
@@ -78,9 +79,13 @@ def counts(plan: Plan) -> dict[str, int]:
 
 def write_parameters(parameters: Mapping[str, Mapping[str, Any]], paint: Paint) -> str:
     """The parameters that somebody decided, with where each came from; the others are at the component's own default."""
-    told = {name: entry for name, entry in parameters.items() if not name.startswith(_PLACES)}
-    rows = [(name, shown(entry["value"]), _origin(entry)) for name, entry in told.items()]
+    rows = [(name, shown(entry["value"]), origin(entry)) for name, entry in decided(parameters)]
     return "\n".join([paint("strong", "parameters (all others: the component's default)"), *table(rows, paint, "  ")])
+
+
+def decided(parameters: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Those that are worth a line."""
+    return [(name, entry) for name, entry in parameters.items() if not name.startswith(_PLACES)]
 
 
 _PLACES = ("compute_", "instance_type_")
@@ -127,7 +132,8 @@ def object_name(step: Step) -> str:
     return f"{kind} {rest}"
 
 
-def _trains(step: Step) -> bool:
+def trains(step: Step) -> bool:
+    """Whether a job is submitted."""
     return step.key.kind == "job" and step.action in (Action.CREATE, Action.NEW_VERSION)
 
 
@@ -178,12 +184,12 @@ def _step(step: Step, paint: Paint) -> list[str]:
     lines = paint.wrap(f"{object_name(step)}", f"  {label} ", " " * 18)
     lines[0] = lines[0].replace(label, paint(role, label), 1)
     role = "quiet" if step.action in (Action.NOOP, Action.READ) else ""
-    if step.reason and step.reason not in _OBVIOUS:
+    if step.reason and step.reason not in OBVIOUS:
         lines += [paint(role, line) for line in paint.wrap(step.reason, " " * 18)]
     return lines + _details(step, paint)
 
 
-_OBVIOUS = ("does not exist", "as the spec wants it")
+OBVIOUS = ("does not exist", "as the spec wants it")
 """Reasons that the action's own word already says."""
 
 
@@ -199,12 +205,13 @@ def _details(step: Step, paint: Paint) -> list[str]:
 
 
 def _change(change: FieldChange, known: str, paint: Paint) -> list[str]:
+    before, after = (shown(visible_value(change.path, value)) for value in (change.before, change.after))
     if change.before is None:
-        told = f"{change.path}: {shown(change.after)} is added"
+        told = f"{change.path}: {after} is added"
     elif change.after is None:
-        told = f"{change.path}: {shown(change.before)} is removed"
+        told = f"{change.path}: {before} is removed"
     else:
-        told = f"{change.path}: {shown(change.before)} -> {shown(change.after)}"
+        told = f"{change.path}: {before} -> {after}"
     lines = paint.wrap(told, " " * 18, " " * 20)
     reason = f"({change.reason})"
     if change.reason in known:
@@ -215,18 +222,23 @@ def _change(change: FieldChange, known: str, paint: Paint) -> list[str]:
     return lines + [paint("quiet", line) for line in paint.wrap(reason, " " * 20)]
 
 
-def _origin(entry: Mapping[str, Any]) -> str:
+def origin(entry: Mapping[str, Any]) -> str:
+    """Who decided a parameter, and what it takes the place of."""
     over = [f"{lower['origin']} {shown(lower['value'])}" for lower in entry.get("overridden") or ()]
     return str(entry["origin"]) + (f", over {', '.join(over)}" if over else "")
 
 
 def _bills(plan: Plan, paint: Paint) -> str:
-    """What costs money once this plan is applied, as far as the steps say."""
+    title = "what would bill on Azure; the emulator is free" if plan.target == LOCAL else "what will bill"
+    rows = bills(plan)
+    return "\n".join([paint("strong", title), *table(rows, paint, "  ")]) if rows else ""
+
+
+def bills(plan: Plan) -> list[tuple[str, str]]:
+    """What costs money once this plan is applied, as far as the steps say: the object, and how much in words."""
     steps = [step for step in plan.steps if step.estimate]
     cluster = any(step.key.kind == "compute" for step in steps)  # It says already what its nodes cost while the job runs.
-    rows = [(f"{step.key.kind} {step.key.name}", step.estimate) for step in steps if not (cluster and step.key.kind == "job")]
-    title = "what would bill on Azure; the emulator is free" if plan.target == LOCAL else "what will bill"
-    return "\n".join([paint("strong", title), *table(rows, paint, "  ")]) if rows else ""
+    return [(f"{step.key.kind} {step.key.name}", step.estimate) for step in steps if not (cluster and step.key.kind == "job")]
 
 
 def _end(plan: Plan, paint: Paint) -> str:
