@@ -50,6 +50,11 @@ class Layer:
             data = data.get(key) if isinstance(data, dict) else None
         return data if isinstance(data, dict) else {}
 
+    @property
+    def label(self) -> str:
+        """`overlay prod`, `folder defaults`."""
+        return f"{self.kind.value} {self.prefix[-1]}" if self.kind is Kind.OVERLAY else self.kind.value
+
     def span(self, path: SpecPath, *, key: bool = False) -> SourceSpan:
         return self.source.span((*self.prefix, *path), key=key)
 
@@ -104,8 +109,10 @@ class Composed(Source):
         return tuple(dict.fromkeys(layer.source.file for layer in self.layers))
 
     def provenance(self) -> Iterator[Entry]:
-        """Every value of the spec with its origin, and what the project's defaults add to its parameters."""
-        for path, value in chain(_leaves(self.data, ()), self.apart.items()):
+        """Every value with its origin, in the order of a spec's keys; what the project's defaults add to its parameters too."""
+        rank = {key: number for number, key in enumerate(known_keys(Spec, ()))}
+        leaves = chain(_leaves(self.data, ()), self.apart.items())
+        for path, value in sorted(leaves, key=lambda leaf: rank.get(str(leaf[0][0]), len(rank))):
             origin = next(self.origins[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.origins)
             used = chain.from_iterable(how for where, how in self.used.items() if where[: len(path)] == path[: len(where)])
             yield Entry(path, value, origin, origin.span(path), tuple(dict.fromkeys(used)))

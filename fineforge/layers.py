@@ -49,7 +49,7 @@ def below(where: Project, folder: Path) -> tuple[Layer, ...]:
     inwards = [place for place in (*reversed(folder.parents), folder) if place.is_relative_to(where.root)]
     for file in (place / FOLDER_FILE for place in inwards):
         if file.is_file():
-            layers.append(Layer(Kind.FOLDER, _load(project.read_file(file), str(file))))
+            layers.append(Layer(Kind.FOLDER, _load(project.read_file(file), project.shown_path(file))))
     return tuple(layers)
 
 

@@ -138,6 +138,12 @@ def read_file(file: Path) -> bytes:
         raise FineforgeError(Diagnostic("FF112", f"`{file}` cannot be read: {(error.strerror or str(error)).lower()}")) from None
 
 
+def shown_path(file: Path) -> str:
+    """A file's name as it is said: from the working directory on where it lies below it."""
+    here = Path.cwd()
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)
+
+
 def _text(file: Path) -> str:
     try:
         return read_file(file).decode("utf-8")
@@ -146,7 +152,7 @@ def _text(file: Path) -> str:
 
 
 def _read(file: Path) -> Project:
-    parsed = _load(read_file(file), str(file))
+    parsed = _load(read_file(file), shown_path(file))
     data, found = fit(File, parsed, _PATTERNS)
     found += composing.layer_problems(composing.Layer(composing.Kind.PROJECT, parsed, ("defaults",)))
     defaults = parsed.data.get("defaults")

@@ -13,27 +13,30 @@ from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
     from fineforge.catalog.facts import ComponentFact, ModelFact
+    from fineforge.variables import Given
 
 
 @options.command("""Explain a spec, a model, a component or an error code.
 
 \b
-  fineforge explain specs/quickstart.yaml     parameters: value, origin, type
+  fineforge explain specs/quickstart.yaml     parameters: value, origin, type; where each value is from
   fineforge explain model Phi-4               sizes, dates, defaults, twin
   fineforge explain chat_completion_pipeline  every input of a component
   fineforge explain FF120                     what it means, what to do""")
 @click.argument("topic", nargs=-1, required=True)
+@options.target
 @options.overrides
+@options.variables
 @options.as_json
 @options.streams
-def command(output: Output, topic: tuple[str, ...], overrides: dict[str, str]) -> int:
+def command(output: Output, topic: tuple[str, ...], target: str | None, overrides: dict[str, str], given: Given) -> int:
     from fineforge.diagnostics import Diagnostic, FineforgeError
 
     name = topic[-1] if topic[0] in ("model", "component", "spec") and len(topic) > 1 else topic[0]
     if re.fullmatch(r"FF\d{3}", name.upper()):
         return _code(output, name.upper())
     if topic[0] != "model" and (Path(name).exists() or name.endswith((".yaml", ".yml"))):
-        return _spec(output, Path(name), overrides)
+        return _spec(output, Path(name), target, overrides, given)
     if models := _models(name):
         return _model(output, models)
     if components := _components(name):
@@ -56,18 +59,22 @@ def _code(output: Output, code: str) -> int:
     return 0
 
 
-def _spec(output: Output, path: Path, overrides: dict[str, str]) -> int:
-    from fineforge import engine
+def _spec(output: Output, path: Path, target: str | None, overrides: dict[str, str], given: Given) -> int:
+    from fineforge import engine, layers, lock, spec
     from fineforge.cli.failures import show
     from fineforge.diagnostics import Severity, errors
-    from fineforge.views.explain import parameter_data, write_parameters
+    from fineforge.views.explain import composition_data, parameter_data, write_composition, write_parameters
 
-    found = engine.validate(engine.load(path, overrides))
+    composed, where = layers.read(path, target, given)
+    loaded = engine.Loaded(path, spec.parse(composed), composed, where, overrides, lock=lock.find(where.root))
+    found = engine.validate(loaded, composed.target)
     problems = [diagnostic for diagnostic in found.diagnostics if diagnostic.severity is not Severity.NOTE]
     if output.json:
-        output.data({"parameters": {name: parameter_data(entry) for name, entry in found.parameters.items()}})
+        told = {name: parameter_data(entry) for name, entry in found.parameters.items()}
+        output.data({"target": composed.target, "parameters": told, "values": composition_data(composed)})
         return 1 if errors(problems) else 0
-    output.result(write_parameters(path.name, found.parameters, output.paint))
+    parts = [write_composition(path.name, composed, output.paint)] if composed.is_composed else []
+    output.result("\n\n".join([*parts, write_parameters(path.name, found.parameters, output.paint)]))
     if problems:
         show(problems, output)
     return 1 if errors(problems) else 0

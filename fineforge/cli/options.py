@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import sys
@@ -161,6 +162,36 @@ def lease(function: Callable[..., int]) -> Callable[..., int]:
         help="Wait so long for another apply to end: 30s, 5m.",
     )
     return keep(wait(function))
+
+
+def _variables(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """`NAME=VALUE` of a variable, the value as it is; `var.` may stand before it."""
+    found = {}
+    for entry in values:
+        name, equals, value = entry.partition("=")
+        name = name.strip().removeprefix("var.")
+        if not equals or not name:
+            raise click.BadParameter(f"`{entry}` is not NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def variables(function: Callable[..., int]) -> Callable[..., int]:
+    """`--var` and `--var-file`; the function gets what they and the environment give as `given`."""
+
+    @functools.wraps(function)
+    def with_given(*arguments: Any, var: dict[str, str], var_file: tuple[Path, ...], **others: Any) -> int:
+        from fineforge import layers
+
+        return function(*arguments, given=layers.read_given(var, var_file), **others)
+
+    said = "Give a variable of the project file a value; may be repeated.  [env: FINEFORGE_VAR_<name>]"
+    one = click.option("--var", multiple=True, metavar="NAME=VALUE", callback=_variables, help=said)
+    path = click.Path(path_type=Path)
+    many = click.option(
+        "--var-file", multiple=True, type=path, metavar="FILE", help="Values of variables as YAML; the last wins."
+    )
+    return one(many(with_given))
 
 
 def need_terminal(output: Output, question: str) -> bool:

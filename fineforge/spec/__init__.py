@@ -173,6 +173,6 @@ def _idle_gates(data: Mapping[str, Any]) -> list[Diagnostic]:
     return found
 
 
-def _position(diagnostic: Diagnostic) -> tuple[int, int, str]:
+def _position(diagnostic: Diagnostic) -> tuple[str, int, int, str]:
     span = diagnostic.span
-    return (span.line, span.column, diagnostic.code) if span else (0, 0, diagnostic.code)
+    return (span.file, span.line, span.column, diagnostic.code) if span else ("", 0, 0, diagnostic.code)

@@ -1,4 +1,4 @@
-"""What `explain` says of parameters, models, components and codes."""
+"""What `explain` says of a spec's values, of parameters, models, components and codes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,48 @@ from typing import Any
 
 from fineforge.catalog.facts import ComponentFact, InputFact, ModelFact
 from fineforge.codes import Code
+from fineforge.composing import Composed, Entry
 from fineforge.params import Parameter
+from fineforge.redaction import HIDDEN, hides, redact
+from fineforge.shape import dotted
 from fineforge.views.paint import Paint
 from fineforge.views.text import shown, table
 
 
 def write_code(code: str, entry: Code, paint: Paint) -> str:
     return "\n".join([paint("strong", f"{code}: {entry.title}"), "", *paint.wrap(entry.explanation)])
+
+
+def write_composition(title: str, composed: Composed, paint: Paint) -> str:
+    """Every value of a composed spec, with the layer and the line that it is from."""
+    rows = []
+    for entry in composed.provenance():
+        used = [f"{how.reference} ({how.origin})" for how in entry.used]
+        where = f"{entry.layer.label}, {entry.span.file}:{entry.span.line}"
+        rows.append((dotted(entry.path), shown(_value(entry)), ", ".join([where, *used])))
+    head = f"{paint('strong', title)} for `{composed.target}`: {len(rows)} values, with the layer and the line of each"
+    return "\n".join([head, *table(rows, paint, "  ")])
+
+
+def composition_data(composed: Composed) -> list[dict[str, Any]]:
+    return [
+        {
+            "path": dotted(entry.path),
+            "value": _value(entry),
+            "layer": entry.layer.label,
+            "file": entry.span.file,
+            "line": entry.span.line,
+            "references": [{"name": how.reference, "origin": how.origin} for how in entry.used],
+        }
+        for entry in composed.provenance()
+    ]
+
+
+def _value(entry: Entry) -> Any:
+    """The value; not where its name, or that of a variable in it, says that it is a secret."""
+    names = [how.reference.partition(".")[2] for how in entry.used]
+    secret = any(hides(f"environment_variables.{name}") for name in names) or hides(dotted(entry.path))
+    return HIDDEN if secret else redact(entry.value) if isinstance(entry.value, str) else entry.value
 
 
 def write_parameters(title: str, parameters: Mapping[str, Parameter], paint: Paint) -> str:
