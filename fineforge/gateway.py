@@ -94,6 +94,9 @@ class Reader(Protocol):
         `parent` is the endpoint of deployments, the name whose versions are wanted of data and models. Jobs: only fineforge's.
         """
 
+    def names(self, kind: str) -> Sequence[str]:
+        """The names of all data assets or models, archived ones too; their versions are lists of their own."""
+
     def wait(self, key: ResourceKey, progress: Progress, stopped: Callable[[], bool]) -> Raw | None:
         """Polls until the object is no longer busy; None when it is gone. Gives up, without error, when `stopped()`.
 

@@ -163,6 +163,32 @@ def lists_for_destroy(keys: Iterable[ResourceKey]) -> list[tuple[str, str | None
     return wanted
 
 
+def read_ours(gateway: Reader, project: str) -> World:
+    """Every object that carries the project's owner tags, found by reading everything; what cannot be read is raised.
+
+    Lists lag behind writes: what was made a moment ago may be missing.
+    """
+    assets = [(kind, name) for kind in ("data", "model") for name in gateway.names(kind)]
+    kinds: list[tuple[str, str | None]] = [("compute", None), ("endpoint", None), ("job", None), *assets]
+    found, problems = read_all({entry: lambda entry=entry: gateway.list(*entry) for entry in kinds})  # type: ignore[misc]
+    if problems:
+        raise FineforgeError(*problems.values())
+    endpoints = [("deployment", key.name) for key in found["endpoint", None]]
+    inside, problems = read_all({entry: lambda entry=entry: gateway.list(*entry) for entry in endpoints})  # type: ignore[misc]
+    if problems:
+        raise FineforgeError(*problems.values())
+    observed: dict[ResourceKey, Observed | None] = {
+        key: KINDS[key.kind].observe(key, raw) for raws in (*found.values(), *inside.values()) for key, raw in raws.items()
+    }
+    ours = {key.name for key, have in observed.items() if have and have.owner and have.owner.project == project}
+    kept = {
+        key: have
+        for key, have in observed.items()
+        if have is not None and (key.parent in ours or (have.owner is not None and have.owner.project == project))
+    }
+    return World(kept, frozenset(KINDS))
+
+
 def with_metrics(gateway: Reader, spec: Spec, facts: Facts, keys: Iterable[ResourceKey], world: World) -> Facts:
     """The finished job's metrics, read only where a gate will ask for them: the model is not there yet."""
     if not spec.gates.metrics or (facts.model is not None and facts.model.twin):

@@ -62,6 +62,15 @@ def is_owner_tag(key: str) -> bool:
     return key.lower().startswith(PREFIX)
 
 
+_WHOSE = frozenset({"project", "spec", "digest", "fields", "attempt", "source", "version"})
+
+
+def says_whose(key: str, spec: str) -> bool:
+    """Whether a tag says that the object is the spec's; what it was made of, and who else uses it, is another matter."""
+    name = key.lower().removeprefix(PREFIX)
+    return is_owner_tag(key) and (name in _WHOSE or key.lower() == USED_BY + spec)
+
+
 def digest(content: Any) -> str:
     """64 hexadecimal characters over the canonical JSON of `content`. Floats are written as Python writes them."""
     text = json.dumps([DIGEST_FORMAT, content], sort_keys=True, separators=(",", ":"), ensure_ascii=True)

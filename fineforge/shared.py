@@ -7,7 +7,7 @@ itself, for lists lag behind writes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -57,6 +57,10 @@ class SharedReads:
 
     def list(self, kind: str, parent: str | None = None) -> Mapping[ResourceKey, Raw]:
         found: Mapping[ResourceKey, Raw] = self._once(("list", kind, parent), lambda: self._gateway.list(kind, parent))
+        return found
+
+    def names(self, kind: str) -> Sequence[str]:
+        found: Sequence[str] = self._once(("names", kind), lambda: self._gateway.names(kind))
         return found
 
     def wait(self, key: ResourceKey, progress: Progress, stopped: Callable[[], bool]) -> Raw | None:

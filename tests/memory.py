@@ -78,6 +78,9 @@ class MemoryGateway:
             raise _diagnosed(error) from None
         return {key_of(kind, parent, raw): raw for raw in found}
 
+    def names(self, kind: str) -> Sequence[str]:
+        return [str(raw["name"]) for raw in self.cloud.list(kind, (), view="All").body["value"]]
+
     def create(self, key: ResourceKey, text: str) -> None:
         if key.kind == "publication":
             self._write("create", key, lambda: self._publish(key, text))
@@ -94,7 +97,7 @@ class MemoryGateway:
         self._write("cancel", key, lambda: self.cloud.post(key.kind, path_of(key), "cancel"))
 
     def wait(self, key: ResourceKey, progress: Progress, stopped: Callable[[], bool]) -> Raw | None:
-        for _ in range(100):
+        for _ in range(20_000):
             raw = self.get(key)
             status = KINDS[key.kind].observe(key, raw).status if raw is not None else None
             if raw is not None and status is Status.FAILED:

@@ -78,6 +78,19 @@ class AzureGateway:
                 raise FineforgeError(Diagnostic("FF400", f"list of {kind}: the next page is not at Azure: {url[:200]}"))
         return found
 
+    def names(self, kind: str) -> Sequence[str]:
+        collection = {"data": "data", "model": "models"}[kind]
+        path = f"{paths.workspace(self.workspace)}/{collection}"
+        url: str | None = f"{ARM}{path}?api-version={paths.API_VERSIONS[kind]}&listViewType=All"
+        found: list[str] = []
+        while url:
+            body = self._good(self._http.send("GET", url), f"list of {kind}")
+            found += [str(raw["name"]) for raw in body.get("value") or ()]
+            url = body.get("nextLink")
+            if url and not _is_arm(url):
+                raise FineforgeError(Diagnostic("FF400", f"list of {kind}: the next page is not at Azure: {url[:200]}"))
+        return found
+
     def create(self, key: ResourceKey, text: str) -> None:
         from fineforge.azure import writes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -35,6 +35,7 @@ any moment: run it again and it goes on.""")
 @options.target
 @options.auto_approve
 @options.retry_failed
+@many.prune
 @click.option("--detach", is_flag=True, help="Do not wait for the job; a later apply goes on from there.")
 @options.lease
 @options.overrides
@@ -50,6 +51,8 @@ def command(
     target: str | None,
     auto_approve: bool,
     retry_failed: bool,
+    prune: bool,
+    allow_delete: bool,
     detach: bool,
     lock: bool,
     lock_timeout: float,
@@ -61,16 +64,20 @@ def command(
 
     output.streams_events = True
     terms = terms_of(output, lock, lock_timeout)
-    if many.are_many(specs, select):
+    if prune or many.are_many(specs, select):
         found = batch.load(specs, select, overrides, allow_outside)
-        return many.apply(output, found, target, auto_approve, retry_failed, detach, terms)
+        wanted = many.Wanted(auto_approve, retry_failed, prune, allow_delete, detach)
+        return many.apply(output, found, target, wanted, terms)
     spec = specs[0]
     if planfile.is_plan(spec):
         return _apply_saved(output, spec, terms, detach, allow_outside, given=[target, overrides, retry_failed])
     loaded = engine.load(spec, overrides, allow_outside)
     with engine.connect(loaded, target) as gateway:
-        made = engine.plan(loaded, gateway, Mode.APPLY, retry_failed).plan
-        return approve_and_apply(output, made, loaded, gateway, auto_approve, terms, detach, retry_failed)
+
+        def make() -> Plan:
+            return engine.plan(loaded, gateway, Mode.APPLY, retry_failed).plan
+
+        return approve_and_apply(output, make(), loaded, gateway, auto_approve, terms, detach, make)
 
 
 def terms_of(output: Output, lock: bool, timeout: float) -> Terms:
@@ -94,9 +101,10 @@ def approve_and_apply(
     auto_approve: bool,
     terms: Terms,
     detach: bool = False,
-    retry_failed: bool = False,
+    again: Callable[[], Plan] | None = None,
 ) -> int:
-    """Shows the plan, asks, carries it out. Where another apply was waited for, the plan is made, and approved, once more."""
+    """Shows the plan, asks, carries it out. Where another apply was waited for, the plan is made (`again`), and approved, once
+    more."""
     from fineforge import engine
 
     if (code := _disapproved(output, made, auto_approve)) is not None:
@@ -104,7 +112,7 @@ def approve_and_apply(
     with interruptible_apply(output) as stop, engine.leased(made, loaded, gateway, terms, stop) as held:
         if held is not None and held.waited:
             terms.tell("the other apply is over: planning again")
-            made = engine.plan(loaded, gateway, made.mode, retry_failed).plan
+            made = again() if again is not None else engine.plan(loaded, gateway, made.mode).plan
             if (code := _disapproved(output, made, auto_approve)) is not None:
                 return code
         return carry_out(output, made, loaded, gateway, held or terms, stop, detach)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fineforge.cli import options
 from fineforge.cli.output import Output
+
+if TYPE_CHECKING:
+    from fineforge.core import Plan
+    from fineforge.gateway import Gateway
+    from fineforge.project import Project
 
 
 @options.command("""Take away what `apply` made: delete endpoints, deployments and clusters; archive data, jobs and models.
@@ -37,9 +44,16 @@ def command(
         where = project.find(Path.cwd())
         with engine.connect(owning.nameless(name, where), target) as gateway:
             loaded, made = owning.destroy_plan(name, where, gateway)
-            return approve_and_apply(output, made, loaded, gateway, auto_approve, terms)
+            again = partial(_planned_by_name, name, where, gateway)
+            return approve_and_apply(output, made, loaded, gateway, auto_approve, terms, again=again)
     assert spec is not None
     loaded = engine.load(spec)
     with engine.connect(loaded, target) as gateway:
         made = engine.plan(loaded, gateway, Mode.DESTROY).plan
         return approve_and_apply(output, made, loaded, gateway, auto_approve, terms)
+
+
+def _planned_by_name(name: str, where: Project, gateway: Gateway) -> Plan:
+    from fineforge import owning
+
+    return owning.destroy_plan(name, where, gateway)[1]

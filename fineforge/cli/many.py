@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from fineforge.core import Mode
     from fineforge.diagnostics import Diagnostic
     from fineforge.gateway import Gateway
+    from fineforge.owning import Orphans
 
 Specs = Sequence[Path]
 specs = click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -78,17 +80,28 @@ def exit_code(planned: Planned | None, detailed: bool) -> int:
     return next((code for code in (1, 4, 2, 3) if code in codes), 0)
 
 
-def apply(
-    output: Output,
-    batch: Batch,
-    target: str | None,
-    auto_approve: bool,
-    retry_failed: bool,
-    detach: bool,
-    terms: leasing.Terms,
-) -> int:
+def prune(function: Callable[..., int]) -> Callable[..., int]:
+    """`--prune` and `--allow-delete`."""
+    allow = click.option("--allow-delete", is_flag=True, help="Of --prune: yes, delete.")
+    words = "Take away what carries the project's tags and no spec wants; needs --allow-delete."
+    return click.option("--prune", is_flag=True, help=words)(allow(function))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an apply was asked beyond its specs."""
+
+    auto_approve: bool
+    retry_failed: bool
+    prune: bool
+    allow_delete: bool
+    detach: bool
+
+
+def apply(output: Output, batch: Batch, target: str | None, wanted: Wanted, terms: leasing.Terms) -> int:
     """Plans all, asks once, carries out what can be; the exit code is the worst of all."""
     from fineforge import batch as batches
+    from fineforge import pruning
     from fineforge.cli import options
     from fineforge.core import Mode
 
@@ -97,14 +110,16 @@ def apply(
             output.alert(f"no spec is for `{target}`")
             return 0
         with _counted(output, len(meant.specs)) as told:
-            planned = batches.plan(meant, gateway, Mode.APPLY, retry_failed, told)
+            planned = batches.plan(meant, gateway, Mode.APPLY, wanted.retry_failed, told)
+        if wanted.prune:
+            planned = pruning.with_orphans(planned, batch, gateway, wanted.allow_delete)
         _show_aside(output, planned, gateway.workspace.target)
         worst = exit_code(planned, detailed=False)
         merged = batches.one_plan(planned)
-        if merged.writes and not auto_approve and not options.need_terminal(output, "Do you want this to be done?"):
+        if merged.writes and not wanted.auto_approve and not options.need_terminal(output, "Do you want this to be done?"):
             output.alert("nothing was changed")
             return 1
-        return _carry_out(output, planned, gateway, detach, terms) or worst
+        return _carry_out(output, planned, gateway, wanted.detach, terms) or worst
 
 
 def apply_saved(output: Output, file: Path, planned: Planned, detach: bool, terms: leasing.Terms) -> int:
@@ -155,7 +170,7 @@ def status(output: Output, batch: Batch, target: str | None) -> int:
     from fineforge import engine
     from fineforge.diagnostics import FineforgeError
     from fineforge.shared import SharedReads
-    from fineforge.views.status import status_data, write_status
+    from fineforge.views.status import status_data, write_orphans, write_status
 
     found: dict[str, Any] = {}
     failed = [*batch.problems, *(one for problems in batch.failed.values() for one in problems)]
@@ -173,14 +188,28 @@ def status(output: Output, batch: Batch, target: str | None) -> int:
 
         with ThreadPoolExecutor(batches.PARALLEL) as pool:
             list(pool.map(read, meant.specs))
+        orphans = _orphans(batch, gateway)
     now = datetime.now(UTC)
     ordered = [(loaded.spec.name, found[loaded.spec.name]) for loaded in meant.specs if loaded.spec.name in found]
     if output.json:
-        output.data({"specs": [status_data(name, where, states, now) for name, states in ordered]})
+        lost = [{"spec": found.spec, "objects": [str(have.key) for have in found.objects]} for found in orphans]
+        output.data({"specs": [status_data(name, where, states, now) for name, states in ordered], "orphans": lost})
     else:
-        output.result("\n\n".join(write_status(name, where, states, now, output.paint) for name, states in ordered))
+        told = [write_status(name, where, states, now, output.paint) for name, states in ordered]
+        told += [write_orphans(found.spec, found.objects, output.paint) for found in orphans]
+        output.result("\n\n".join(told))
     _alert(output, failed)
     return 1 if failed else 0
+
+
+def _orphans(batch: Batch, gateway: Gateway) -> list[Orphans]:
+    """What no spec of the project wants; asked only where all of them are meant, and the project has a name."""
+    from fineforge import owning
+
+    names = {loaded.project.name for loaded in batch.specs}
+    if batch.selected or batch.failed or len(names) != 1 or not next(iter(names)):
+        return []
+    return owning.orphans([loaded.spec.name for loaded in batch.specs], next(iter(names)), gateway)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from fineforge.core import WRITES, Action, Desired, Document, Facts, Mode, Plan,
 from fineforge.diagnostics import Diagnostic
 from fineforge.kinds import KINDS
 from fineforge.ownership import digest
-from fineforge.planner import destroy, gates, rollout
+from fineforge.planner import adopting, destroy, gates, rollout
 from fineforge.planner.contract import check_plan
 from fineforge.planner.decide import Case, Decision, decide, retired
 from fineforge.planner.job import decide_job
@@ -21,7 +21,7 @@ from fineforge.spec import Spec
 
 PLAN_FORMAT = 1
 
-__all__ = ["PLAN_FORMAT", "Options", "check_plan", "plan"]
+__all__ = ["PLAN_FORMAT", "Options", "check_plan", "plan", "plan_ownership"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,31 @@ def plan(
         steps=tuple(steps),
         drift=tuple(step for step in steps if _is_drift(step)),
         diagnostics=(*unread, *found),
+    )
+
+
+def plan_ownership(
+    spec: Spec,
+    desired: tuple[Desired, ...],
+    facts: Facts,
+    world: World,
+    options: Options,
+    keys: tuple[ResourceKey, ...] | None,
+    kinds: tuple[str, ...] = (),
+    shown: Document | None = None,
+) -> Plan:
+    """Objects that become the spec's (`keys`), or with None cease to be (`kinds`, all where empty): owner tags, nothing else."""
+    case = Case(spec, facts, world, options.project, {want.key: want for want in desired})
+    steps, found = adopting.adopt(case, keys) if keys is not None else (adopting.forget(case, kinds), [])
+    return Plan(
+        format=PLAN_FORMAT,
+        mode=Mode.APPLY,
+        target=options.target,
+        spec=spec.name,
+        spec_digest=digest(spec.model_dump(mode="json")),
+        facts=shown or {},
+        steps=tuple(steps),
+        diagnostics=(*world.unread.values(), *found),
     )
 
 

@@ -25,6 +25,13 @@ def write_status(spec: str, target: str, states: Sequence[State], now: datetime,
     return "\n".join(lines)
 
 
+def write_orphans(spec: str, objects: Sequence[Observed], paint: Paint) -> str:
+    """What is left of a spec that has no file any more."""
+    rows = [(have.key.kind, str(have.key).partition("/")[2]) for have in objects]
+    title = f"{spec}: no spec of the project bears this name; `fineforge destroy --name {spec}` takes it away"
+    return "\n".join([*paint.wrap(title), *table(rows, paint, "  ")])
+
+
 def status_data(spec: str, target: str, states: Sequence[State], now: datetime) -> dict[str, Any]:
     return {
         "spec": spec,

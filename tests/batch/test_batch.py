@@ -56,6 +56,7 @@ class Repository:
 
         outcome, held_back = batch.apply(planned or self.plan(), self.gateway, listen, threading.Event())
         assert not held_back
+        assert not outcome.failed and not outcome.moved, (outcome.failed, outcome.moved)
         return outcome
 
     def tags(self, key: ResourceKey) -> dict[str, str]:

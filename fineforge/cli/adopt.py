@@ -1,0 +1,49 @@
+"""`fineforge adopt`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fineforge.cli import options
+from fineforge.cli.output import Output
+
+if TYPE_CHECKING:
+    from fineforge.core import Plan
+
+
+@options.command("""Make objects that exist the spec's own: write its owner tags on them, and change nothing else.
+
+OBJECT is `compute`, `endpoint` or `deployment/NAME`. From then on `plan` says what the spec wants otherwise, and `destroy` takes
+them away.""")
+@options.spec
+@click.argument("objects", metavar="OBJECT...", nargs=-1, required=True)
+@options.target
+@options.auto_approve
+@options.lease
+@options.as_json
+@options.quiet
+@options.streams
+def command(
+    output: Output,
+    spec: Path,
+    objects: tuple[str, ...],
+    target: str | None,
+    auto_approve: bool,
+    lock: bool,
+    lock_timeout: float,
+) -> int:
+    from fineforge import engine, owning
+    from fineforge.cli.apply import approve_and_apply, terms_of
+
+    output.streams_events = True
+    loaded = engine.load(spec)
+    with engine.connect(loaded, target) as gateway:
+
+        def make() -> Plan:
+            return owning.adopt(loaded, gateway, objects)
+
+        terms = terms_of(output, lock, lock_timeout)
+        return approve_and_apply(output, make(), loaded, gateway, auto_approve, terms, again=make)

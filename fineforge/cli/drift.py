@@ -1,0 +1,41 @@
+"""`fineforge drift`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fineforge.cli import many, options
+from fineforge.cli.output import Output
+
+
+@options.command("""Show what somebody else changed in the workspace since it was applied, and nothing that the specs change.
+
+Exit code 3 where there is any, 0 where there is none, 1 where a spec cannot be planned.""")
+@many.specs
+@many.select
+@options.target
+@options.as_json
+@options.quiet
+@options.streams
+def command(output: Output, specs: tuple[Path, ...], select: tuple[str, ...], target: str | None) -> int:
+    from fineforge import batch
+    from fineforge.core import Mode
+    from fineforge.diagnostics import errors
+    from fineforge.views import drift, json
+    from fineforge.views.diagnostics import write_all
+
+    planned, name = many.plan(output, batch.load(specs, select), target, Mode.APPLY, retry_failed=False)
+    plans = [made for _, made in planned.plans] if planned else []
+    failed = {str(path): found for path, found in planned.failed.items()} if planned else {}
+    if output.json:
+        document = json.plan_data(plans, failed)
+        output.data({key: document[key] for key in ("format_version", "target", "errored", "resource_drift", "diagnostics")})
+    else:
+        output.result(drift.write_drift(plans, name, output.paint))
+        problems = [found for made in plans for found in errors(made.diagnostics)]
+        problems += [found for entries in failed.values() for found in entries]
+        if problems:
+            output.alert("\n" + write_all(problems, output.paint_aside))
+    if failed or any(errors(made.diagnostics) for made in plans):
+        return 1
+    return 3 if any(drift.drifted(made) for made in plans) else 0

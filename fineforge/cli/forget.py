@@ -1,0 +1,52 @@
+"""`fineforge forget`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fineforge.cli import options
+from fineforge.cli.output import Output
+
+if TYPE_CHECKING:
+    from fineforge.core import Plan
+
+
+@options.command("""Let the spec's objects go: take its owner tags off them, and change nothing else.
+
+KIND is compute, data, job, model, endpoint or deployment; without one, all are let go. Nothing is deleted; what was let go is
+somebody else's from then on.""")
+@options.spec
+@click.argument("kinds", metavar="[KIND...]", nargs=-1)
+@options.target
+@options.auto_approve
+@options.lease
+@options.as_json
+@options.quiet
+@options.streams
+def command(
+    output: Output,
+    spec: Path,
+    kinds: tuple[str, ...],
+    target: str | None,
+    auto_approve: bool,
+    lock: bool,
+    lock_timeout: float,
+) -> int:
+    from fineforge import engine, owning
+    from fineforge.cli.apply import approve_and_apply, terms_of
+    from fineforge.kinds import KINDS
+
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise click.UsageError(f"`{unknown[0]}` is no kind: " + ", ".join(KINDS))
+    output.streams_events = True
+    loaded = engine.load(spec)
+    with engine.connect(loaded, target) as gateway:
+
+        def make() -> Plan:
+            return owning.forget(loaded, gateway, kinds)
+
+        terms = terms_of(output, lock, lock_timeout)
+        return approve_and_apply(output, make(), loaded, gateway, auto_approve, terms, again=make)

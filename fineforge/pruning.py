@@ -1,0 +1,58 @@
+"""`apply --prune`: taking away what carries a project's tags and no spec of it wants any more.
+
+It deletes for want of a file, so it is done only where every spec of the project was read and none is wrong. Which objects those
+are, and the plan of their end, is `fineforge.owning`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+from fineforge import discovery, owning
+from fineforge.batch import Batch, Planned
+from fineforge.diagnostics import Diagnostic, FineforgeError, errors
+from fineforge.gateway import Reader
+
+
+def with_orphans(planned: Planned, batch: Batch, gateway: Reader, allow_delete: bool) -> Planned:
+    """The plans, and beside them those that end what no spec wants. Raises FF192 where that cannot be told, or was not meant."""
+    if reason := _refusal(planned, batch, allow_delete):
+        words, hint = reason
+        raise FineforgeError(Diagnostic("FF192", f"`--prune` is refused: {words}", hint=hint))
+    project = batch.specs[0].project
+    names = [loaded.spec.name for loaded in batch.specs]
+    wanted = frozenset(step.key for _, plan in planned.plans for step in plan.steps)
+    ends = [owning.destroy_plan(found.spec, project, gateway) for found in owning.orphans(names, project.name, gateway)]
+    return replace(planned, plans=(*planned.plans, *((loaded, owning.spare(plan, wanted)) for loaded, plan in ends)))
+
+
+def _refusal(planned: Planned, batch: Batch, allow_delete: bool) -> tuple[str, str] | None:
+    """Why nothing may be pruned, and what to do; None where it may. `batch` is what was read, for every target."""
+    if batch.selected:
+        return "only some specs were selected", "leave `--select` out"
+    wrong = len(batch.failed) + len(planned.failed) + sum(1 for _, plan in planned.plans if errors(plan.diagnostics))
+    if wrong or errors(batch.problems):
+        return "not every spec can be planned", "mend them first: a spec that cannot be read may want what would be deleted"
+    roots = {loaded.project.root for loaded in batch.specs}
+    if len(roots) != 1 or not batch.specs[0].project.name:
+        return "the specs are not of one project with a `fineforge.yaml`", "its name is what says which objects are the project's"
+    (root,) = roots
+    known = {loaded.path.resolve() for loaded in batch.specs}
+    others = [path for path in discovery.find([root])[0] if path.resolve() not in known]
+    if others:
+        return f"`{others[0]}` of the project was not read", f"apply the whole project: `{root}`"
+    if _is_shallow(root):
+        return "the clone is shallow", "fetch all of it: `fetch-depth: 0` of actions/checkout"
+    return None if allow_delete else ("it deletes", "look at `plan`, then add `--allow-delete`")
+
+
+def _is_shallow(root: Path) -> bool:
+    """A shallow clone may be of anything; where there is no git, there is nothing to be shallow."""
+    try:
+        words = ["git", "rev-parse", "--is-shallow-repository"]
+        ran = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return ran.stdout.strip() == "true"

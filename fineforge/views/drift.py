@@ -1,0 +1,34 @@
+"""What somebody else changed: object by object, field by field, as it is and as the spec has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fineforge.core import FieldChange, Plan, Step
+from fineforge.views.paint import Paint
+from fineforge.views.text import object_name, shown, table
+
+
+def drifted(plan: Plan) -> list[tuple[Step, list[FieldChange]]]:
+    """The steps that undo a foreign change, with those changes."""
+    found = [(step, [change for change in step.changes if change.reason == "drift"]) for step in plan.steps]
+    return [(step, changes) for step, changes in found if changes]
+
+
+def write_drift(plans: Sequence[Plan], target: str, paint: Paint) -> str:
+    """`no drift`, or a block for each spec."""
+    blocks = []
+    for plan in plans:
+        lines = []
+        for step, changes in drifted(plan):
+            lines.append(f"  {object_name(step)}")
+            rows = [(change.path, f"is {shown(change.before)}, the spec says {shown(change.after)}") for change in changes]
+            lines += table(rows, paint, "    ")
+        if lines:
+            blocks.append("\n".join([paint("strong", plan.spec), *lines]))
+    count = sum(len(changes) for plan in plans for _, changes in drifted(plan))
+    if not blocks:
+        specs = "1 spec is as it was" if len(plans) == 1 else f"{len(plans)} specs are as they were"
+        return paint("add", f"No drift on {target}: {specs} applied")
+    fields = "field" if count == 1 else "fields"
+    return "\n\n".join([*blocks, f"Drift: {count} {fields} changed by somebody else; `fineforge apply` puts them back"])
