@@ -58,7 +58,7 @@ def test_the_places_are_the_writes(client: Client) -> None:
         client.emulator.control("DELETE", "/requests")
         made = client.apply(mode)
         sent = client.emulator.requests()
-        blobs = [entry for entry in sent if entry["method"] == "PUT" and ".blob." in entry["host"]]
+        blobs = [entry for entry in sent if entry["method"] == "PUT" and entry["path"].endswith(".jsonl")]
         writes = [place for place in places if place.method != "HEAD" and "listSecrets" not in place.path]
         assert len(writes) == len(made.writes) + len(blobs)
         assert len(blobs) == (len(SPLITS) if mode is Mode.APPLY else 0)

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fineforge.emulator.routes import shapes
 from fineforge.emulator.routes.common import (
     RETRY,
     Handler,
@@ -34,9 +35,9 @@ def resource(kind: str) -> Handler:
             case "GET":
                 reply = service.cloud.get(kind, path)
             case "PUT":
-                reply = service.cloud.put(kind, path, await read_json(request))
+                reply = service.cloud.put(kind, path, await _read(request, kind))
             case "PATCH":
-                reply = service.cloud.patch(kind, path, await read_json(request))
+                reply = service.cloud.patch(kind, path, await _read(request, kind))
             case "DELETE":
                 reply = service.cloud.delete(kind, path)
             case method:
@@ -63,6 +64,7 @@ def action(kind: str, verb: str) -> Handler:
 
     async def handle(service: Service, request: Request, **parts: str) -> Response:
         body = await read_json(request)
+        shapes.fit(body, shapes.ACTIONS)
         return reply_response(service, request, service.cloud.post(kind, tuple(parts.values()), verb, body))
 
     return handle
@@ -93,6 +95,12 @@ async def operation_status(service: Service, request: Request, operation: str) -
 async def operation_result(service: Service, request: Request, operation: str) -> Response:
     over = service.cloud.get("operation", (operation,)).body["status"] in ("Succeeded", "Failed", "Canceled")
     return Response(None, 200 if over else 202, {} if over else RETRY)
+
+
+async def _read(request: Request, kind: str) -> dict[str, Any]:
+    body = await read_json(request)
+    shapes.fit(body, shapes.SHAPES.get(kind, {}))
+    return body
 
 
 def _is_wanted(properties: Mapping[str, Any], query: Mapping[str, str]) -> bool:
