@@ -120,7 +120,7 @@ def validate(loaded: Loaded, target: str | None = None, today: str | None = None
     parameters, problems = _parameters(loaded, facts)
     found += problems
     found += checks.check(loaded.spec, facts, parameters, target)
-    if not errors(found):
+    if loaded.project.templates is not None and not errors(found):  # those that are shipped raise nothing; somebody's own may
         try:
             _desired(loaded, facts, parameters)
         except FineforgeError as error:
