@@ -25,7 +25,6 @@ def command(output: Output, what: str) -> int:
 def document() -> dict[str, Any]:
     """The schema, from the models that read a spec."""
     from fineforge import __version__
-    from fineforge.spec import Spec
+    from fineforge.spec.schema import schema
 
-    schema = Spec.model_json_schema(by_alias=True)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": f"fineforge spec ({__version__})"}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema(), "title": f"fineforge spec ({__version__})"}
