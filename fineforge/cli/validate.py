@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ Prints every problem of every spec at once, with its line. Exit code 1 where the
 @options.target
 @options.overrides
 @options.allow_outside
-@options.as_json
+@options.output_as("sarif", "github")
 @options.quiet
 @options.streams
 def command(
@@ -33,30 +34,48 @@ def command(
     allow_outside: bool,
 ) -> int:
     from fineforge import batch
+    from fineforge.diagnostics import FineforgeError, errors
+
+    found: Mapping[Path, Sequence[Diagnostic]] = {}
+    try:
+        loaded = batch.load(specs, select, overrides, allow_outside)
+        found, problems = many.validate(loaded, target), loaded.problems
+    except FineforgeError as error:
+        problems = error.diagnostics
+    _show(output, found, problems)
+    return 1 if errors(problems) or any(errors(diagnostics) for diagnostics in found.values()) else 0
+
+
+def _show(output: Output, found: Mapping[Path, Sequence[Diagnostic]], problems: Sequence[Diagnostic]) -> None:
+    """`problems` belong to no file. Where stdout is for programs, people find the same on stderr."""
     from fineforge.diagnostics import errors
-    from fineforge.views.diagnostics import write_all
-
-    loaded = batch.load(specs, select, overrides, allow_outside)
-    found = many.validate(loaded, target)
-    _show(output, found)
-    if loaded.problems and not output.json:
-        output.alert("\n" + write_all(loaded.problems, output.paint_aside))
-    return 1 if errors(loaded.problems) or any(errors(diagnostics) for diagnostics in found.values()) else 0
-
-
-def _show(output: Output, found: Mapping[Path, tuple[Diagnostic, ...]]) -> None:
-    from fineforge.diagnostics import errors
+    from fineforge.views import reports
     from fineforge.views.diagnostics import as_data, write_all
 
     if output.json:
         specs = [
             {"file": str(path), "valid": not errors(ds), "diagnostics": [as_data(d) for d in ds]} for path, ds in found.items()
         ]
-        output.data({"specs": specs})
+        output.data({"specs": specs, "diagnostics": [as_data(problem) for problem in problems]})
         return
-    everything = [diagnostic for diagnostics in found.values() for diagnostic in diagnostics]
+    everything = [*(diagnostic for diagnostics in found.values() for diagnostic in diagnostics), *problems]
     if everything:
         output.alert(write_all(everything, output.paint_aside))
-    for path, diagnostics in found.items():
-        if not errors(diagnostics):
-            output.result(f"{path} is valid")
+    listed = {**{str(path): diagnostics for path, diagnostics in found.items()}, "": problems}
+    if output.format == "sarif":
+        output.data(reports.sarif(listed, _in_repository))
+    elif output.format == "github":
+        if everything:
+            output.result(reports.workflow_commands(listed, _in_repository))
+    else:
+        for path, diagnostics in found.items():
+            if not errors(diagnostics):
+                output.result(f"{path} is valid")
+
+
+def _in_repository(path: str) -> str:
+    """As reviewers' tools name a file: from the root of the repository, with `/`."""
+    here = Path.cwd()
+    root = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
+    whole = Path(os.path.normpath(here / path))
+    return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else whole.as_posix()
