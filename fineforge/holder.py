@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
-import re
 import socket
 import subprocess
 import tempfile
@@ -27,8 +26,6 @@ _LONGEST = 400
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    lease: str
-    """The lease's id, by which alone it can be renewed and released."""
     who: str = ""
     host: str = ""
     since: str = ""
@@ -58,38 +55,41 @@ class Holder:
         return ", ".join([*parts, *([self.run] if self.run else [])])
 
 
-def this_process(lease: str, command: str, folder: Path) -> Holder:
+def this_process(command: str, folder: Path) -> Holder:
     """`folder` is the spec's: its commit is told."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Holder(lease, _user(), socket.gethostname(), now, command, _run(), _commit(folder))
+    return Holder(_user(), socket.gethostname(), now, command, _run(), _commit(folder))
 
 
 @contextmanager
-def alive(lease: str) -> Iterator[None]:
-    """Within it, this process is known on this machine to hold the lease; the system itself ends that when the process dies.
+def alive(lease: str, place: str) -> Iterator[None]:
+    """Within it, this process is known on this machine to hold a lease, by its id and where it is; the system itself ends that
+    when the process dies.
 
-    Its file stays until `forget`: by that, others see that there was a holder who did not give the lease back.
+    A file stays until `forget`: by that, others see that there was a holder who did not give the lease back.
     """
     stream = _lock(_file(lease), create=True)
     try:
+        if stream is not None:
+            os.write(stream, place.encode())
         yield
     finally:
         if stream is not None:
             os.close(stream)
 
 
-def died_here(lease: str) -> bool:
-    """Whether the lease's holder was a process of this user on this machine, and is no more. False where that is not certain.
+def died_here(place: str) -> Iterator[str]:
+    """Ids of leases at a place whose holders were processes of this user on this machine, and are no more.
 
-    The file's name is a lease's id, made for that one apply: neither a machine of the same name nor a copy of this one has it.
+    Only who held it had the file: neither a machine of the same name nor a copy of this one is taken for it.
     """
-    if not re.fullmatch(r"[0-9a-f-]{36}", lease):
-        return False
-    stream = _lock(_file(lease), create=False)
-    if stream is None:
-        return False
-    os.close(stream)
-    return True
+    for file in sorted(_file("").parent.glob(f"{_file('').name}*")):
+        stream = _lock(file, create=False)
+        if stream is not None:
+            with os.fdopen(stream, "rb") as opened:
+                there = opened.read(_LONGEST * 10).decode("utf-8", "replace")
+            if there == place:
+                yield file.name.removeprefix(_file("").name)
 
 
 def forget(lease: str) -> None:

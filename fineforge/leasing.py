@@ -18,7 +18,7 @@ from pathlib import Path
 from fineforge import holder
 from fineforge.core import Outcome, Plan
 from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.gateway import Gateway, Leased, Leases
+from fineforge.gateway import Gateway, Leased, Leases, Workspace
 from fineforge.holder import Holder
 
 SECONDS = 60
@@ -50,12 +50,12 @@ AT_ONCE = Terms()
 class Lease:
     """One that is held. A thread of its own renews it."""
 
-    def __init__(self, leases: Leases, name: str, mine: Holder, tell: Callable[[str], None], waited: bool) -> None:
+    def __init__(self, attempt: _Attempt, waited: bool) -> None:
         self.waited = waited
         """Whether somebody else had it before: then the world may not be what was planned for."""
         self.why: Diagnostic | None = None
         """FF531 once it is lost."""
-        self._leases, self._name, self._mine, self._tell = leases, name, mine, tell
+        self._attempt = attempt
         self._renewing = threading.Lock()
         self._done = threading.Event()
         self._good_since = _now()
@@ -80,17 +80,18 @@ class Lease:
 
     def _renew(self) -> None:
         """A renewal that gets no answer may be tried again as long as the lease lasts."""
+        attempt = self._attempt
         with self._renewing:
             asked = _now()
             try:
-                ours, reason = self._leases.renew(self._name, self._mine.lease), ""
+                ours, reason = attempt.leases.renew(attempt.name, attempt.lease), ""
             except FineforgeError as error:
                 ours, reason = None, error.diagnostics[0].message
             if ours:
                 self._good_since = asked
             elif self.why is None and (ours is False or self._stale()):
-                self.why = _lost(self._name, reason or self._who_has_it())
-                self._tell(f"{self.why.message}; nothing new is started, what runs goes on")
+                self.why = _lost(attempt.name, reason or self._who_has_it())
+                attempt.terms.tell(f"{self.why.message}; nothing new is started, what runs goes on")
 
     def _stale(self) -> bool:
         """By both clocks: one stands still while the machine sleeps, the other may be set."""
@@ -98,11 +99,11 @@ class Lease:
 
     def _who_has_it(self) -> str:
         try:
-            found = self._leases.read(self._name)
+            found = self._attempt.leases.read(self._attempt.name)
         except FineforgeError:
             return "somebody ended it"
         other = Holder.read(found.note) if found is not None and found.held else None
-        return f"it is held by {other}" if other and other.lease != self._mine.lease else "somebody ended it"
+        return f"it is held by {other}" if other and other != self._attempt.mine else "somebody ended it"
 
 
 @contextmanager
@@ -120,8 +121,8 @@ def ensured(
         yield None
     else:
         name = "/".join(spec)
-        mine = holder.this_process(str(uuid.uuid4()), plan.mode.value, folder)
-        attempt = _Attempt(gateway.leases(), name, mine, lease, gateway.workspace.target, stop)
+        mine = holder.this_process(plan.mode.value, folder)
+        attempt = _Attempt(gateway.leases(), name, str(uuid.uuid4()), mine, lease, gateway.workspace, stop)
         with _held(attempt) as held:
             yield held
 
@@ -147,24 +148,31 @@ def end(gateway: Gateway, name: str) -> bool:
 class _Attempt:
     leases: Leases
     name: str
+    """`project/spec`."""
+    lease: str
+    """An id made for this one apply."""
     mine: Holder
     terms: Terms
-    target: str
+    workspace: Workspace
     stop: threading.Event
+
+    @property
+    def place(self) -> str:
+        """Where the lease is, for whoever looks on this machine for holders who died."""
+        return f"{self.workspace.id} {self.name}"
 
 
 @contextmanager
 def _held(attempt: _Attempt) -> Iterator[Lease]:
-    leases, name, mine = attempt.leases, attempt.name, attempt.mine
-    with holder.alive(mine.lease):
+    with holder.alive(attempt.lease, attempt.place):
         try:
             waited = _wait(attempt)
         except FineforgeError:
-            holder.forget(mine.lease)
+            holder.forget(attempt.lease)
             raise
-        lease = Lease(leases, name, mine, attempt.terms.tell, waited)
+        lease = Lease(attempt, waited)
         try:
-            leases.write(name, mine.lease, mine.note())
+            attempt.leases.write(attempt.name, attempt.lease, attempt.mine.note())
             lease.start()
             try:
                 yield lease
@@ -177,17 +185,17 @@ def _held(attempt: _Attempt) -> Iterator[Lease]:
 def _give_back(attempt: _Attempt) -> None:
     """What cannot be given back ends by itself; that is no reason to call an apply failed."""
     try:
-        attempt.leases.release(attempt.name, attempt.mine.lease)
+        attempt.leases.release(attempt.name, attempt.lease)
     except FineforgeError as error:
         attempt.terms.tell(f"{error.diagnostics[0].message}; the apply lease ends by itself within {SECONDS} s")
     else:
-        holder.forget(attempt.mine.lease)
+        holder.forget(attempt.lease)
 
 
 def _wait(attempt: _Attempt) -> bool:
     """Takes the lease, waiting for it as long as the terms allow. Whether somebody had it before."""
     begin, told = time.monotonic(), None
-    while (other := _take(attempt.leases, attempt.name, attempt.mine.lease)) is not None:
+    while (other := _take(attempt)) is not None:
         left = attempt.terms.timeout - (time.monotonic() - begin)
         if left <= 0 or attempt.stop.is_set():
             raise FineforgeError(_taken(attempt, other), exit_code=130 if attempt.stop.is_set() else 5)
@@ -198,21 +206,23 @@ def _wait(attempt: _Attempt) -> bool:
     return told is not None
 
 
-def _take(leases: Leases, name: str, lease: str) -> Holder | None:
+def _take(attempt: _Attempt) -> Holder | None:
     """None where it is ours now, else who has it. A holder who died on this machine need not be waited for."""
+    leases, name, lease = attempt.leases, attempt.name, attempt.lease
     if leases.take(name, lease, SECONDS):
         return None
+    for old in holder.died_here(attempt.place):
+        over = leases.take_over(name, old, lease)
+        holder.forget(old)
+        if over:
+            return None
     found = leases.read(name)
-    other = Holder.read(found.note if found is not None else {})
-    if holder.died_here(other.lease) and leases.take_over(name, other.lease, lease):
-        holder.forget(other.lease)
-        return None
-    return other
+    return Holder.read(found.note if found is not None else {})
 
 
 def _taken(attempt: _Attempt, other: Holder) -> Diagnostic:
     hint = f"`--lock-timeout 5m` waits; a holder that died loses it within {SECONDS} s; `fineforge lease release SPEC` ends it"
-    return Diagnostic("FF530", f"`{attempt.name}` is being changed at `{attempt.target}` by {other}", hint=hint)
+    return Diagnostic("FF530", f"`{attempt.name}` is being changed at `{attempt.workspace.target}` by {other}", hint=hint)
 
 
 def _lost(name: str, reason: str) -> Diagnostic:

@@ -66,6 +66,11 @@ class RunningEmulator:
         found: list[dict[str, Any]] = self.control("GET", "/requests")["requests"]
         return [entry for entry in found if entry["write"] or not writes]
 
+    def uploads(self) -> list[dict[str, Any]]:
+        """Writes of blobs since the last reset, but for those of apply leases."""
+        asked = [entry for entry in self.requests() if ".blob." in entry["host"] and entry["method"] == "PUT"]
+        return [entry for entry in asked if "/fineforge/leases/" not in entry["path"]]
+
     def snapshot(self, folder: Path) -> None:
         self.control("POST", "/snapshot", {"folder": str(folder)})
 

@@ -22,7 +22,7 @@ SECONDS = 10
 """For one answer: a renewal that hangs must leave time for the next one."""
 _ABOUT = {"what": "The apply lease of a fineforge spec. The metadata of this blob says who held it last."}
 _OTHERS = {409: False, 412: False}
-"""Statuses of the refusals that mean that somebody else has it (blob-service-error-codes)."""
+"""Statuses of the refusals that mean that somebody else has it, where the code speaks of a lease (blob-service-error-codes)."""
 _WAY_OUT = "`--lock=false` applies without a lease, and nothing then keeps two applies apart"
 
 
@@ -112,7 +112,7 @@ class BlobLeases:
                 return call()
             except HttpResponseError as error:
                 status, code = error.status_code, storage.code_of(error)
-                if status in (instead or {}) and code != "ContainerNotFound":
+                if status in (instead or {}) and code.startswith(("Lease", "Blob")):
                     return (instead or {})[status]
                 if status not in (401, 403) or not again:
                     raise FineforgeError(self._refused(name, status, code, error)) from None

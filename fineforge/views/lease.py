@@ -1,4 +1,4 @@
-"""Who holds which apply lease, for people and for programs. The leases' ids are shown to nobody."""
+"""Who holds which apply lease, for people and for programs."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ def write_leases(target: str, found: Sequence[tuple[str, Holder]], paint: Paint)
 
 def leases_data(target: str, found: Sequence[tuple[str, Holder]]) -> dict[str, Any]:
     rows = [{"name": name, **{key: text or None for key, text in asdict(holder).items()}} for name, holder in found]
-    return {"target": target, "leases": [{key: text for key, text in row.items() if key != "lease"} for row in rows]}
+    return {"target": target, "leases": rows}

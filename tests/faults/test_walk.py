@@ -58,9 +58,10 @@ def test_the_places_are_the_writes(client: Client) -> None:
         client.emulator.control("DELETE", "/requests")
         made = client.apply(mode)
         sent = client.emulator.requests()
-        blobs = [entry for entry in sent if entry["method"] == "PUT" and entry["path"].endswith(".jsonl")]
+        blobs = client.emulator.uploads()
+        leases = [entry for entry in sent if "/fineforge/leases/" in entry["path"]]
         writes = [place for place in places if place.method != "HEAD" and "listSecrets" not in place.path]
-        assert len(writes) == len(made.writes) + len(blobs)
+        assert len(writes) == len(made.writes) + len(blobs) + len(leases)
         assert len(blobs) == (len(SPLITS) if mode is Mode.APPLY else 0)
         assert all(struck(client, place) for place in places)
 

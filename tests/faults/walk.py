@@ -53,12 +53,19 @@ class Place:
 
 SPLITS = ("train", "validation", "test")
 _ENDPOINT = r"/onlineEndpoints/[^/]+\Z"
+_LEASE = r"/fineforge/leases/"
+_TAKEN = ("take the lease", "say who we are", "give the lease back")
+LEASE = tuple(
+    Place(name, "PUT", _LEASE, nth) for nth, name in enumerate(("ask for the lease", "make the blob of the lease", *_TAKEN), 1)
+)
+"""Of a spec that is applied for the first time; later the blob is there."""
 UPLOADS = (
     Place("storage key", "POST", r"/listSecrets\Z"),
     *(Place(f"look at blob {split}", "HEAD", rf"/{split}\.jsonl\Z") for split in SPLITS),
     *(Place(f"blob and its metadata {split}", "PUT", rf"/{split}\.jsonl\Z") for split in SPLITS),
 )
 APPLY = (
+    *LEASE,
     *UPLOADS,
     Place("cluster", "PUT", r"/computes/quickstart-gpu\Z"),
     *(Place(f"data {split}", "PUT", rf"/data/quickstart-{split}/versions/") for split in SPLITS),
@@ -69,6 +76,7 @@ APPLY = (
     Place("traffic", "PUT", _ENDPOINT, nth=2),
 )
 DESTROY = (
+    *(Place(name, "PUT", _LEASE, nth) for nth, name in enumerate(_TAKEN, 1)),
     Place("model", "PUT", "/models/quickstart/versions/"),
     Place("job", "PUT", "/jobs/quickstart-"),
     *(Place(f"data {split}", "PUT", rf"/data/quickstart-{split}/versions/") for split in SPLITS),

@@ -157,7 +157,7 @@ def test_a_data_asset_is_used_as_it_is(variant: Variant) -> None:
         variant("user", dataset={"splits": splits}, register={"name": "user"}, endpoint=None, deployment=None, gates=None)
     )
     assert not [key for _, key in done if key.startswith("data/")]
-    assert not [entry for entry in emulator.requests() if ".blob." in entry["host"] and entry["method"] == "PUT"]
+    assert not emulator.uploads()
 
 
 @pytest.mark.parametrize(

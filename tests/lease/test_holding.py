@@ -23,7 +23,7 @@ from tests.memory import MemoryLeases
 from tests.stories.telling import Telling
 
 NAME = "support/support"
-THEIRS = Holder(new(), "bob", "elsewhere", "2026-03-01T12:00:05Z", "apply")
+THEIRS, THEIR_ID = Holder("bob", "elsewhere", "2026-03-01T12:00:05Z", "apply"), new()
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def told(tmp_path: Path) -> Telling:
 
 def held_by_bob(told: Telling) -> MemoryLeases:
     leases = told.gateway.leases()
-    assert leases.take(NAME, THEIRS.lease, 60)
-    leases.write(NAME, THEIRS.lease, THEIRS.note())
+    assert leases.take(NAME, THEIR_ID, 60)
+    leases.write(NAME, THEIR_ID, THEIRS.note())
     return leases
 
 
@@ -96,7 +96,7 @@ def test_waits_until_it_is_free(told: Telling, monkeypatch: pytest.MonkeyPatch) 
 
     def tell(message: str) -> None:
         said.append(message)
-        leases.release(NAME, THEIRS.lease)
+        leases.release(NAME, THEIR_ID)
 
     made = told.plan()
     with leasing.ensured(
@@ -213,8 +213,8 @@ def test_what_cannot_be_given_back_is_told(told: Telling, monkeypatch: pytest.Mo
 
 def test_a_holder_of_this_machine_that_died_is_not_waited_for(told: Telling) -> None:
     """Its lock goes with the process, however that ends."""
-    theirs = Holder(new(), "alice", "here")
-    program = f"with holder.alive({theirs.lease!r}):\n    print('alive', flush=True)\n    sys.stdin.read()"
+    theirs, place = new(), f"{told.gateway.workspace.id} {NAME}"
+    program = f"with holder.alive({theirs!r}, {place!r}):\n    print('alive', flush=True)\n    sys.stdin.read()"
     code = f"import sys\nfrom fineforge import holder\n{program}"
     environment = {**os.environ, "TMPDIR": tempfile.gettempdir()}
     process = subprocess.Popen(
@@ -224,21 +224,28 @@ def test_a_holder_of_this_machine_that_died_is_not_waited_for(told: Telling) -> 
     with process.stdin, process.stdout:
         assert process.stdout.readline() == "alive\n"
         leases = told.gateway.leases()
-        assert leases.take(NAME, theirs.lease, 60)
-        leases.write(NAME, theirs.lease, theirs.note())
-        assert not holder.died_here(theirs.lease)
+        assert leases.take(NAME, theirs, 60)
+        assert list(holder.died_here(place)) == []
         with pytest.raises(FineforgeError, match="FF530"):
             carry_out(told, told.plan(), leasing.AT_ONCE)
         process.send_signal(signal.SIGKILL)
         process.wait(60)
-    assert holder.died_here(theirs.lease)
+    assert list(holder.died_here(place)) == [theirs] and list(holder.died_here(f"{place}-2")) == []
     assert carry_out(told, told.plan(), leasing.AT_ONCE) == 0
     assert left_behind() == []
 
 
-@pytest.mark.parametrize("lease", ["", "../../etc/passwd", new()])
-def test_a_holder_that_is_not_known_here_may_live(lease: str) -> None:
-    assert not holder.died_here(lease)
+def test_what_is_no_holders_is_left_alone(told: Telling) -> None:
+    """Only a file of ours that nobody has locked speaks of a dead holder; a link does not."""
+    place, elsewhere = "place", told.folder / "elsewhere"
+    elsewhere.write_text(place, encoding="utf-8")
+    link = Path(tempfile.gettempdir()) / f"fineforge-lease-{new()}"
+    link.symlink_to(elsewhere)
+    with holder.alive(new(), place):
+        assert list(holder.died_here(place)) == []
+    assert len(list(holder.died_here(place))) == 1
+    for file in left_behind():
+        (Path(tempfile.gettempdir()) / file).unlink()
 
 
 def _unreachable(self: MemoryLeases, name: str, lease: str) -> bool:
@@ -268,16 +275,16 @@ def test_who_we_are_in_ci(where: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
     given, expected = SURROUNDINGS[where]
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    found = holder.this_process(new(), "destroy", tmp_path)
+    found = holder.this_process("destroy", tmp_path)
     assert (found.who, found.run, found.commit) == expected
     assert found.command == "destroy" and Holder.read(found.note()) == found
 
 
 def test_the_commit_of_the_folder(tmp_path: Path) -> None:
-    assert holder.this_process(new(), "apply", tmp_path).commit == ""
+    assert holder.this_process("apply", tmp_path).commit == ""
     identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
     for words in (("init", "-q"), (*identity, "commit", "-q", "--allow-empty", "-m", "first")):
         subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
-    commit = holder.this_process(new(), "apply", tmp_path).commit
+    commit = holder.this_process("apply", tmp_path).commit
     head = subprocess.run(["git", "-C", str(tmp_path), "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
     assert len(commit) == 40 and commit == head.strip()

@@ -32,7 +32,7 @@ def test_one_has_it(leases: BlobLeases, name: str) -> None:
 
 
 def test_who_has_it_is_told(leases: BlobLeases, name: str) -> None:
-    holder = Holder(MINE, "Zoë 50%", "build\\agent", "2026-03-01T12:00:05Z", "apply", "https://ci/run?id=7&x=y", "0" * 40)
+    holder = Holder("Zoë 50%", "build\\agent", "2026-03-01T12:00:05Z", "apply", "https://ci/run?id=7&x=y", "0" * 40)
     leases.take(name, MINE, 60)
     leases.write(name, MINE, holder.note())
     found = leases.read(name)
