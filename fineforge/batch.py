@@ -16,6 +16,7 @@ from typing import Any
 
 from fineforge import apply as applying
 from fineforge import discovery, engine, identity, leasing, ownership, planfile, preparing
+from fineforge.composing import Composed
 from fineforge.core import WRITES, Action, Event, FieldChange, Mode, Outcome, Plan, ResourceKey, Step
 from fineforge.diagnostics import Diagnostic, FineforgeError, errors
 from fineforge.engine import Loaded
@@ -23,6 +24,7 @@ from fineforge.gateway import Gateway, Reader, Workspace
 from fineforge.kinds import KINDS
 from fineforge.planner import check_plan
 from fineforge.shared import SharedReads
+from fineforge.variables import Given
 
 PARALLEL = 8
 """Specs that are planned at the same time."""
@@ -64,7 +66,12 @@ class Planned:
 
 
 def load(
-    paths: Sequence[Path], select: Sequence[str] = (), overrides: Mapping[str, Any] | None = None, allow_outside: bool = False
+    paths: Sequence[Path],
+    select: Sequence[str] = (),
+    overrides: Mapping[str, Any] | None = None,
+    allow_outside: bool = False,
+    target: str | None = None,
+    given: Given | None = None,
 ) -> Batch:
     """Every spec below the paths that `select` keeps. Raises FF182 where a selection by git cannot be made, nothing else."""
     files, problems = discovery.find(paths)
@@ -72,7 +79,7 @@ def load(
     failed: dict[Path, tuple[Diagnostic, ...]] = {}
     for file in files:
         try:
-            loaded.append(engine.load(file, overrides, allow_outside))
+            loaded.append(engine.load(file, overrides, allow_outside, target, given))
         except FineforgeError as error:
             failed[file] = error.diagnostics
     if not select:
@@ -139,9 +146,9 @@ def plan(
     return Planned(tuple(shared), failed, batch.problems, batch.selected, after)
 
 
-def saved(entries: Sequence[tuple[Path, Plan]], allow_outside: bool = False) -> Planned:
+def saved(entries: Sequence[tuple[Path, Plan]], allow_outside: bool = False, given: Given | None = None) -> Planned:
     """Plans that were saved, beside their specs as they are now. Raises every spec that cannot be read, at once."""
-    found = load([path for path, _ in entries], allow_outside=allow_outside)
+    found = load([path for path, _ in entries], (), None, allow_outside, entries[0][1].target if entries else None, given)
     if found.failed:
         raise FineforgeError(*(diagnostic for problems in found.failed.values() for diagnostic in problems))
     plans, after = _share(list(zip(found.specs, (plan_ for _, plan_ in entries), strict=True)))
@@ -237,6 +244,7 @@ def _selected(
 def _made_of(loaded: Loaded) -> list[Path]:
     """Files beside the spec that decide what it means."""
     found = [loaded.project.root / name for name in ("fineforge.yaml", "fineforge.lock.yaml")]
+    found += [Path(file) for file in loaded.source.files] if isinstance(loaded.source, Composed) else []
     found += [loaded.project.templates] if loaded.project.templates else []
     dataset = loaded.spec.dataset
     for split in dataset.splits.made() if dataset else ():

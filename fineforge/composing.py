@@ -99,6 +99,11 @@ class Composed(Source):
         return Source.span(self, path, key=key)
 
     @property
+    def overlays(self) -> tuple[str, ...]:
+        """The targets at which the spec is another one."""
+        return next((overlay_targets(layer.source) for layer in self.layers if layer.kind is Kind.SPEC), ())
+
+    @property
     def is_composed(self) -> bool:
         """Whether anything but the spec's own text counted."""
         return len(self.layers) > 1 or bool(self.used)

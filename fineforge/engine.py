@@ -14,10 +14,9 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fineforge import apply as applying
@@ -33,8 +32,6 @@ from fineforge import (
     preparing,
     project,
     reaching,
-    source,
-    spec,
 )
 from fineforge import lock as locks
 from fineforge.checking import answer_text, chat_request
@@ -43,6 +40,7 @@ from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors
 from fineforge.following import tell_log
 from fineforge.gateway import Gateway, Reader
 from fineforge.kinds import Context, desired_all
+from fineforge.loading import Loaded, at, load
 from fineforge.locking import Moved
 from fineforge.params import Parameter
 from fineforge.planner import Options, check_plan
@@ -55,29 +53,29 @@ if TYPE_CHECKING:
     from fineforge.dataset import Progress
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A spec as it was read."""
-
-    path: Path
-    spec: spec.Spec
-    source: source.Source
-    project: project.Project
-    overrides: Mapping[str, Any]
-    """`--set` parameters."""
-    allow_outside: bool = False
-    lock: locks.Lock = field(default_factory=lambda: locks.Lock(Path(locks.FILE_NAME)))
-    pins: locks.Pins = field(default_factory=locks.Pins)
-    """The lock's, of the target that is spoken of; none before a target is known."""
-
-    @property
-    def project_name(self) -> str:
-        """The scope of ownership."""
-        return self.project.name or self.spec.name
-
-    def place(self, found: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
-        """The diagnostics with their places in the spec's file."""
-        return tuple(self.source.place(diagnostic) for diagnostic in found)
+__all__ = [
+    "Loaded",
+    "Moved",
+    "Planned",
+    "State",
+    "Validated",
+    "apply",
+    "at",
+    "connect",
+    "data",
+    "deployment_log",
+    "invoke",
+    "leased",
+    "load",
+    "lock",
+    "logs",
+    "metrics",
+    "outcome_exit_code",
+    "plan",
+    "render",
+    "status",
+    "validate",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +94,6 @@ class Planned:
     world: World
     desired: tuple[Desired, ...]
     parameters: Mapping[str, Parameter]
-
-
-def load(path: Path, overrides: Mapping[str, Any] | None = None, allow_outside: bool = False) -> Loaded:
-    """Reads and parses a spec and its project file. Raises FF1xx, every error at once."""
-    parsed = source.load(project.read_file(path), str(path))
-    where = project.find(path.parent)
-    return Loaded(path, spec.parse(parsed), parsed, where, overrides or {}, allow_outside, locks.find(where.root))
 
 
 def validate(loaded: Loaded, target: str | None = None, today: str | None = None) -> Validated:
@@ -370,13 +361,6 @@ def _parameters(loaded: Loaded, facts: Facts) -> tuple[dict[str, Parameter], tup
     compute = loaded.spec.compute
     size = facts.sizes.get((compute.size or "").lower()) if compute else None
     return params.resolve(facts.component, facts.model, loaded.spec, size, loaded.project.training, loaded.overrides)
-
-
-def at(loaded: Loaded, target: str) -> Loaded:
-    """The spec as it is meant at a target: what it leaves open filled in from the lock file."""
-    pins = loaded.lock.at(target)
-    name = observe.component_name(loaded.spec).name if loaded.spec.trains else ""
-    return replace(loaded, spec=locks.fill(loaded.spec, pins, name), pins=pins)
 
 
 def _refuse_target(loaded: Loaded, target: str) -> None:

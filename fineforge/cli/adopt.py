@@ -12,6 +12,7 @@ from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
     from fineforge.core import Plan
+    from fineforge.variables import Given
 
 
 @options.command("""Make objects that exist the spec's own: write its owner tags on them, and change nothing else.
@@ -25,6 +26,7 @@ them away.""")
 @options.lease
 @options.as_json
 @options.quiet
+@options.variables
 @options.streams
 def command(
     output: Output,
@@ -34,12 +36,13 @@ def command(
     auto_approve: bool,
     lock: bool,
     lock_timeout: float,
+    given: Given,
 ) -> int:
     from fineforge import engine, owning
     from fineforge.cli.apply import approve_and_apply, terms_of
 
     output.streams_events = True
-    loaded = engine.load(spec)
+    loaded = engine.load(spec, target=target, given=given)
     with engine.connect(loaded, target) as gateway:
 
         def make() -> Plan:

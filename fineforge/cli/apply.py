@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fineforge.engine import Loaded
     from fineforge.gateway import Gateway
     from fineforge.leasing import Lease, Terms
+    from fineforge.variables import Given
     from fineforge.views.events import EventView
 
 
@@ -43,6 +44,7 @@ any moment: run it again and it goes on.""")
 @options.as_json
 @options.json_into
 @options.quiet
+@options.variables
 @options.streams
 def command(
     output: Output,
@@ -58,6 +60,7 @@ def command(
     lock_timeout: float,
     overrides: dict[str, str],
     allow_outside: bool,
+    given: Given,
 ) -> int:
     from fineforge import batch, engine, planfile
     from fineforge.core import Mode
@@ -65,13 +68,13 @@ def command(
     output.streams_events = True
     terms = terms_of(output, lock, lock_timeout)
     if prune or many.are_many(specs, select):
-        found = batch.load(specs, select, overrides, allow_outside)
+        found = batch.load(specs, select, overrides, allow_outside, target, given)
         wanted = many.Wanted(auto_approve, retry_failed, prune, allow_delete, detach)
         return many.apply(output, found, target, wanted, terms)
     spec = specs[0]
     if planfile.is_plan(spec):
-        return _apply_saved(output, spec, terms, detach, allow_outside, given=[target, overrides, retry_failed])
-    loaded = engine.load(spec, overrides, allow_outside)
+        return _apply_saved(output, spec, terms, detach, allow_outside, given, [target, overrides, retry_failed])
+    loaded = engine.load(spec, overrides, allow_outside, target, given)
     with engine.connect(loaded, target) as gateway:
 
         def make() -> Plan:
@@ -156,20 +159,22 @@ def ended(output: Output, view: EventView, outcome: Outcome, stop: threading.Eve
     return code
 
 
-def _apply_saved(output: Output, file: Path, terms: Terms, detach: bool, allow_outside: bool, given: list[object]) -> int:
+def _apply_saved(
+    output: Output, file: Path, terms: Terms, detach: bool, allow_outside: bool, given: Given, decided: list[object]
+) -> int:
     """What the plan says was read and approved when it was saved; so nobody is asked again."""
     from fineforge import batch, engine, planfile
     from fineforge.cli.plan import exit_code
     from fineforge.diagnostics import Diagnostic, FineforgeError
 
-    if any(given):
+    if any(decided):
         hint = "leave out `--target`, `--set` and `--retry-failed`: the plan has them in it"
         raise FineforgeError(Diagnostic("FF006", f"`{file}` is a saved plan and cannot be changed", hint=hint))
     entries = planfile.load(file)
     if len(entries) != 1:
-        return many.apply_saved(output, file, batch.saved(entries, allow_outside), detach, terms)
+        return many.apply_saved(output, file, batch.saved(entries, allow_outside, given), detach, terms)
     (spec, made), *_ = entries
-    loaded = engine.load(spec, allow_outside=allow_outside)
+    loaded = engine.load(spec, None, allow_outside, made.target, given)
     _show_aside(made, output)
     if code := exit_code(made, detailed=False):
         return code

@@ -12,6 +12,7 @@ from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
     from fineforge.preparing import Data
+    from fineforge.variables import Given
     from fineforge.views.data import SplitView
 
 CACHE = "cache"
@@ -27,8 +28,9 @@ CACHE = "cache"
 @options.allow_outside
 @options.as_json
 @options.quiet
+@options.variables
 @options.streams
-def command(output: Output, spec: Path, target: str | None, rows: int, clear: bool, allow_outside: bool) -> int:
+def command(output: Output, spec: Path, target: str | None, rows: int, clear: bool, allow_outside: bool, given: Given) -> int:
     if str(spec) == CACHE:
         return _cache(output, clear)
     if clear:
@@ -37,7 +39,7 @@ def command(output: Output, spec: Path, target: str | None, rows: int, clear: bo
     from fineforge.views.data import Counter
     from fineforge.views.diagnostics import write_all
 
-    loaded = engine.load(spec, allow_outside=allow_outside)
+    loaded = engine.load(spec, allow_outside=allow_outside, target=target, given=given)
     with Counter(output.stderr, output.terminal and not output.quiet, output.paint_aside) as counter:
         found = engine.data(loaded, target, counter)
     _show(output, loaded.spec.name, found, rows)

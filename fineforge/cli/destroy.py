@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fineforge.core import Plan
     from fineforge.gateway import Gateway
     from fineforge.project import Project
+    from fineforge.variables import Given
 
 
 @options.command("""Take away what `apply` made: delete endpoints, deployments and clusters; archive data, jobs and models.
@@ -28,9 +29,17 @@ Only what carries this spec's tags is touched. A later `apply` restores what was
 @options.as_json
 @options.json_into
 @options.quiet
+@options.variables
 @options.streams
 def command(
-    output: Output, spec: Path | None, name: str | None, target: str | None, auto_approve: bool, lock: bool, lock_timeout: float
+    output: Output,
+    spec: Path | None,
+    name: str | None,
+    target: str | None,
+    auto_approve: bool,
+    lock: bool,
+    lock_timeout: float,
+    given: Given,
 ) -> int:
     from fineforge import engine, owning, project
     from fineforge.cli.apply import approve_and_apply, terms_of
@@ -47,7 +56,7 @@ def command(
             again = partial(_planned_by_name, name, where, gateway)
             return approve_and_apply(output, made, loaded, gateway, auto_approve, terms, again=again)
     assert spec is not None
-    loaded = engine.load(spec)
+    loaded = engine.load(spec, target=target, given=given)
     with engine.connect(loaded, target) as gateway:
         made = engine.plan(loaded, gateway, Mode.DESTROY).plan
         return approve_and_apply(output, made, loaded, gateway, auto_approve, terms)

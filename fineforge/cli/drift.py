@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fineforge.cli import many, options
 from fineforge.cli.output import Output
+
+if TYPE_CHECKING:
+    from fineforge.variables import Given
 
 
 @options.command("""Show what somebody else changed in the workspace since it was applied, and nothing that the specs change.
@@ -16,15 +20,18 @@ Exit code 3 where there is any, 0 where there is none, 1 where a spec cannot be 
 @options.target
 @options.as_json
 @options.quiet
+@options.variables
 @options.streams
-def command(output: Output, specs: tuple[Path, ...], select: tuple[str, ...], target: str | None) -> int:
+def command(output: Output, specs: tuple[Path, ...], select: tuple[str, ...], target: str | None, given: Given) -> int:
     from fineforge import batch
     from fineforge.core import Mode
     from fineforge.diagnostics import errors
     from fineforge.views import drift, json
     from fineforge.views.diagnostics import write_all
 
-    planned, name = many.plan(output, batch.load(specs, select), target, Mode.APPLY, retry_failed=False)
+    planned, name = many.plan(
+        output, batch.load(specs, select, target=target, given=given), target, Mode.APPLY, retry_failed=False
+    )
     plans = [made for _, made in planned.plans] if planned else []
     failed = {str(path): found for path, found in planned.failed.items()} if planned else {}
     if output.json:

@@ -12,6 +12,7 @@ from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
     from fineforge.core import Plan
+    from fineforge.variables import Given
 
 
 @options.command("""Let the spec's objects go: take its owner tags off them, and change nothing else.
@@ -25,6 +26,7 @@ somebody else's from then on.""")
 @options.lease
 @options.as_json
 @options.quiet
+@options.variables
 @options.streams
 def command(
     output: Output,
@@ -34,6 +36,7 @@ def command(
     auto_approve: bool,
     lock: bool,
     lock_timeout: float,
+    given: Given,
 ) -> int:
     from fineforge import engine, owning
     from fineforge.cli.apply import approve_and_apply, terms_of
@@ -42,7 +45,7 @@ def command(
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise click.UsageError(f"`{unknown[0]}` is no kind: " + ", ".join(KINDS))
     output.streams_events = True
-    loaded = engine.load(spec)
+    loaded = engine.load(spec, target=target, given=given)
     with engine.connect(loaded, target) as gateway:
 
         def make() -> Plan:

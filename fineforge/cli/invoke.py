@@ -14,6 +14,7 @@ from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
     from fineforge.spec import Spec
+    from fineforge.variables import Given
 
 
 def _settings(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
@@ -42,6 +43,7 @@ messages, or {"messages": [...], "parameters": {...}}.""")
 @click.option("--deployment", metavar="NAME", help="Ask this deployment, whatever its traffic.")
 @click.option("--param", "settings", multiple=True, metavar="NAME=VALUE", callback=_settings, help="A generation parameter.")
 @options.as_json
+@options.variables
 @options.streams
 def command(
     output: Output,
@@ -52,10 +54,11 @@ def command(
     system: str | None,
     deployment: str | None,
     settings: dict[str, Any],
+    given: Given,
 ) -> int:
     from fineforge import engine
 
-    loaded = engine.load(spec)
+    loaded = engine.load(spec, target=target, given=given)
     if message is not None and file is not None:
         raise click.UsageError("give either MESSAGE or `--file`")
     messages, sample = _request(file) if file else (_messages(message), {}) if message is not None else _sample(loaded.spec)

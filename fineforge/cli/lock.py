@@ -12,6 +12,7 @@ from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
     from fineforge.locking import Moved
+    from fineforge.variables import Given
 
 
 @options.command("""Pin what the specs leave open: the latest version of a model or component, the commit of a dataset, and what
@@ -24,15 +25,16 @@ Pins that are there stay. --upgrade moves all of them; with a word after it thos
 @click.option("--upgrade", multiple=True, is_flag=False, flag_value="all", metavar="[WHAT]", help="Move pins, all or WHAT.")
 @options.as_json
 @options.quiet
+@options.variables
 @options.streams
-def command(output: Output, specs: tuple[Path, ...], target: str | None, upgrade: tuple[str, ...]) -> int:
+def command(output: Output, specs: tuple[Path, ...], target: str | None, upgrade: tuple[str, ...], given: Given) -> int:
     from fineforge import engine, lock
     from fineforge.diagnostics import Diagnostic, FineforgeError
 
     files, words = _apart(specs, upgrade)
     if not files:
         raise FineforgeError(Diagnostic("FF002", "missing argument `SPECS...`", hint="`fineforge lock SPEC...`"))
-    loaded = [engine.load(path) for path in files]
+    loaded = [engine.load(path, target=target, given=given) for path in files]
     with engine.connect(loaded[0], target) as gateway:
         made, moves = engine.lock(loaded, gateway, words)
         name = gateway.workspace.target

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fineforge.cli import options
 from fineforge.cli.output import Output
+
+if TYPE_CHECKING:
+    from fineforge.variables import Given
 
 
 @options.command("""Show the log of the spec's job, running or over: its own and its steps'.
@@ -21,9 +25,10 @@ With --deployment the log of the deployment's container, as far as the service k
 @click.option(
     "--tail", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N", help="Of a deployment: the last N lines."
 )
+@options.variables
 @options.streams
 def command(
-    output: Output, spec: Path, target: str | None, follow: bool, attempt: int | None, deployment: bool, tail: int
+    output: Output, spec: Path, target: str | None, follow: bool, attempt: int | None, deployment: bool, tail: int, given: Given
 ) -> int:
     from fineforge import engine
     from fineforge.cli.apply import interruptible
@@ -32,7 +37,7 @@ def command(
 
     if deployment and (follow or attempt is not None):
         raise click.UsageError("`--follow` and `--attempt` are for jobs, not for `--deployment`")
-    loaded = engine.load(spec)
+    loaded = engine.load(spec, target=target, given=given)
     with engine.connect(loaded, target) as gateway:
         if deployment:
             output.result(visible(engine.deployment_log(loaded, gateway, tail).rstrip("\n")))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fineforge.cli import options
 from fineforge.cli.output import Output
+
+if TYPE_CHECKING:
+    from fineforge.variables import Given
 
 
 @options.command("Show what the spec's job has measured: the last value of each metric, and its course.")
@@ -15,12 +19,13 @@ from fineforge.cli.output import Output
 @options.target
 @click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Of the N-th attempt; else of the last one.")
 @options.as_json
+@options.variables
 @options.streams
-def command(output: Output, spec: Path, target: str | None, attempt: int | None) -> int:
+def command(output: Output, spec: Path, target: str | None, attempt: int | None, given: Given) -> int:
     from fineforge import engine
     from fineforge.views.metrics import metrics_data, write_metrics
 
-    loaded = engine.load(spec)
+    loaded = engine.load(spec, target=target, given=given)
     with engine.connect(loaded, target) as gateway:
         job, found = engine.metrics(loaded, gateway, attempt)
         where = gateway.workspace.target

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fineforge.core import Mode, Plan
     from fineforge.diagnostics import Diagnostic, FineforgeError
     from fineforge.engine import Loaded
+    from fineforge.variables import Given
 
 
 @options.command("""Show what `apply` would change, and change nothing.
@@ -37,6 +38,7 @@ undoes what somebody else changed.""")
 @options.output_as("markdown")
 @options.json_into
 @options.quiet
+@options.variables
 @options.streams
 def command(
     output: Output,
@@ -50,8 +52,9 @@ def command(
     retry_failed: bool,
     overrides: dict[str, str],
     allow_outside: bool,
+    given: Given,
 ) -> int:
-    from fineforge import batch, planfile
+    from fineforge import batch, engine, planfile
     from fineforge.core import Mode
     from fineforge.diagnostics import FineforgeError
 
@@ -59,10 +62,12 @@ def command(
     if out is not None:
         _refuse_foreign(out)
     if many.are_many(specs, select):
-        return _plan_many(output, batch.load(specs, select, overrides), target, mode, out, detailed_exitcode, retry_failed)
+        found = batch.load(specs, select, overrides, allow_outside, target, given)
+        return _plan_many(output, found, target, mode, out, detailed_exitcode, retry_failed)
     spec = specs[0]
     try:
-        made = _plan_one(output, spec, target, mode, check_data, retry_failed, overrides, allow_outside)
+        loaded = engine.load(spec, overrides, allow_outside, target, given)
+        made = _plan_one(output, loaded, target, mode, check_data, retry_failed)
     except FineforgeError as error:
         return _unplanned(output, error, target, {str(spec): error.diagnostics}, mode)
     show(made, output)
@@ -73,20 +78,10 @@ def command(
     return code
 
 
-def _plan_one(
-    output: Output,
-    spec: Path,
-    target: str | None,
-    mode: Mode,
-    check_data: bool,
-    retry_failed: bool,
-    overrides: dict[str, str],
-    allow_outside: bool,
-) -> Plan:
+def _plan_one(output: Output, loaded: Loaded, target: str | None, mode: Mode, check_data: bool, retry_failed: bool) -> Plan:
     from fineforge import engine
     from fineforge.core import Mode
 
-    loaded = engine.load(spec, overrides, allow_outside)
     if check_data and mode is Mode.APPLY:
         _check_data(loaded, target, output)
     with engine.connect(loaded, target) as gateway:

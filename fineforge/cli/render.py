@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 KINDS = ("compute", "data", "job", "model", "endpoint", "deployment")
+
+if TYPE_CHECKING:
+    from fineforge.variables import Given
 
 
 @options.command("""Print the Azure ML YAML of every object, as `az ml ... create --file` takes it, without a network.
@@ -20,11 +24,15 @@ Names that depend on the workspace are those of a placeholder.""")
 @options.target
 @options.overrides
 @options.as_json
+@options.variables
 @options.streams
-def command(output: Output, spec: Path, kinds: tuple[str, ...], target: str | None, overrides: dict[str, str]) -> int:
+def command(
+    output: Output, spec: Path, kinds: tuple[str, ...], target: str | None, overrides: dict[str, str], given: Given
+) -> int:
     from fineforge import engine
 
-    wanted = [one for one in engine.render(engine.load(spec, overrides), target) if not kinds or one.key.kind in kinds]
+    loaded = engine.load(spec, overrides, target=target, given=given)
+    wanted = [one for one in engine.render(loaded, target) if not kinds or one.key.kind in kinds]
     if output.json:
         output.data({str(one.key): one.document for one in wanted})
     else:

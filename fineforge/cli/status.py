@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fineforge.cli import many, options
 from fineforge.cli.output import Output
+
+if TYPE_CHECKING:
+    from fineforge.variables import Given
 
 
 @options.command("Show every object of the spec as it is in the workspace, where the traffic goes, and what bills now.")
@@ -13,16 +17,17 @@ from fineforge.cli.output import Output
 @many.select
 @options.target
 @options.as_json
+@options.variables
 @options.streams
-def command(output: Output, specs: tuple[Path, ...], select: tuple[str, ...], target: str | None) -> int:
+def command(output: Output, specs: tuple[Path, ...], select: tuple[str, ...], target: str | None, given: Given) -> int:
     from datetime import UTC, datetime
 
     from fineforge import batch, engine
     from fineforge.views.status import status_data, write_status
 
     if many.are_many(specs, select):
-        return many.status(output, batch.load(specs, select), target)
-    loaded = engine.load(specs[0])
+        return many.status(output, batch.load(specs, select, target=target, given=given), target)
+    loaded = engine.load(specs[0], target=target, given=given)
     with engine.connect(loaded, target) as gateway:
         states, name, where = engine.status(loaded, gateway), loaded.spec.name, gateway.workspace.target
     now = datetime.now(UTC)

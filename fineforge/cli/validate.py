@@ -12,6 +12,7 @@ from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
     from fineforge.diagnostics import Diagnostic
+    from fineforge.variables import Given
 
 
 @options.command("""Check specs, or folders of them, without a network: YAML, keys, names, parameters, sizes, retirement, data.
@@ -24,6 +25,7 @@ Prints every problem of every spec at once, with its line. Exit code 1 where the
 @options.allow_outside
 @options.output_as("sarif", "github")
 @options.quiet
+@options.variables
 @options.streams
 def command(
     output: Output,
@@ -32,13 +34,14 @@ def command(
     target: str | None,
     overrides: dict[str, str],
     allow_outside: bool,
+    given: Given,
 ) -> int:
     from fineforge import batch
     from fineforge.diagnostics import FineforgeError, errors
 
     found: Mapping[Path, Sequence[Diagnostic]] = {}
     try:
-        loaded = batch.load(specs, select, overrides, allow_outside)
+        loaded = batch.load(specs, select, overrides, allow_outside, target, given)
         found, problems = many.validate(loaded, target), loaded.problems
     except FineforgeError as error:
         problems = error.diagnostics

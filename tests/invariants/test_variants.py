@@ -12,7 +12,7 @@ import yaml
 
 from fineforge import engine
 from fineforge.core import Mode, Outcome, ResourceKey
-from fineforge.diagnostics import errors
+from fineforge.diagnostics import FineforgeError, errors
 from tests.invariants.client import QUICKSTART, Client, inventory, promised, written
 from tests.running_emulator import RunningEmulator
 
@@ -218,7 +218,7 @@ def test_a_component_that_nobody_has_seen(variant: Variant) -> None:
 
     wrong = variant("tailored", component={"id": client_id(client)}, training={"stitchs": 10}, optimization=None, gates=None)
     loaded = engine.load(wrong.spec)
-    with engine.connect(loaded, "local") as gateway, pytest.raises(engine.FineforgeError) as caught:
+    with engine.connect(loaded, "local") as gateway, pytest.raises(FineforgeError) as caught:
         engine.plan(loaded, gateway)
     assert {diagnostic.code for diagnostic in errors(caught.value.diagnostics)} == {"FF131", "FF133"}
     assert any("`stitches`" in diagnostic.hint for diagnostic in caught.value.diagnostics)
