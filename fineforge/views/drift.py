@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fineforge.core import FieldChange, Plan, Step
+from fineforge.redaction import visible_value
 from fineforge.views.paint import Paint
 from fineforge.views.text import object_name, shown, table
 
@@ -22,8 +23,7 @@ def write_drift(plans: Sequence[Plan], target: str, paint: Paint) -> str:
         lines = []
         for step, changes in drifted(plan):
             lines.append(f"  {object_name(step)}")
-            rows = [(change.path, f"is {shown(change.before)}, the spec says {shown(change.after)}") for change in changes]
-            lines += table(rows, paint, "    ")
+            lines += table([(change.path, _told(change)) for change in changes], paint, "    ")
         if lines:
             blocks.append("\n".join([paint("strong", plan.spec), *lines]))
     count = sum(len(changes) for plan in plans for _, changes in drifted(plan))
@@ -32,3 +32,8 @@ def write_drift(plans: Sequence[Plan], target: str, paint: Paint) -> str:
         return paint("add", f"No drift on {target}: {specs} applied")
     fields = "field" if count == 1 else "fields"
     return "\n\n".join([*blocks, f"Drift: {count} {fields} changed by somebody else; `fineforge apply` puts them back"])
+
+
+def _told(change: FieldChange) -> str:
+    before, after = (shown(visible_value(change.path, value)) for value in (change.before, change.after))
+    return f"is {before}, the spec says {after}"
