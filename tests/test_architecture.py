@@ -60,7 +60,7 @@ HEAVY_HOMES = {
     "datasets": "fineforge.dataset",
     "huggingface_hub": "fineforge.dataset",
     "httpx2": "fineforge.dataset",
-    "cel": "fineforge.dataset",
+    "cel": "fineforge.expressions",
     "pyarrow": "fineforge.dataset",
     "torch": "fineforge.emulator",
     "transformers": "fineforge.emulator",

@@ -1,6 +1,6 @@
 """Datasets: where rows come from, which of them are used, whether they are fit to train on.
 
-The only package that may import `datasets`, `huggingface_hub`, `pyarrow` or `cel`; local JSON Lines need none of them.
+The only package that may import `datasets`, `huggingface_hub` or `pyarrow`; local JSON Lines need none of them.
 `describe` is cheap, asks no network and names a split's content; `prepare` reads and checks every row and writes the wanted ones.
 Names are imported when they are asked for: `describe` needs nothing of what reads rows.
 """

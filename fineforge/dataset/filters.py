@@ -1,15 +1,11 @@
-"""`filter`: an expression over a row in CEL, the Common Expression Language.
-
-CEL knows no loops without end, no files and no names but the row's columns, so a spec from somebody else may hold one.
-Why this language and this library: docs/decisions/0007-datasets.md.
-"""
+"""`filter`: an expression over a row in CEL. What CEL is, and how it is bounded, is `fineforge.expressions`'s."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fineforge import expressions
 from fineforge.core import SpecPath
 from fineforge.diagnostics import Diagnostic, FineforgeError
 
@@ -39,62 +35,16 @@ def keep(expression: str, path: SpecPath) -> Keep:
 
 def compiled(expression: str, path: SpecPath) -> Any:
     """The compiled expression: `execute(row)`, `variables()`. Raises FineforgeError (FF623)."""
-    import cel
-
-    if _nesting(expression) > MAX_NESTING:
-        words = f"loops (`all`, `exists`, `map`, `filter`) stand more than {MAX_NESTING} deep in each other"
-        raise FineforgeError(Diagnostic("FF623", f"the filter would take too long: {words}", path=path))
     try:
-        return cel.compile(expression)
-    except (ValueError, TypeError, RuntimeError, RecursionError) as error:
+        return expressions.compiled(expression)
+    except expressions.NotUnderstood as error:
         hint = 'it is CEL, as in `size(messages) > 2 && lang == "en"`'
-        raise FineforgeError(Diagnostic("FF623", f"the filter is not understood: {_what(error)}", path=path, hint=hint)) from None
+        raise FineforgeError(Diagnostic("FF623", f"the filter is not understood: {error}", path=path, hint=hint)) from None
 
 
 def columns(expression: str, path: SpecPath) -> tuple[str, ...]:
     """The columns that the expression asks for."""
-    of_loops = set(re.findall(rf"{_LOOP}\s*(\w+)\s*,", expression))
-    return tuple(sorted(set(compiled(expression, path).variables()) - of_loops))
-
-
-_LOOP = r"\.\s*(?:all|exists|exists_one|map|filter)\s*\("
-MAX_NESTING = 2
-"""Loops within loops: each one multiplies the work by the length of a row's list."""
-
-
-def _nesting(expression: str) -> int:
-    """How deep the expression's loops stand in each other, by its parentheses; what is within quotes does not count."""
-    bare = re.sub(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'", "", expression)
-    deepest, opened = 0, list[bool]()
-    for token in re.findall(rf"{_LOOP}|\(|\)", bare):
-        if token != ")":
-            opened.append(token != "(")
-        elif opened:
-            opened.pop()
-        deepest = max(deepest, sum(opened))
-    return deepest
-
-
-def _what(error: Exception) -> str:
-    """The parser's first words, without the list of all that it would have taken."""
-    found = re.search(r"<input>:\d+:(\d+): (?:Syntax error: )?(.*)", str(error))
-    if not found:
-        return "it cannot be parsed"
-    words = re.sub(r" expecting \{.*", "", found[2])
-    for theirs, ours in _WORDS.items():
-        words = words.replace(theirs, ours)
-    return f"{words} (character {found[1]})"
-
-
-_WORDS = {
-    "mismatched input": "unexpected",
-    "extraneous input": "unexpected",
-    "no viable alternative at input": "unexpected",
-    "token recognition error at:": "unexpected",
-    "'<EOF>'": "end",
-    "<EOF>": "the end",
-    "'": "`",
-}
+    return expressions.names(expression, compiled(expression, path))
 
 
 _KINDS = {int: "a number", float: "a number", str: "text", list: "a list", dict: "an object", type(None): "nothing"}
@@ -107,8 +57,8 @@ def _why(error: Exception) -> str:
             return "it asks for a key that the row does not have"
         case IndexError():
             return "it asks for an element beyond a list's end"
-        case RuntimeError() if found := re.search(r"variable or function: '(\w+)'", str(error)):
-            return f"there is no column or function `{found[1]}`"
+        case RuntimeError() if name := expressions.unknown_name(error):
+            return f"there is no column or function `{name}`"
         case TypeError():
             return "it compares or joins values of different types"
         case OverflowError():
