@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @options.command("""Explain a spec, a model, a component or an error code.
 
 \b
-  fineforge explain specs/quickstart.yaml     parameters: value, origin, type; where each value is from
+  fineforge explain specs/quickstart.yaml     values and parameters: origin, type
   fineforge explain model Phi-4               sizes, dates, defaults, twin
   fineforge explain chat_completion_pipeline  every input of a component
   fineforge explain FF120                     what it means, what to do""")
@@ -60,13 +60,15 @@ def _code(output: Output, code: str) -> int:
 
 
 def _spec(output: Output, path: Path, target: str | None, overrides: dict[str, str], given: Given) -> int:
-    from fineforge import engine, layers, lock, spec
+    from fineforge import engine
     from fineforge.cli.failures import show
+    from fineforge.composing import Composed
     from fineforge.diagnostics import Severity, errors
     from fineforge.views.explain import composition_data, parameter_data, write_composition, write_parameters
 
-    composed, where = layers.read(path, target, given)
-    loaded = engine.Loaded(path, spec.parse(composed), composed, where, overrides, lock=lock.find(where.root))
+    loaded = engine.load(path, overrides, target=target, given=given)
+    composed = loaded.source
+    assert isinstance(composed, Composed), "every spec that was loaded is"
     found = engine.validate(loaded, composed.target)
     problems = [diagnostic for diagnostic in found.diagnostics if diagnostic.severity is not Severity.NOTE]
     if output.json:
