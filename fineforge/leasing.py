@@ -165,12 +165,7 @@ class _Attempt:
 @contextmanager
 def _held(attempt: _Attempt) -> Iterator[Lease]:
     with holder.alive(attempt.lease, attempt.place):
-        try:
-            waited = _wait(attempt)
-        except FineforgeError:
-            holder.forget(attempt.lease)
-            raise
-        lease = Lease(attempt, waited)
+        lease = Lease(attempt, _wait(attempt))
         try:
             attempt.leases.write(attempt.name, attempt.lease, attempt.mine.note())
             lease.start()
@@ -193,11 +188,15 @@ def _give_back(attempt: _Attempt) -> None:
 
 
 def _wait(attempt: _Attempt) -> bool:
-    """Takes the lease, waiting for it as long as the terms allow. Whether somebody had it before."""
+    """Takes the lease, waiting for it as long as the terms allow. Whether somebody had it before.
+
+    Where the storage gives no answer it may be ours all the same: what we left on this machine stays, for the next one to find.
+    """
     begin, told = time.monotonic(), None
     while (other := _take(attempt)) is not None:
         left = attempt.terms.timeout - (time.monotonic() - begin)
         if left <= 0 or attempt.stop.is_set():
+            holder.forget(attempt.lease)
             raise FineforgeError(_taken(attempt, other), exit_code=130 if attempt.stop.is_set() else 5)
         if other != told:
             attempt.terms.tell(f"`{attempt.name}` is held by {other}; waiting up to {round(left)} s")

@@ -211,6 +211,22 @@ def test_what_cannot_be_given_back_is_told(told: Telling, monkeypatch: pytest.Mo
     assert carry_out(told, told.plan(), leasing.AT_ONCE) == 0, "its holder is known to be gone"
 
 
+def test_taken_without_an_answer(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The storage gave it to us, and we were never told: the next apply takes it from us."""
+    take = MemoryLeases.take
+
+    def unanswered(self: MemoryLeases, name: str, lease: str, seconds: int) -> bool:
+        assert take(self, name, lease, seconds)
+        return _unreachable(self, name, lease)
+
+    with monkeypatch.context() as patch, pytest.raises(FineforgeError, match="FF532"):
+        patch.setattr(MemoryLeases, "take", unanswered)
+        carry_out(told, told.plan(), leasing.AT_ONCE)
+    assert told.gateway.cloud.leases.look("leases", NAME).locks
+    assert carry_out(told, told.plan(), leasing.AT_ONCE) == 0
+    assert left_behind() == []
+
+
 def test_a_holder_of_this_machine_that_died_is_not_waited_for(told: Telling) -> None:
     """Its lock goes with the process, however that ends."""
     theirs, place = new(), f"{told.gateway.workspace.id} {NAME}"
