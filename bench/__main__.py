@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import data, emulator
+from bench import data, emulator, many
 from bench.measure import Cost, command, python
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +40,8 @@ def main() -> int:
     console.print(_rates(rates))
     with tempfile.TemporaryDirectory() as folder:
         console.print(data.table(Path(folder)))
+    with tempfile.TemporaryDirectory() as folder:
+        console.print(many.table(Path(folder)))
     return 0
 
 
