@@ -123,8 +123,9 @@ class BlobLeases:
 
     def _refused(self, name: str, status: int | None, code: str, error: Any) -> Diagnostic:
         words = _first_line(error).removeprefix(f"({code}) ")
-        said = diagnose(status, code, words, f"apply lease of {name}").message
-        return Diagnostic("FF532", said, hint=f"{_cause(code, self._account)}; {_WAY_OUT}")
+        said = diagnose(status, code, words, f"apply lease of {name}")
+        cause = said.hint if said.code in ("FF406", "FF407") else _cause(code, self._account)
+        return Diagnostic("FF532", said.message, hint=f"{cause}; {_WAY_OUT}")
 
     def _unreachable(self, name: str, error: Exception) -> Diagnostic:
         hint = f"the storage account `{self._account}` may be open to its own network only; {_WAY_OUT}"

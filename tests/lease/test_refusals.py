@@ -53,6 +53,12 @@ def test_a_container_that_is_not_there(emulator: RunningEmulator, gateway: Azure
     assert "ContainerNotFound" in found_by(gateway).message
 
 
+def test_the_storage_is_busy(emulator: RunningEmulator, gateway: AzureGateway) -> None:
+    """That is nobody's missing role."""
+    emulator.faults(refused("ServerBusy", 503))
+    assert found_by(gateway).hint.startswith("a fault of the service")
+
+
 def test_the_secrets_may_not_be_listed(emulator: RunningEmulator, gateway: AzureGateway) -> None:
     action = "Microsoft.MachineLearningServices/workspaces/datastores/listSecrets/action"
     message = f"The client does not have authorization to perform action '{action}'."
