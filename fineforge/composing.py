@@ -131,14 +131,16 @@ def compose(parsed: Source, lower: Sequence[Layer], target: str | None, known: C
     needs it.
     """
     layers = (*lower, Layer(Kind.SPEC, parsed), *_overlay(parsed, target))
-    found = [*variables.problems(), *_overlay_problems(parsed, target, known, variables)]
+    given = variables.problems()
+    found = [*given, *_overlay_problems(parsed, target, known, variables)]
     found += chain.from_iterable(layer_problems(layer) for layer in lower)
     used: list[dict[SpecPath, tuple[Used, ...]]] = [{} for _ in layers]
     filled = [_fill_layer(layer, variables, used[number]) for number, layer in enumerate(layers)]
     merged = Merged()
     for number, values in enumerate(filled):
         merged.lay(copy.deepcopy(values) if layers[number].kind is Kind.PROJECT else values, number)
-    found += _unresolved(merged.data)
+    said = {problem.message for problem in given}
+    found += [problem for problem in _unresolved(merged.data) if problem.message not in said]
     training, apart = _apart(layers, filled, merged)
     found += _not_scalar(apart, layers)
     if found:

@@ -115,20 +115,21 @@ class Variables:
             value, origin = self._value(variable[1], trail)
             return value, Used(f"var.{variable[1]}", origin)
         if asked := _ENV.fullmatch(body):
-            return self._environment(asked[1], asked[2]), Used(f"env.{asked[1]}", "environment")
+            text, origin = self._environment(asked[1], asked[2])
+            return text, Used(f"env.{asked[1]}", origin)
         raise _refusal("FF169", f"`{match.group()}` is not a reference", _meant(body))
 
-    def _environment(self, name: str, otherwise: str | None) -> str:
+    def _environment(self, name: str, otherwise: str | None) -> tuple[str, str]:
         """A text of the environment; as in a shell, `:-` counts for an empty one too."""
         if hides(f"environment_variables.{name}"):
             hint = "plans and tags are read by many; let the workspace's key vault or an identity give it to what runs"
             raise _refusal("FF173", f"`{name}` looks like a secret, and what a spec says is shown", hint)
         value = self.given.environment.get(name)
-        if otherwise is not None:
-            return value or otherwise
+        if otherwise is not None and not value:
+            return otherwise, "default"
         if value is None:
             raise _refusal("FF168", f"`{name}` is not set in the environment", f"set it, or write `${{env.{name}:-DEFAULT}}`")
-        return value
+        return value, "environment"
 
     def _value(self, name: str, trail: tuple[str, ...]) -> tuple[Any, str]:
         """The value of a variable and where it is from."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @options.command("""Explain a spec, a model, a component or an error code.
 
 \b
-  fineforge explain specs/quickstart.yaml     values and parameters: origin, type
+  fineforge explain specs/quickstart.yaml     values, parameters, origins
   fineforge explain model Phi-4               sizes, dates, defaults, twin
   fineforge explain chat_completion_pipeline  every input of a component
   fineforge explain FF120                     what it means, what to do""")
