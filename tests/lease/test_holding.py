@@ -10,11 +10,12 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fineforge import engine, holder, leasing
-from fineforge.core import Event, EventKind, Plan, ResourceKey
+from fineforge.core import Event, EventKind, Mode, Plan, ResourceKey
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.gateway import Progress
 from fineforge.holder import Holder
@@ -64,6 +65,34 @@ def test_held_while_it_writes_and_given_back(told: Telling) -> None:
     assert len(seen) == len(made.steps) and len(set(seen)) == 1
     assert seen[0].command == "apply" and seen[0].who and seen[0].host and seen[0].since
     assert leasing.held(told.gateway) == [] and left_behind() == []
+
+
+def test_given_back_where_a_job_is_left_alone(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job goes on for hours; the next apply may begin."""
+    get = told.gateway.get
+
+    def running(key: ResourceKey) -> Any:
+        raw = get(key)
+        return raw if key.kind != "job" or raw is None else {**raw, "properties": {**raw["properties"], "status": "Running"}}
+
+    monkeypatch.setattr(told.gateway, "get", running)
+    outcome = engine.apply(told.plan(), told.loaded(), told.gateway, lambda _: None, detach=True)
+    assert outcome.detached and outcome.running
+    assert leasing.held(told.gateway) == []
+
+
+def test_a_destroy_holds_it_too(told: Telling) -> None:
+    told.apply()
+    made = told.plan(Mode.DESTROY)
+    held_by_bob(told)
+    with pytest.raises(FineforgeError, match="FF530"):
+        carry_out(told, made, leasing.AT_ONCE)
+    told.gateway.leases().release(NAME, THEIR_ID)
+    seen: list[str] = []
+    assert (
+        carry_out(told, made, leasing.AT_ONCE, lambda _: seen.extend(who.command for _, who in leasing.held(told.gateway))) == 0
+    )
+    assert set(seen) == {"destroy"}
 
 
 def test_no_lease_where_nothing_is_written(told: Telling) -> None:
