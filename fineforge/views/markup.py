@@ -70,8 +70,8 @@ class Piece:
     def fitted(self, room: int) -> str:
         """The piece in at most `room` bytes, with at least one of its rows; empty where it has no place."""
         whole = "\n".join([self.head, *self.rows, *([self.tail] if self.tail else [])])
-        if _size(whole) <= room:
-            return whole
+        if _size(whole) <= room or room <= 0:
+            return whole if room > 0 else ""
         kept = list(self.rows)
         room -= _size(self.head) + _size(self.tail) + _size(self.more) + 20
         sizes = [_size(row) + 1 for row in kept]
@@ -92,7 +92,7 @@ def page(pieces: Sequence[Piece], limit: int, cut: str) -> str:
     room = limit - _size(cut) - 20
     shown: dict[int, str] = {}
     for number in sorted(range(len(pieces)), key=lambda number: (pieces[number].rank, number)):
-        text = pieces[number].fitted(room - 2)
+        text = whole[number] if _size(whole[number]) <= room - 2 else pieces[number].fitted(room - 2)
         if text:
             shown[number] = text
             room -= _size(text) + 2
