@@ -23,6 +23,7 @@ from fineforge.engine import Loaded
 from fineforge.gateway import Gateway, Reader, Workspace
 from fineforge.kinds import KINDS
 from fineforge.planner import check_plan
+from fineforge.policies import judging
 from fineforge.shared import SharedReads
 from fineforge.variables import Given
 
@@ -151,7 +152,10 @@ def saved(entries: Sequence[tuple[Path, Plan]], allow_outside: bool = False, giv
     found = load([path for path, _ in entries], (), None, allow_outside, entries[0][1].target if entries else None, given)
     if found.failed:
         raise FineforgeError(*(diagnostic for problems in found.failed.values() for diagnostic in problems))
-    plans, after = _share(list(zip(found.specs, (plan_ for _, plan_ in entries), strict=True)))
+    made = [
+        (one, judging.judged(plan_, engine.at(one, plan_.target))) for one, (_, plan_) in zip(found.specs, entries, strict=True)
+    ]
+    plans, after = _share(made)
     return Planned(tuple(plans), {}, after=after)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -36,7 +35,7 @@ from fineforge import (
 from fineforge import lock as locks
 from fineforge.checking import answer_text, chat_request
 from fineforge.core import DatasetFact, Desired, Event, Facts, Mode, Outcome, Plan, ResourceKey, World
-from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors
+from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors, refused
 from fineforge.following import tell_log
 from fineforge.gateway import Gateway, Reader
 from fineforge.kinds import Context, desired_all
@@ -45,6 +44,7 @@ from fineforge.locking import Moved
 from fineforge.params import Parameter
 from fineforge.planner import Options, check_plan
 from fineforge.planner import plan as make_plan
+from fineforge.policies import judging, reading
 from fineforge.render import Templates
 from fineforge.series import Series
 from fineforge.showing import State, shown_facts, states
@@ -111,6 +111,7 @@ def validate(loaded: Loaded, target: str | None = None, today: str | None = None
     parameters, problems = _parameters(loaded, facts)
     found += problems
     found += checks.check(loaded.spec, facts, parameters, target)
+    found += [problem for book in reading.books(loaded.project) for problem in book.problems]
     if loaded.project.templates is not None and not errors(found):  # those that are shipped raise nothing; somebody's own may
         try:
             _desired(loaded, facts, parameters)
@@ -136,16 +137,15 @@ def plan(loaded: Loaded, gateway: Reader, mode: Mode = Mode.APPLY, retry_failed:
     open_spec, loaded = loaded.spec, at(loaded, target)
     _refuse_target(loaded, target)
     datasets = preparing.described(loaded) if mode is Mode.APPLY else preparing.described_if_there(loaded)
-    with ThreadPoolExecutor(1) as pool:
-        asking = pool.submit(locking.newer, open_spec, loaded.pins, gateway, preparing.resolve) if mode is Mode.APPLY else None
-        live, world, lists = _read(loaded, gateway, datasets, mode)
-        upstream = asking.result() if asking else []
+    asked = locking.ask_newer(open_spec, loaded.pins, gateway, preparing.resolve) if mode is Mode.APPLY else list
+    live, world, lists = _read(loaded, gateway, datasets, mode)
     facts = locks.hold(live, loaded.pins)
     parameters, problems = _parameters(loaded, facts)
     found = [*problems, *(_without_retirement(checks.check(loaded.spec, facts, parameters, target)))]
     if mode is Mode.APPLY and errors(found):
         raise FineforgeError(*loaded.place(found))
     named = partial(identity.identify, loaded.spec, facts, parameters)
+    world = _only(world, named(1).keys)
     attempt, world = finding.attempt_that_counts(gateway, named, world, loaded.spec.job.retries, retry_failed)
     desired = _desired(loaded, facts, parameters, attempt)
     world = observe.read_world(gateway, [want.key for want in desired], world)
@@ -154,9 +154,9 @@ def plan(loaded: Loaded, gateway: Reader, mode: Mode = Mode.APPLY, retry_failed:
     options = Options(retry_failed, loaded.project_name, target)
     made = make_plan(loaded.spec, desired, facts, world, mode, options, _shown(loaded, gateway, facts, parameters, mode))
     notes = [d for d in found if d.severity is Severity.WARNING] if mode is Mode.APPLY else []
-    notes += [*locks.moved(live, loaded.pins), *upstream] if mode is Mode.APPLY else []
+    notes += [*locks.moved(live, loaded.pins), *asked()] if mode is Mode.APPLY else []
     made = replace(made, diagnostics=loaded.place([*notes, *made.diagnostics]))
-    return Planned(made, facts, world, desired, parameters)
+    return Planned(judging.judged(made, loaded), facts, world, desired, parameters)
 
 
 def apply(
@@ -178,12 +178,12 @@ def apply(
     Raises FineforgeError before anything is written where the plan has errors, breaks its contract, or rows are bad. What happens
     to single steps is in the outcome.
     """
+    loaded = at(loaded, gateway.workspace.target)
+    made = judging.judged(made, loaded)
     if broken := [*errors(made.diagnostics), *check_plan(made)]:
-        gate = any(d.code == "FF307" for d in broken)
-        raise FineforgeError(*broken, exit_code=4 if gate else 1)
+        raise FineforgeError(*broken, exit_code=4 if refused(broken) else 1)
     planfile.refuse_elsewhere(made, gateway.workspace)
     uploads = {upload.split: upload.destination for step in made.steps for upload in step.uploads}
-    loaded = at(loaded, gateway.workspace.target)
     stop = stop or threading.Event()
     with leased(made, loaded, gateway, lease, stop) as held:
         files, warnings = preparing.uploads(loaded, uploads, made.facts.get("context_length")) if uploads else ({}, ())
@@ -311,22 +311,17 @@ def _named(loaded: Loaded, gateway: Reader) -> finding.Named:
 
 
 def _read(loaded: Loaded, gateway: Reader, datasets: Mapping[str, Any], mode: Mode) -> tuple[Facts, World, observe.Lists]:
-    """Facts, and at the same time every object by the name that it has if the facts are those of the snapshot and the pins.
-
-    A name that turns out to be another one cost a read, and nothing else: what is read by a wrong name is not wanted.
-    """
+    """Facts, and in the same wave every object by the name that it has if the facts are those of the snapshot and the pins."""
     guess, _ = observe.snapshot_facts(loaded.spec, _today(), datasets, gateway.workspace.id, loaded.pins)
     early = identity.identify(loaded.spec, guess, _parameters(loaded, guess)[0])
     deployments = [("deployment", early.endpoint.name)] if early.endpoint and mode is Mode.APPLY else []
-    with ThreadPoolExecutor(2) as pool:
-        reading = pool.submit(observe.read_world, gateway, early.keys)
-        listing = pool.submit(observe.read_lists, gateway, deployments)
-        facts = observe.read_facts(gateway, loaded.spec, _today(), datasets)
-        world = reading.result()
-        wanted = identity.identify(loaded.spec, facts, _parameters(loaded, locks.hold(facts, loaded.pins))[0]).keys
-        observed = {key: have for key, have in world.observed.items() if key in wanted}
-        unread = {key: found for key, found in world.unread.items() if key in wanted}
-        return facts, World(observed, world.listed, unread), listing.result()
+    return observe.survey(gateway, loaded.spec, _today(), datasets, early.keys, deployments)
+
+
+def _only(world: World, keys: tuple[ResourceKey, ...]) -> World:
+    """What was read by a name that turned out to be another one is forgotten: it cost a read, and nothing else."""
+    observed = {key: have for key, have in world.observed.items() if key in keys}
+    return World(observed, world.listed, {key: found for key, found in world.unread.items() if key in keys})
 
 
 def _blank(gateway: Reader, datasets: Mapping[str, DatasetFact]) -> Facts:

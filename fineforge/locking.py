@@ -78,8 +78,15 @@ def _reads(specs: list[Spec], gateway: Reader, resolve: Callable[[str], str]) ->
 
 
 def newer(spec: Spec, pins: Pins, gateway: Reader, resolve: Callable[[str], str], seconds: float = 3.0) -> list[Diagnostic]:
-    """FF171 for what the spec leaves open and upstream has more of by now. Only a note hangs on it: whatever cannot be asked
-    within `seconds` is passed over."""
+    """FF171 for what the spec leaves open and upstream has more of by now; see `ask_newer`."""
+    return ask_newer(spec, pins, gateway, resolve, seconds)()
+
+
+def ask_newer(
+    spec: Spec, pins: Pins, gateway: Reader, resolve: Callable[[str], str], seconds: float = 3.0
+) -> Callable[[], list[Diagnostic]]:
+    """Begins to ask what upstream has more of by now; the function that is returned waits for it. Only a note hangs on it:
+    whatever cannot be asked within `seconds` is passed over."""
     calls: dict[str, Callable[[], Diagnostic | None]] = {}
     model = pins.models.get(locks.model_key(spec)) if spec.trains and spec.model.version is None else None
     if model is not None:
@@ -92,7 +99,8 @@ def newer(spec: Spec, pins: Pins, gateway: Reader, resolve: Callable[[str], str]
         if source in pins.datasets:
             place = ("dataset", "source")
             calls[source] = partial(_if_newer, f"`{source}`", pins.datasets[source], partial(resolve, source), place)
-    return [found for found in _within(seconds, calls) if found is not None]
+    asked = _within(seconds, calls)
+    return lambda: [found for found in asked() if found is not None]
 
 
 def _floating_component(spec: Spec, pins: Pins) -> ComponentFact | None:
@@ -105,7 +113,7 @@ def _if_newer(what: str, pinned: str, read: Callable[[], Any], path: tuple[str, 
     return None if pinned == latest else locks.newer(what, pinned, latest, path)
 
 
-def _within(seconds: float, calls: Mapping[str, Callable[[], Diagnostic | None]]) -> list[Diagnostic | None]:
+def _within(seconds: float, calls: Mapping[str, Callable[[], Diagnostic | None]]) -> Callable[[], list[Diagnostic | None]]:
     """What answers in time, in the order of the calls. Threads that still wait hold up nobody: they end with the process."""
     found: dict[str, Diagnostic | None] = {}
 
@@ -117,9 +125,13 @@ def _within(seconds: float, calls: Mapping[str, Callable[[], Diagnostic | None]]
     end = time.monotonic() + seconds
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(max(end - time.monotonic(), 0))
-    return [found[name] for name in calls if name in found]
+
+    def answers() -> list[Diagnostic | None]:
+        for thread in threads:
+            thread.join(max(end - time.monotonic(), 0))
+        return [found[name] for name in calls if name in found]
+
+    return answers
 
 
 def floating(spec: Spec) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from fineforge.catalog import snapshot
@@ -17,8 +18,10 @@ from fineforge.kinds import KINDS
 from fineforge.lock import Pins, hold, offline
 from fineforge.spec import Spec
 
-PARALLEL = 16
+PARALLEL = 24
 T = TypeVar("T")
+Lists = Mapping[tuple[str, str | None], Mapping[ResourceKey, Raw]]
+"""(kind, parent) -> all objects of the list, as they were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,29 @@ def component_name(spec: Spec) -> ComponentName:
 
 def read_facts(gateway: Reader, spec: Spec, today: str, datasets: Mapping[str, DatasetFact]) -> Facts:
     """Model, component, sizes and region, read at once. Raises FineforgeError with every read that failed."""
-    calls: dict[str, Callable[[], Any]] = {"location": gateway.location, "sizes": lambda: _sizes(gateway)}
+    return survey(gateway, spec, today, datasets)[0]
+
+
+def survey(
+    gateway: Reader,
+    spec: Spec,
+    today: str,
+    datasets: Mapping[str, DatasetFact],
+    keys: Iterable[ResourceKey] = (),
+    lists: Iterable[tuple[str, str | None]] = (),
+) -> tuple[Facts, World, Lists]:
+    """Facts, objects by point GETs, and whole lists, all in one wave. Raises FineforgeError with every fact that cannot be read;
+    an object that cannot be is `unread`, a list is left out."""
+    facts: dict[Any, Callable[[], Any]] = {"location": gateway.location, "sizes": lambda: _sizes(gateway)}
     if spec.trains:
-        calls["model"] = lambda: _model(gateway, spec)
-        calls["component"] = lambda: _component(gateway, spec)
-    found, problems = read_all(calls)
-    if problems:
-        raise FineforgeError(*problems.values())
-    return Facts(
+        facts["model"] = lambda: _model(gateway, spec)
+        facts["component"] = lambda: _component(gateway, spec)
+    objects: dict[Any, Callable[[], Any]] = {key: partial(_observe, gateway, key) for key in dict.fromkeys(keys)}
+    whole: dict[Any, Callable[[], Any]] = {entry: partial(gateway.list, *entry) for entry in dict.fromkeys(lists)}
+    found, problems = read_all({**facts, **objects, **whole})
+    if missing := [problems[name] for name in facts if name in problems]:
+        raise FineforgeError(*missing)
+    known = Facts(
         workspace_id=gateway.workspace.id,
         location=found["location"],
         today=today,
@@ -55,6 +73,9 @@ def read_facts(gateway: Reader, spec: Spec, today: str, datasets: Mapping[str, D
         sizes=found["sizes"],
         datasets=datasets,
     )
+    unread = {key: problems[key] for key in objects if key in problems}
+    world = World({key: found[key] for key in objects if key in found}, frozenset(), unread)
+    return known, world, {entry: found[entry] for entry in whole if entry in found}
 
 
 def snapshot_facts(
@@ -109,15 +130,6 @@ def read_world(gateway: Reader, keys: Iterable[ResourceKey], seen: World | None 
     wanted = [key for key in dict.fromkeys(keys) if key not in seen.observed and key not in seen.unread]
     found, problems = read_all({key: lambda key=key: _observe(gateway, key) for key in wanted})  # type: ignore[misc]
     return World({**seen.observed, **found}, seen.listed, {**seen.unread, **problems})
-
-
-Lists = Mapping[tuple[str, str | None], Mapping[ResourceKey, Raw]]
-"""(kind, parent) -> all objects of the list, as they were read."""
-
-
-def read_lists(gateway: Reader, lists: Iterable[tuple[str, str | None]]) -> Lists:
-    """Whole lists, all at once; one that cannot be read is left out, and asked for again by who needs it."""
-    return read_all({entry: lambda entry=entry: gateway.list(*entry) for entry in dict.fromkeys(lists)})[0]  # type: ignore[misc]
 
 
 def add_listed(gateway: Reader, world: World, lists: Iterable[tuple[str, str | None]], read: Lists) -> World:
@@ -242,16 +254,23 @@ def _sizes(gateway: Reader) -> Mapping[str, SizeFact]:
 
 
 def read_all(calls: Mapping[Any, Callable[[], T]]) -> tuple[dict[Any, T], dict[Any, Diagnostic]]:
-    """Runs the calls at once; results by key, and the first diagnostic of each that failed."""
-    if not calls:
-        return {}, {}
+    """Runs the calls at once; results by key, and the first diagnostic of each that failed.
+
+    A call may wait for a network, never for another call of here: all share one pool of threads.
+    """
     found: dict[Any, T] = {}
     problems: dict[Any, Diagnostic] = {}
-    with ThreadPoolExecutor(min(PARALLEL, len(calls))) as pool:
-        futures = {key: pool.submit(call) for key, call in calls.items()}
-        for key, future in futures.items():
-            try:
-                found[key] = future.result()
-            except FineforgeError as error:
-                problems[key] = error.diagnostics[0]
+    alone = len(calls) == 1
+    futures = {key: call if alone else _readers().submit(call).result for key, call in calls.items()}
+    for key, result in futures.items():
+        try:
+            found[key] = result()
+        except FineforgeError as error:
+            problems[key] = error.diagnostics[0]
     return found, problems
+
+
+@cache
+def _readers() -> ThreadPoolExecutor:
+    """Made once: a thousand plans of the same process would else make a thousand pools."""
+    return ThreadPoolExecutor(PARALLEL, thread_name_prefix="read")

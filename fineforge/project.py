@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +21,8 @@ from pydantic import ConfigDict, Field, StringConstraints
 from fineforge import composing, source
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.gateway import Workspace
+from fineforge.policies import rules
+from fineforge.policies.rules import Policy
 from fineforge.shape import ParameterValue, Shape, fit
 from fineforge.source import Source
 from fineforge.spec import Tags, tag_problems
@@ -32,7 +34,7 @@ LOCAL = "local"
 
 
 NAME = r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$"
-_PATTERNS = {NAME: "2 to 63 characters: lower-case letters, digits and dashes, a letter first"}
+_PATTERNS = {NAME: "2 to 63 characters: lower-case letters, digits and dashes, a letter first", **rules.PATTERNS}
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 
@@ -66,6 +68,7 @@ class File(Shape):
     defaults: Defaults = Defaults()
     templates: Text | None = None
     """A folder, seen from the project file's."""
+    policies: Annotated[tuple[Policy, ...], Field(strict=False)] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ class Project:
     tags: Mapping[str, str] = field(default_factory=dict)
     templates: Path | None = None
     variables: Mapping[str, Variable] = field(default_factory=dict)
+    policies: tuple[Policy, ...] = ()
+    """Rules about plans, beside those of the folder `policies`."""
     file: Source | None = None
     """The project file as it was parsed."""
 
@@ -120,11 +125,17 @@ def find(start: Path) -> Project:
 
 def templates(project: Project) -> dict[str, str]:
     """Template texts by file name: the shipped ones, and over them those of the project's folder."""
-    shipped = Path(str(files("fineforge"))) / "templates"
-    if not shipped.is_dir():
-        shipped = Path(__file__).parent.parent / "templates"
-    folders = [shipped] + ([project.templates] if project.templates else [])
-    return {file.name: _text(file) for folder in folders for file in sorted(folder.glob("*.yml.j2"))}
+    own = {file.name: _text(file) for file in sorted(project.templates.glob("*.yml.j2"))} if project.templates else {}
+    return {**_shipped(), **own}
+
+
+@cache
+def _shipped() -> dict[str, str]:
+    """Those of the package, or of its repository."""
+    folder = Path(str(files("fineforge"))) / "templates"
+    if not folder.is_dir():
+        folder = Path(__file__).parent.parent / "templates"
+    return {file.name: _text(file) for file in sorted(folder.glob("*.yml.j2"))}
 
 
 def read_file(file: Path) -> bytes:
@@ -170,6 +181,7 @@ def _read(file: Path) -> Project:
         tags=data.defaults.tags,
         templates=file.parent / data.templates if data.templates else None,
         variables=data.variables,
+        policies=data.policies,
         file=parsed,
     )
 
