@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.invariants.client import QUICKSTART
+from tests.invariants.conftest import applied, applied_once
+
+__all__ = ["applied", "applied_once", "project"]
 
 
 @pytest.fixture

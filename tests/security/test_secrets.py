@@ -18,7 +18,8 @@ import pytest
 
 from fineforge.cli.failures import ending
 from fineforge.cli.output import Output
-from tests.invariants.client import inventory
+from fineforge.core import Mode
+from tests.invariants.client import Client, inventory
 from tests.running_emulator import RunningEmulator
 
 PLANTED = {
@@ -191,3 +192,11 @@ def test_a_signature_in_an_address_is_refused_before_it_is_written_anywhere(proj
         assert SIGNATURE not in ran.stdout + ran.stderr, words
     others = [*written(project), *written(Path(surroundings["HOME"]))]
     assert [place for place, text in others if SIGNATURE in text] == [str(spec)]
+
+
+def test_a_plan_asks_for_none(applied: Client) -> None:
+    """Whoever may read the workspace may plan: no key and no signature is asked for, changes or not."""
+    assert applied.pending() == []
+    assert applied.pending(Mode.DESTROY)
+    asked = {entry["path"].rsplit("/", 1)[-1] for entry in applied.emulator.requests() if entry["method"] != "GET"}
+    assert asked <= {"token", "search"}, asked
