@@ -445,6 +445,30 @@ CODES: dict[str, Code] = {
         "A plan must be complete in itself: unique steps without a cycle, each with all it writes and expects. A plan file that "
         "was edited by hand, or a mistake in fineforge; plan again.",
     ),
+    "FF320": Code(
+        "a policy refuses",
+        "A rule of the project says that this plan must not be applied; the hint names the rule and where it stands. Change the "
+        "spec, or let whoever owns the rule name the spec under its `except`.",
+    ),
+    "FF321": Code(
+        "a policy warns",
+        "A rule of the project wants somebody to know this; the plan can be applied.",
+    ),
+    "FF322": Code(
+        "a rule cannot be used",
+        "An expression that is not CEL or asks for what no rule sees, a shipped rule that does not exist or lacks its values, "
+        "two rules of one name. Nothing is applied until it is mended, since nobody knows what the rule would have said.",
+    ),
+    "FF323": Code(
+        "a rule fails",
+        "It was asked about a plan and gave no answer, mostly for want of a key that not every spec has: `has(spec.deployment) "
+        "&& ...`. Nothing is applied until it is mended; `fineforge policy test` tries rules without a workspace.",
+    ),
+    "FF324": Code(
+        "a case of a policy cannot be run",
+        "Its spec or plan is not there or is none, or there is no case at all. Paths start at the folder of the case's file; a "
+        "plan is what `fineforge plan --json` writes.",
+    ),
     # --- FF4xx: Azure ----------------------------------------------------------------------------------------------
     "FF400": Code(
         "Azure refused",

@@ -53,6 +53,15 @@ class FineforgeError(Exception):
         self.exit_code = exit_code
 
 
+REFUSALS = frozenset({"FF306", "FF307", "FF320"})
+"""Codes with which somebody who may say no says no: protections, gates, policies."""
+
+
+def refused(diagnostics: Iterable[Diagnostic]) -> bool:
+    """Whether refusals are all that is wrong: a command then ends with 4."""
+    return all(diagnostic.code in REFUSALS for diagnostic in diagnostics)
+
+
 def errors(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Those that stop a plan or an apply."""
     return tuple(d for d in diagnostics if d.severity is Severity.ERROR)

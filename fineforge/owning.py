@@ -14,6 +14,7 @@ from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.engine import Loaded
 from fineforge.gateway import Reader
 from fineforge.planner import Options, plan, plan_ownership
+from fineforge.policies import judging
 from fineforge.showing import shown_facts
 
 
@@ -77,7 +78,8 @@ def destroy_plan(name: str, where: project.Project, gateway: Reader) -> tuple[Lo
         raise FineforgeError(Diagnostic("FF191", message, hint="run it where the project's `fineforge.yaml` is; check the name"))
     facts = Facts(gateway.workspace.id, gateway.location(), "", None, None, {})
     options = Options(project=loaded.project_name, target=gateway.workspace.target)
-    return loaded, plan(loaded.spec, (), facts, world, Mode.DESTROY, options, shown_facts(gateway.workspace, facts, {}, {}))
+    made = plan(loaded.spec, (), facts, world, Mode.DESTROY, options, shown_facts(gateway.workspace, facts, {}, {}))
+    return loaded, judging.judged(made, loaded)
 
 
 def nameless(name: str, where: project.Project) -> Loaded:

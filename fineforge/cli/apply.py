@@ -166,6 +166,7 @@ def _apply_saved(
     from fineforge import batch, engine, planfile
     from fineforge.cli.plan import exit_code
     from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.policies import judging
 
     if any(decided):
         hint = "leave out `--target`, `--set` and `--retry-failed`: the plan has them in it"
@@ -175,6 +176,7 @@ def _apply_saved(
         return many.apply_saved(output, file, batch.saved(entries, allow_outside, given), detach, terms)
     (spec, made), *_ = entries
     loaded = engine.load(spec, None, allow_outside, made.target, given)
+    made = judging.judged(made, engine.at(loaded, made.target))  # by the rules of today
     _show_aside(made, output)
     if code := exit_code(made, detailed=False):
         return code

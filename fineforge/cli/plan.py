@@ -174,11 +174,11 @@ def _alert(output: Output, found: Sequence[Diagnostic]) -> None:
 
 def exit_code(made: Plan, detailed: bool) -> int:
     """1 or 4 where the plan cannot be applied; with `detailed`, what kind of difference there is."""
-    from fineforge.diagnostics import errors
+    from fineforge.diagnostics import errors, refused
 
     broken = errors(made.diagnostics)
     if broken:
-        return 4 if all(diagnostic.code in ("FF306", "FF307") for diagnostic in broken) else 1
+        return 4 if refused(broken) else 1
     if not detailed or not made.writes:
         return 0
     return 3 if {step.id for step in made.writes} <= {step.id for step in made.drift} else 2

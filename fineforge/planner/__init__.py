@@ -17,6 +17,7 @@ from fineforge.planner import adopting, destroy, gates, rollout
 from fineforge.planner.contract import check_plan
 from fineforge.planner.decide import Case, Decision, decide, retired
 from fineforge.planner.job import decide_job
+from fineforge.planner.traffic import live_traffic
 from fineforge.spec import Spec
 
 PLAN_FORMAT = 1
@@ -59,7 +60,7 @@ def plan(
         target=options.target,
         spec=spec.name,
         spec_digest=digest(spec.model_dump(mode="json")),
-        facts=shown or {},
+        facts={**(shown or {}), "traffic": live_traffic(world)},
         steps=tuple(steps),
         drift=tuple(step for step in steps if _is_drift(step)),
         diagnostics=(*unread, *found),

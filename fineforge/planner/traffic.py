@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from fineforge.core import Action, Desired, FieldChange, Observed, ResourceKey, SpecPath, Status, Step
+from fineforge.core import Action, Desired, FieldChange, Observed, ResourceKey, SpecPath, Status, Step, World
 from fineforge.diagnostics import Diagnostic
 from fineforge.planner.decide import Case, compare, decide, fingerprint_after, step_on
 
@@ -15,6 +15,15 @@ from fineforge.planner.decide import Case, compare, decide, fingerprint_after, s
 def traffic_of(case: Case, endpoint: ResourceKey) -> dict[str, int]:
     have = case.have(endpoint)
     return {str(name): int(value) for name, value in ((have.document.get("traffic") if have else None) or {}).items()}
+
+
+def live_traffic(world: World) -> dict[str, dict[str, int]]:
+    """What share of the requests each deployment gets now, by endpoint; for whoever wants to know who answers."""
+    found: dict[str, dict[str, int]] = {}
+    for key, have in world.observed.items():
+        if have is not None and key.kind == "endpoint":
+            found[key.name] = {str(name): int(value) for name, value in (have.document.get("traffic") or {}).items()}
+    return found
 
 
 def foreign_traffic(case: Case, want: Desired, traffic: Mapping[str, int], older: Collection[Observed]) -> list[Diagnostic]:

@@ -146,6 +146,7 @@ def _facts(facts: Mapping[str, Any]) -> shapes.PlanFacts:
         component=facts.get("component"),
         data={name: _split(entry) for name, entry in (facts.get("data") or {}).items()},
         parameters={name: _parameter(entry) for name, entry in (facts.get("parameters") or {}).items()},
+        traffic=dict(facts.get("traffic") or {}),
     )
 
 

@@ -201,6 +201,8 @@ class PlanFacts:
     """By name of the split."""
     parameters: dict[str, ParameterValue]
     """The parameters that somebody decided; all others are at the component's default."""
+    traffic: dict[str, dict[str, int]]
+    """Percent of the requests that each deployment gets now, by endpoint; endpoints that are not there yet are left out."""
 
 
 @dataclass(frozen=True, slots=True)

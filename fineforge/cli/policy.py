@@ -1,0 +1,57 @@
+"""`fineforge policy test`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fineforge.cli import options
+from fineforge.cli.output import Output
+
+if TYPE_CHECKING:
+    from fineforge.policies.cases import Result
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def group() -> None:
+    """Try the project's rules about plans."""
+
+
+@options.command("""Run the cases that are written beside rules, without a workspace.
+
+FILE is one of the folder `policies`; without one, all of them. Exit code 1 where a case fails, or a rule cannot be used.""")
+@click.argument("files", metavar="[FILE...]", nargs=-1, type=click.Path(path_type=Path))
+@options.as_json
+@options.streams
+def test(output: Output, files: tuple[Path, ...]) -> int:
+    from fineforge.policies import cases
+    from fineforge.views.diagnostics import as_data, write_all
+
+    results, problems = cases.run(files)
+    everything = [*problems, *(found for result in results for found in result.problems)]
+    if output.json:
+        told = [{"file": str(one.file), "case": one.name, "passed": one.passed, "wrong": list(one.wrong)} for one in results]
+        output.data({"cases": told, "diagnostics": [as_data(found) for found in dict.fromkeys(everything)]})
+    else:
+        output.result(_text(results))
+        if everything:
+            output.alert("\n" + write_all(everything, output.paint_aside))
+    return 1 if everything or not all(result.passed for result in results) else 0
+
+
+def _text(results: list[Result]) -> str:
+    lines: list[str] = []
+    file: Any = None
+    for result in results:
+        if result.file != file:
+            lines += [""] * bool(lines) + [result.span.file]
+            file = result.file
+        lines.append(f"  {'pass' if result.passed else 'FAIL'}  {result.name}")
+        lines += [f"        {words}" for words in result.wrong]
+    failed = sum(not result.passed for result in results)
+    return "\n".join([*lines, *([""] if lines else []), f"{len(results) - failed} passed, {failed} failed"])
+
+
+group.add_command(test)
