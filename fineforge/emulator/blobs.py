@@ -8,8 +8,8 @@ ARTIFACTS = "azureml"
 """The container of `workspaceartifactstore`: logs of runs."""
 
 
-LONGEST = 250
-"""Bytes of a part of a name, so that what lies beside a blob can be named after it. Azure takes 1,024 characters in all."""
+LONGEST, LONGEST_PART = 2048, 250
+"""Bytes of a name and of a part of it that a file can have, with what lies beside it. Azure takes 1,024 characters."""
 
 
 class BlobFolder:
@@ -19,8 +19,9 @@ class BlobFolder:
     def path(self, container: str, name: str = "") -> Path:
         """The file or folder of a blob name; ValueError where it would leave the container, or is longer than files' names are."""
         parts = PurePosixPath(name).parts
-        if any(len(part.encode("utf-8", "replace")) > LONGEST for part in parts):
-            raise ValueError(f"a part of the blob name is longer than {LONGEST} bytes: {name[:40]}...")
+        lengths = [len(part.encode("utf-8", "replace")) for part in parts]
+        if max(lengths, default=0) > LONGEST_PART or sum(lengths) + len(lengths) > LONGEST:
+            raise ValueError(f"the blob name is too long: {name[:40]}...")
         if "/" in container or container in ("", ".", "..") or ".." in parts or name.startswith("/") or "\x00" in name:
             raise ValueError(f"not a blob name: {container}/{name}")
         return self.root.joinpath(container, *parts)
