@@ -17,7 +17,7 @@ class BlobFolder:
         self.root = home / "blobs"
 
     def path(self, container: str, name: str = "") -> Path:
-        """The file or folder of a blob name; ValueError where it would leave the container, or is longer than files' names are."""
+        """The file or folder of a blob name; ValueError where it would leave the container, or is too long for a file."""
         parts = PurePosixPath(name).parts
         lengths = [len(part.encode("utf-8", "replace")) for part in parts]
         if max(lengths, default=0) > LONGEST_PART or sum(lengths) + len(lengths) > LONGEST:

@@ -14,6 +14,7 @@ import pytest
 from fineforge.cli import COMMANDS
 from fineforge.cli.schema import document
 from fineforge.codes import CODES
+from fineforge.emulator.models.errors import WORDS
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -59,17 +60,26 @@ def test_links_lead_somewhere() -> None:
     assert not [f"{page.name}: {target}" for page, target in links if not (page.parent / target).exists()]
 
 
-def test_every_step_of_the_walkthrough_names_tests_that_exist() -> None:
-    """In every row of the tables at least one, as `file::test`."""
-    rows = re.findall(
-        r"^\| (?!what|walkthrough|---)(.+) \|$", (ROOT / "docs" / "walkthrough.md").read_text(encoding="utf-8"), re.MULTILINE
-    )
-    assert len(rows) >= 30
-    for row in rows:
-        step, _, tests = row.split(" | ")
-        named = re.findall(r"`(tests/\S+\.py)::(test_\w+)`", tests)
-        assert named, step
-        assert not [name for file, name in named if f"def {name}(" not in (ROOT / file).read_text(encoding="utf-8")], step
+@pytest.mark.parametrize(("page", "rows"), [("walkthrough.md", 30), ("security.md", 20), ("azure-rules.md", 50)])
+def test_every_row_names_tests_that_exist(page: str, rows: int) -> None:
+    """In every row of the page's tables at least one, as `file::test`."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    found = re.findall(r"^\| (.+) \|$(?!\n\|---)", text, re.MULTILINE)
+    assert len(found) >= rows
+    for line in found:
+        named = re.findall(r"`(tests/\S+\.py)::(test_\w+)`", line)
+        assert named, line
+        assert not [name for file, name in named if f"def {name}(" not in (ROOT / file).read_text(encoding="utf-8")], line
+
+
+def test_the_rules_name_rows_and_cases_that_exist() -> None:
+    """In parentheses after a test that is run for many: which of them shows the rule."""
+    page = (ROOT / "docs" / "azure-rules.md").read_text(encoding="utf-8")
+    rows = re.findall(r"test_refused_in_the_words_of_the_service` \(`(\w+)`\)", page)
+    cases = re.findall(r"tests/planner/test_cases.py::test_a_case` \(`([\w-]+)`\)", page)
+    assert len(rows) >= 15 and len(cases) >= 12
+    assert set(rows) <= WORDS.keys()
+    assert not [case for case in cases if not (ROOT / "tests" / "planner" / "cases" / case).is_dir()]
 
 
 def test_the_page_of_codes_is_current() -> None:
