@@ -68,7 +68,8 @@ def release(output: Output, spec: Path, target: str | None, force: bool) -> int:
             output.alert("nothing was changed")
             return 1
         leasing.end(gateway, name)
-    output.result(f"the lease of `{name}` is free; it was held by {found[0][1]}")
+    output.say(f"it was held by {found[0][1]}")
+    output.result(f"the lease of `{name}` is free")
     return 0
 
 

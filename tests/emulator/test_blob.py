@@ -139,7 +139,8 @@ def test_spoiled_requests(emulator: RunningEmulator) -> None:
     assert send("PUT", "b", data=b"x", **BLOCK, **{"Content-MD5": "AAAA"}) == (400, "Md5Mismatch")
     assert send("PUT", "b", data=b"x", **{"x-ms-blob-type": "PageBlob"}) == (501, "NotImplemented")
     assert send("PUT", "a", "comp=lease") == (501, "NotImplemented")
-    assert send("PUT", "a", "comp=lease", **{"x-ms-lease-action": "acquire", "x-ms-lease-duration": "x"})[1] == "InvalidHeaderValue"
+    spoiled = {"x-ms-lease-action": "acquire", "x-ms-lease-duration": "x"}
+    assert send("PUT", "a", "comp=lease", **spoiled) == (400, "InvalidHeaderValue")
     assert send("GET", "a", **{"x-ms-range": "bytes=7-"}) == (416, "InvalidRange")
     assert send("GET", "a", Range="bytes=-2") == (416, "InvalidRange")
     assert send("GET", "..%2f..%2fstate.sqlite")[0] == 400
