@@ -8,6 +8,7 @@ this language and this library: docs/decisions/0007-datasets.md.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 MAX_CHARACTERS = 2000
@@ -32,6 +33,16 @@ def compiled(expression: str) -> Any:
         return cel.compile(expression)
     except (ValueError, TypeError, RuntimeError, RecursionError) as error:
         raise NotUnderstood(_what(error)) from None
+
+
+def context(values: Mapping[str, Any]) -> Any:
+    """Values that many expressions are to see, for `execute`: converted once. `add_variable` adds to it, or replaces."""
+    import cel
+
+    made = cel.Context()
+    for name, value in values.items():
+        made.add_variable(name, value)
+    return made
 
 
 def names(expression: str, program: Any) -> tuple[str, ...]:

@@ -69,10 +69,11 @@ def spec_data(spec: Spec, tags: Mapping[str, str]) -> dict[str, Any]:
 def verdicts(rules: Iterable[Rule], values: Mapping[str, Any]) -> Iterator[Verdict]:
     """Of each rule that is broken, or fails. `values`: `plan` and `spec`, each where there is one."""
     named = (values.get("spec") or {}).get("name")
+    known = expressions.context(values)
     for rule in rules:
         if named in rule.excepted:
             continue
-        known = {**values, "with": rule.values}
+        known.add_variable("with", dict(rule.values))
         try:
             if all(_truth(condition, known) for condition in rule.when) and _truth(rule.broken, known):
                 yield Verdict(rule, *_message(rule, known))
@@ -80,16 +81,16 @@ def verdicts(rules: Iterable[Rule], values: Mapping[str, Any]) -> Iterator[Verdi
             yield Verdict(rule, failure=str(failure))
 
 
-def _truth(expression: Expression, known: Mapping[str, Any]) -> bool:
+def _truth(expression: Expression, known: Any) -> bool:
     answer = _value(expression, known)
     if not isinstance(answer, bool):
         raise _Failed(f"`{_short(expression.text)}` is {_shown(answer)}, not true or false")
     return answer
 
 
-def _value(expression: Expression, known: Mapping[str, Any]) -> Any:
+def _value(expression: Expression, known: Any) -> Any:
     try:
-        return expression.program.execute({name: known[name] for name in expression.names if name in known})
+        return expression.program.execute(known)
     except Exception as error:  # the library's errors are of many builtin types
         raise _Failed(f"`{_short(expression.text)}`: {_why(error)}") from None
 
@@ -107,7 +108,7 @@ def _why(error: Exception) -> str:
     return "it cannot be computed"
 
 
-def _message(rule: Rule, known: Mapping[str, Any]) -> tuple[str, str]:
+def _message(rule: Rule, known: Any) -> tuple[str, str]:
     """The message with its values; and why one of them has none, which makes the rule no less broken."""
     parts, failure = [], ""
     for part in rule.message:

@@ -32,7 +32,6 @@ SEEN = ("plan", "spec", "with")
 class Expression:
     text: str
     program: Any
-    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +201,7 @@ def _expression(text: str) -> Expression:
     names = expressions.names(text, program)
     if strange := [f"`{name}`" for name in names if name not in SEEN]:
         raise expressions.NotUnderstood(f"a rule sees `plan`, `spec` and `with`, and no {', '.join(strange)}")
-    return Expression(text, program, names)
+    return Expression(text, program)
 
 
 def _parts(message: str) -> Iterator[tuple[str, bool]]:

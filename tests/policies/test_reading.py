@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,17 @@ deployment: {size: A, environment_variables: {HF_TOKEN: abc, LEVEL: info}}
     assert seen["deployment"]["instances"] == 1 and "probe" not in seen["deployment"] and "register" not in seen
     assert seen["deployment"]["environment_variables"] == {"HF_TOKEN": "(hidden)", "LEVEL": "info"}
     assert seen["tags"] == {"team": "x"}
+
+
+def test_the_rules_of_the_page_can_be_used(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "policies.md").read_text(encoding="utf-8")
+    blocks = [block.replace("policies:\n", "rules:\n") for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    assert len(blocks) == 3
+    made = [book(tmp_path, block) for block in blocks]
+    assert not [problem for one in made for problem in one.problems]
+    assert [len(one.rules) for one in made] == [5, 3, 0] and len(made[2].cases) == 3
+    names = {f"`{name}`" for name in reading.shipped()}
+    assert names == set(re.findall(r"^\| (`[a-z-]{12,}`) \|", page, re.MULTILINE))
+    last = next(case for case, _ in made[2].cases if case.plan == {"mode": "apply", "target": "prod"})
+    broken = judging.verdicts(made[1].rules, {"plan": {**dict(last.plan or {}), "specs": [{"effects": []}]}, "spec": last.spec})
+    assert [verdict.rule.name for verdict in broken] == list(last.expect.deny)
