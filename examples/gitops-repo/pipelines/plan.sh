@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Plans $TARGET: a page of the run, a comment on the pull request, a file that `apply` applies, and whether anything would change.
+set -uo pipefail
+
+fineforge validate . --target "$TARGET"
+fineforge plan . --target "$TARGET" --detailed-exitcode --output markdown --out "$TARGET.plan.json" > "$TARGET.plan.md"
+code=$?
+echo "##vso[task.uploadsummary]$PWD/$TARGET.plan.md"
+if [[ -n "${SYSTEM_PULLREQUEST_PULLREQUESTID:-}" ]]; then
+  python3 pipelines/comment.py "fineforge $TARGET" "$TARGET.plan.md" || exit 1
+fi
+case $code in
+  0) echo "##vso[task.setvariable variable=changes;isOutput=true]false" ;;
+  2 | 3) echo "##vso[task.setvariable variable=changes;isOutput=true]true" ;;
+  *) exit "$code" ;;
+esac
