@@ -194,8 +194,9 @@ def test_a_signature_in_an_address_is_refused_before_it_is_written_anywhere(proj
     assert [place for place, text in others if SIGNATURE in text] == [str(spec)]
 
 
-def test_a_plan_asks_for_none(applied: Client) -> None:
+def test_a_plan_asks_for_none(applied: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever may read the workspace may plan: no key and no signature is asked for, changes or not."""
+    monkeypatch.setenv("FINEFORGE_EMULATOR_HOME", str(applied.emulator.home))
     assert applied.pending() == []
     assert applied.pending(Mode.DESTROY)
     asked = {entry["path"].rsplit("/", 1)[-1] for entry in applied.emulator.requests() if entry["method"] != "GET"}

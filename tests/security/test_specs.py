@@ -15,7 +15,7 @@ from fineforge.diagnostics import FineforgeError
 from fineforge.render import Templates
 from tests import hub
 
-WRITTEN = "{{ 7 * 7 }} {% for x in y %} ${HOME} $(id) `id` !!python/name:os.system {{ ''.__class__ }}"
+WRITTEN = "{{ 7 * 7 }} {% for x in y %} $HOME $(id) `id` !!python/name:os.system {{ ''.__class__ }}"
 """Meant to be run by whoever runs something."""
 
 
