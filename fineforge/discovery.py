@@ -6,13 +6,12 @@ Reading folders and asking git is here. What a spec says is read elsewhere; a se
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from fineforge import lock, project
-from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge import git, lock, project
+from fineforge.diagnostics import Diagnostic
 
 IGNORE_FILE = ".fineforgeignore"
 _ENDINGS = (".yaml", ".yml")
@@ -58,10 +57,10 @@ CHANGED = "changed-since:"
 
 def changed_since(reference: str, root: Path) -> frozenset[Path]:
     """Files below `root` that differ from a commit, untracked ones too; whole paths. FF182 where git cannot say."""
-    top = Path(_git(root, "rev-parse", "--show-toplevel").strip())
-    base = _git(root, "merge-base", reference, "HEAD").strip()
-    names = _git(root, "diff", "--name-only", "-z", "--no-renames", base).split("\0")
-    names += _git(top, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
+    top = Path(git.run(root, "rev-parse", "--show-toplevel").strip())
+    base = git.run(root, "merge-base", reference, "HEAD").strip()
+    names = git.run(root, "diff", "--name-only", "-z", "--no-renames", base).split("\0")
+    names += git.run(top, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
     return frozenset((top / name).resolve() for name in names if name)
 
 
@@ -109,17 +108,3 @@ def _ignored(folder: Path) -> Callable[[str], bool]:
     patterns = pathspec.GitIgnoreSpec.from_lines(project.read_file(place / IGNORE_FILE).decode("utf-8", "replace").splitlines())
     start = "" if place == here else f"{here.relative_to(place).as_posix()}/"
     return lambda path: patterns.match_file(start + path)
-
-
-def _git(where: Path, *words: str) -> str:
-    """What git prints. FF182 with its own words where it fails: no repository, no such commit, a clone too shallow."""
-    folder = where if where.is_dir() else where.parent
-    try:
-        ran = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=False, timeout=60)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise FineforgeError(Diagnostic("FF182", f"git cannot be asked: {error}")) from None
-    if ran.returncode == 0:
-        return ran.stdout
-    said = " ".join((ran.stderr or ran.stdout).split()) or f"exit code {ran.returncode}"
-    hint = "in CI the clone must hold that commit: `fetch-depth: 0` of actions/checkout"
-    raise FineforgeError(Diagnostic("FF182", f"`git {words[0]}` cannot tell what changed: {said[:300]}", hint=hint))

@@ -22,6 +22,7 @@ from fineforge import apply as applying
 from fineforge import (
     checks,
     finding,
+    git,
     identity,
     leasing,
     locking,
@@ -343,7 +344,8 @@ def _lists(loaded: Loaded, gateway: Reader, desired: Sequence[Desired], world: W
 def _desired(loaded: Loaded, facts: Facts, parameters: Mapping[str, Parameter], attempt: int = 1) -> tuple[Desired, ...]:
     named = identity.identify(loaded.spec, facts, parameters, attempt)
     tags = {**loaded.project.tags, **loaded.spec.tags}
-    context = Context(loaded.spec, facts, named, parameters, loaded.project_name, tags)
+    source = git.source(loaded.path.resolve().parent)
+    context = Context(loaded.spec, facts, named, parameters, loaded.project_name, tags, source)
     try:
         return desired_all(context, Templates(project.templates(loaded.project)))
     except FineforgeError as error:

@@ -13,6 +13,7 @@ from fineforge.core import Action, Facts, Mode, Observed, Plan, ResourceKey, Wor
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.engine import Loaded
 from fineforge.gateway import Reader
+from fineforge.kinds import KINDS
 from fineforge.planner import Options, plan, plan_ownership
 from fineforge.policies import judging
 from fineforge.showing import shown_facts
@@ -60,7 +61,11 @@ def orphans(names: Sequence[str], project_name: str, gateway: Reader) -> list[Or
             continue
         if have.owner.spec not in names:
             found.setdefault(have.owner.spec, []).append(have)
-    return [Orphans(name, tuple(objects)) for name, objects in sorted(found.items())]
+    order = list(KINDS)
+    return [
+        Orphans(name, tuple(sorted(objects, key=lambda have: (order.index(have.key.kind), str(have.key)))))
+        for name, objects in sorted(found.items())
+    ]
 
 
 def destroy_plan(name: str, where: project.Project, gateway: Reader) -> tuple[Loaded, Plan]:

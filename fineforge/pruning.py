@@ -6,11 +6,9 @@ are, and the plan of their end, is `fineforge.owning`.
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import replace
-from pathlib import Path
 
-from fineforge import discovery, owning
+from fineforge import discovery, git, owning
 from fineforge.batch import Batch, Planned
 from fineforge.diagnostics import Diagnostic, FineforgeError, errors
 from fineforge.gateway import Reader
@@ -43,16 +41,6 @@ def _refusal(planned: Planned, batch: Batch, allow_delete: bool) -> tuple[str, s
     others = [path for path in discovery.find([root])[0] if path.resolve() not in known]
     if others:
         return f"`{others[0]}` of the project was not read", f"apply the whole project: `{root}`"
-    if _is_shallow(root):
+    if git.is_shallow(root):
         return "the clone is shallow", "fetch all of it: `fetch-depth: 0` of actions/checkout"
     return None if allow_delete else ("it deletes", "look at `plan`, then add `--allow-delete`")
-
-
-def _is_shallow(root: Path) -> bool:
-    """A shallow clone may be of anything; where there is no git, there is nothing to be shallow."""
-    try:
-        words = ["git", "rev-parse", "--is-shallow-repository"]
-        ran = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return ran.stdout.strip() == "true"

@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "render": ("command", "Print the Azure ML YAML that would be submitted"),
     "explain": ("command", "Explain a spec's parameters, a model, or an error code"),
     "schema": ("command", "Print the JSON Schema of a spec, for editors"),
+    "fmt": ("command", "Put the keys of specs into one order, comments kept"),
     "policy": ("group", "Try the rules that plans are held against"),
     "emulator": ("group", "Run the local Azure ML"),
     "version": ("command", "Print the version"),

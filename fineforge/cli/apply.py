@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
     from fineforge.views.events import EventView
 
 
+@dataclass(frozen=True, slots=True)
+class How:
+    """How an apply goes about it."""
+
+    detach: bool = False
+    parallelism: int = 8
+
+
 @options.command("""Make the workspace what the spec says: plan, ask, carry out.
 
 SPEC is a spec, or a plan that `plan --out` saved; a saved plan is applied exactly as it is, or not at all. May be interrupted at
@@ -45,6 +54,8 @@ any moment: run it again and it goes on.""")
 @options.json_into
 @options.quiet
 @options.variables
+@options.at_commit
+@options.parallelism
 @options.streams
 def command(
     output: Output,
@@ -61,26 +72,27 @@ def command(
     overrides: dict[str, str],
     allow_outside: bool,
     given: Given,
+    parallelism: int,
 ) -> int:
     from fineforge import batch, engine, planfile
     from fineforge.core import Mode
 
     output.streams_events = True
-    terms = terms_of(output, lock, lock_timeout)
+    terms, how = terms_of(output, lock, lock_timeout), How(detach, parallelism)
     if prune or many.are_many(specs, select):
         found = batch.load(specs, select, overrides, allow_outside, target, given)
-        wanted = many.Wanted(auto_approve, retry_failed, prune, allow_delete, detach)
+        wanted = many.Wanted(auto_approve, retry_failed, prune, allow_delete, how)
         return many.apply(output, found, target, wanted, terms)
     spec = specs[0]
     if planfile.is_plan(spec):
-        return _apply_saved(output, spec, terms, detach, allow_outside, given, [target, overrides, retry_failed])
+        return _apply_saved(output, spec, terms, how, allow_outside, given, [target, overrides, retry_failed])
     loaded = engine.load(spec, overrides, allow_outside, target, given)
     with engine.connect(loaded, target) as gateway:
 
         def make() -> Plan:
             return engine.plan(loaded, gateway, Mode.APPLY, retry_failed).plan
 
-        return approve_and_apply(output, make(), loaded, gateway, auto_approve, terms, detach, make)
+        return approve_and_apply(output, make(), loaded, gateway, auto_approve, terms, how, make)
 
 
 def terms_of(output: Output, lock: bool, timeout: float) -> Terms:
@@ -103,7 +115,7 @@ def approve_and_apply(
     gateway: Gateway,
     auto_approve: bool,
     terms: Terms,
-    detach: bool = False,
+    how: How | None = None,
     again: Callable[[], Plan] | None = None,
 ) -> int:
     """Shows the plan, asks, carries it out. Where another apply was waited for, the plan is made (`again`), and approved, once
@@ -118,7 +130,7 @@ def approve_and_apply(
             made = again() if again is not None else engine.plan(loaded, gateway, made.mode).plan
             if (code := _disapproved(output, made, auto_approve)) is not None:
                 return code
-        return carry_out(output, made, loaded, gateway, held or terms, stop, detach)
+        return carry_out(output, made, loaded, gateway, held or terms, stop, how or How())
 
 
 def _disapproved(output: Output, made: Plan, auto_approve: bool) -> int | None:
@@ -135,14 +147,14 @@ def _disapproved(output: Output, made: Plan, auto_approve: bool) -> int | None:
 
 
 def carry_out(
-    output: Output, made: Plan, loaded: Loaded, gateway: Gateway, lease: Terms | Lease, stop: threading.Event, detach: bool
+    output: Output, made: Plan, loaded: Loaded, gateway: Gateway, lease: Terms | Lease, stop: threading.Event, how: How
 ) -> int:
     """Applies the plan with its events shown; returns the exit code."""
     from fineforge import engine
 
     view = event_view(output, made)
     with view:
-        outcome = engine.apply(made, loaded, gateway, view, stop, detach=detach, lease=lease)
+        outcome = engine.apply(made, loaded, gateway, view, stop, how.parallelism, detach=how.detach, lease=lease)
     return ended(output, view, outcome, stop)
 
 
@@ -160,7 +172,7 @@ def ended(output: Output, view: EventView, outcome: Outcome, stop: threading.Eve
 
 
 def _apply_saved(
-    output: Output, file: Path, terms: Terms, detach: bool, allow_outside: bool, given: Given, decided: list[object]
+    output: Output, file: Path, terms: Terms, how: How, allow_outside: bool, given: Given, decided: list[object]
 ) -> int:
     """What the plan says was read and approved when it was saved; so nobody is asked again."""
     from fineforge import batch, engine, planfile
@@ -173,7 +185,7 @@ def _apply_saved(
         raise FineforgeError(Diagnostic("FF006", f"`{file}` is a saved plan and cannot be changed", hint=hint))
     entries = planfile.load(file)
     if len(entries) != 1:
-        return many.apply_saved(output, file, batch.saved(entries, allow_outside, given), detach, terms)
+        return many.apply_saved(output, file, batch.saved(entries, allow_outside, given), how, terms)
     (spec, made), *_ = entries
     loaded = engine.load(spec, None, allow_outside, made.target, given)
     made = judging.judged(made, engine.at(loaded, made.target))  # by the rules of today
@@ -186,7 +198,7 @@ def _apply_saved(
         engine.leased(made, loaded, gateway, terms, stop) as held,
     ):
         planfile.consume(file)
-        return carry_out(output, made, loaded, gateway, held or terms, stop, detach)
+        return carry_out(output, made, loaded, gateway, held or terms, stop, how or How())
 
 
 def interruptible_apply(output: Output) -> AbstractContextManager[threading.Event]:

@@ -15,6 +15,7 @@ from fineforge.cli.output import Output
 if TYPE_CHECKING:
     from fineforge import leasing
     from fineforge.batch import Batch, Planned
+    from fineforge.cli.apply import How
     from fineforge.core import Mode
     from fineforge.diagnostics import Diagnostic
     from fineforge.gateway import Gateway
@@ -95,7 +96,7 @@ class Wanted:
     retry_failed: bool
     prune: bool
     allow_delete: bool
-    detach: bool
+    how: How
 
 
 def apply(output: Output, batch: Batch, target: str | None, wanted: Wanted, terms: leasing.Terms) -> int:
@@ -119,10 +120,10 @@ def apply(output: Output, batch: Batch, target: str | None, wanted: Wanted, term
         if merged.writes and not wanted.auto_approve and not options.need_terminal(output, "Do you want this to be done?"):
             output.alert("nothing was changed")
             return 1
-        return _carry_out(output, planned, gateway, wanted.detach, terms) or worst
+        return _carry_out(output, planned, gateway, wanted.how, terms) or worst
 
 
-def apply_saved(output: Output, file: Path, planned: Planned, detach: bool, terms: leasing.Terms) -> int:
+def apply_saved(output: Output, file: Path, planned: Planned, how: How, terms: leasing.Terms) -> int:
     """What was read and approved when it was saved: nobody is asked again."""
     from fineforge import engine, planfile
 
@@ -132,10 +133,10 @@ def apply_saved(output: Output, file: Path, planned: Planned, detach: bool, term
         return exit_code(planned, detailed=False)
     with engine.connect(loaded, made.target) as gateway:
         planfile.consume(file)
-        return _carry_out(output, planned, gateway, detach, terms)
+        return _carry_out(output, planned, gateway, how, terms)
 
 
-def _carry_out(output: Output, planned: Planned, gateway: Gateway, detach: bool, terms: leasing.Terms) -> int:
+def _carry_out(output: Output, planned: Planned, gateway: Gateway, how: How, terms: leasing.Terms) -> int:
     from fineforge import batch as batches
     from fineforge.cli import apply as single
 
@@ -145,7 +146,7 @@ def _carry_out(output: Output, planned: Planned, gateway: Gateway, detach: bool,
     view = single.event_view(output, merged)
     with single.interruptible_apply(output) as stop:
         with view:
-            outcome, held_back = batches.apply(planned, gateway, view, stop, detach=detach, terms=terms)
+            outcome, held_back = batches.apply(planned, gateway, view, stop, how.parallelism, detach=how.detach, terms=terms)
         code = single.ended(output, view, outcome, stop)
     _alert(output, [found for problems in held_back.values() for found in problems])
     return code or (1 if held_back else 0)

@@ -194,6 +194,32 @@ def variables(function: Callable[..., int]) -> Callable[..., int]:
     return one(many(with_given))
 
 
+def at_commit(function: Callable[..., int]) -> Callable[..., int]:
+    """`--at`: the function gets `specs` as they were at that commit."""
+
+    @functools.wraps(function)
+    def with_commit(*arguments: Any, at: str | None, specs: tuple[Path, ...], **others: Any) -> int:
+        if at is None:
+            return function(*arguments, specs=specs, **others)
+        from fineforge import git
+
+        with git.at(at, specs) as there:
+            return function(*arguments, specs=there, **others)
+
+    words = "The specs, and all they are made of, as they were at a commit of git: a rollback is a plan like any other."
+    return click.option("--at", metavar="COMMIT", help=words)(with_commit)
+
+
+parallelism = click.option(
+    "--parallelism",
+    type=click.IntRange(1, 64),
+    default=8,
+    show_default=True,
+    metavar="N",
+    help="Steps at the same time, at most.",
+)
+
+
 def need_terminal(output: Output, question: str) -> bool:
     """Asks on the terminal; without one it is an error (FF003), for a prompt that nobody sees hangs for ever."""
     from fineforge.diagnostics import Diagnostic, FineforgeError

@@ -39,6 +39,7 @@ undoes what somebody else changed.""")
 @options.json_into
 @options.quiet
 @options.variables
+@options.at_commit
 @options.streams
 def command(
     output: Output,

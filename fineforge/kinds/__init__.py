@@ -57,7 +57,8 @@ def _texts(kind: Kind, variables: Mapping[str, Any], context: Context, digest: s
     """Rendered twice: the first document tells the fields' digests, which the text that is submitted carries among its tags."""
     _, document = templates.render(kind.template, {**variables, "tags": dict(context.tags)})
     attempt = context.identity.attempt if kind.name == "job" else 1
-    owner = Ownership(context.project, context.spec.name, digest, field_digests(document, kind.rules), attempt)
+    fields = field_digests(document, kind.rules)
+    owner = Ownership(context.project, context.spec.name, digest, fields, attempt, context.source)
     tags = {**context.tags, **variables.get("lineage", {}), **kind.owner_tags(owner)}
     return templates.text(kind.template, {**variables, "tags": tags}), document
 

@@ -38,6 +38,8 @@ class Context:
     project: str
     tags: Mapping[str, str]
     """The user's tags: project defaults and the spec's own."""
+    source: str = ""
+    """`address@commit` of the spec's repository: written with another change, never compared."""
 
 
 @dataclass(frozen=True, slots=True)

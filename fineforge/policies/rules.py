@@ -20,11 +20,11 @@ class Policy(Shape):
     """A rule: one of the shipped ones (`use`), or one's own."""
 
     use: Name | None = None
+    name: Name | None = None
     with_: dict[str, Any] = Field(default_factory=dict, alias="with")
     """What the rule leaves open, by name; expressions see it as `with`."""
     level: Literal["deny", "warn"] | None = None
     """Of `use`: what a broken rule does; the shipped ones deny."""
-    name: Name | None = None
     when: Text | None = None
     """The rule is only about plans for which this is true."""
     deny: Text | None = None

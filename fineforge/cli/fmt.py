@@ -1,0 +1,103 @@
+"""`fineforge fmt`."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from fineforge.cli import options
+from fineforge.cli.output import Output
+
+
+@options.command("""Put the keys of specs, project files and rules into one order; everything else stays as it is written.
+
+FILE is a file, a folder, or `-` for stdin. Prints the names of files that change. A file that is no YAML is an error and stays
+as it is; the others are done.""")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--check", is_flag=True, help="Write nothing; exit code 1 where a file would change.")
+@click.option("--diff", is_flag=True, help="Show what changes.")
+@options.streams
+def command(output: Output, files: tuple[Path, ...], check: bool, diff: bool) -> int:
+    from fineforge import formatting, project
+    from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.views.diagnostics import write_all
+
+    if any(str(file) == "-" for file in files):
+        return _filter(output, check)
+    found: list[Diagnostic] = []
+    changed = 0
+    for file in _meant(files):
+        try:
+            before = project.read_file(file)
+            after = formatting.formatted(before, str(file), file.name)
+            if before == after:
+                continue
+            if not check:
+                _write(file, after)
+        except FineforgeError as error:
+            found += error.diagnostics
+            continue
+        changed += 1
+        output.result(_difference(str(file), before, after) if diff else str(file))
+    if found:
+        output.alert(write_all(found, output.paint_aside))
+    return 1 if found or (check and changed) else 0
+
+
+def _filter(output: Output, check: bool) -> int:
+    """For editors: a spec on stdin, its canonical form on stdout."""
+    from fineforge import formatting
+
+    before = sys.stdin.buffer.read()
+    after = formatting.formatted(before, "stdin", "spec.yaml")
+    if check:
+        return 0 if before == after else 1
+    output.stdout.write(after.decode())
+    return 0
+
+
+def _meant(files: Sequence[Path]) -> Iterator[Path]:
+    """The files, and all of ours below the folders; a link is followed, so that it stays one."""
+    from fineforge import discovery, project
+    from fineforge.layers import FOLDER_FILE
+    from fineforge.policies.reading import FOLDER
+
+    seen: set[Path] = set()
+    for path in files:
+        below = [path]
+        if path.is_dir():
+            names = [path.rglob(name) for name in (project.FILE_NAME, FOLDER_FILE, f"{FOLDER}/*.yaml", f"{FOLDER}/*.yml")]
+            special = sorted(file for group in names for file in group if not _hidden(file.relative_to(path)))
+            below = [*special, *discovery.find([path])[0]]
+        for file in below:
+            if (real := file.resolve()) not in seen:
+                seen.add(real)
+                yield file
+
+
+def _hidden(file: Path) -> bool:
+    return any(part.startswith(".") or part == "node_modules" for part in file.parts)
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Whole or not at all, with the rights that it had. FF520 where it cannot be written."""
+    from fineforge.diagnostics import Diagnostic, FineforgeError
+
+    real = file.resolve()
+    try:
+        with tempfile.NamedTemporaryFile(dir=real.parent, prefix=".fmt-", delete=False) as part:
+            part.write(content)
+        Path(part.name).chmod(real.stat().st_mode & 0o7777)
+        Path(part.name).replace(real)
+    except OSError as error:
+        raise FineforgeError(Diagnostic("FF520", f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}")) from None
+
+
+def _difference(name: str, before: bytes, after: bytes) -> str:
+    lines = (content.decode("utf-8-sig").splitlines() for content in (before, after))
+    return "\n".join(difflib.unified_diff(*lines, f"{name} before", f"{name} after", lineterm=""))

@@ -1,0 +1,71 @@
+"""What git knows: which commit a spec is of, what has changed, and how everything was at another commit. Nothing here commits."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from fineforge.diagnostics import Diagnostic, FineforgeError
+
+SECONDS = 60
+"""What a question may take; a repository on a slow disk takes some."""
+
+
+def run(where: Path, *words: str) -> str:
+    """What git prints. FF182 with its own words where it fails: no repository, no such commit, a clone too shallow."""
+    folder = where if where.is_dir() else where.parent
+    try:
+        ran = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=False, timeout=SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise FineforgeError(Diagnostic("FF182", f"git cannot be asked: {error}")) from None
+    if ran.returncode == 0:
+        return ran.stdout
+    said = " ".join((ran.stderr or ran.stdout).split()) or f"exit code {ran.returncode}"
+    hint = "in CI the clone must hold that commit: `fetch-depth: 0` of actions/checkout"
+    raise FineforgeError(Diagnostic("FF182", f"`git {words[0]}` failed: {said[:300]}", hint=hint))
+
+
+def is_shallow(root: Path) -> bool:
+    """A shallow clone may be of anything; where there is no git, there is nothing to be shallow."""
+    try:
+        return run(root, "rev-parse", "--is-shallow-repository").strip() == "true"
+    except FineforgeError:
+        return False
+
+
+@cache
+def source(root: Path) -> str:
+    """`address@commit` of the repository that a folder lies in, without anybody's name or token; empty where there is none."""
+    try:
+        commit = run(root, "rev-parse", "HEAD").strip()
+    except FineforgeError:
+        return ""
+    try:
+        address = run(root, "config", "--get", "remote.origin.url").strip()
+    except FineforgeError:
+        return commit
+    return f"{re.sub(r'(?<=://)[^/@]*@', '', address)}@{commit}"
+
+
+@contextmanager
+def at(commit: str, paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
+    """The same files and folders as they were at a commit, in a work tree that is gone afterwards. FF182 where git has it not."""
+    top = Path(run(paths[0].resolve(), "rev-parse", "--show-toplevel").strip())
+    found = run(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}").strip()
+    with tempfile.TemporaryDirectory(prefix="fineforge-at-") as folder:
+        tree = Path(folder) / commit[:12].replace("/", "-")
+        run(top, "worktree", "add", "--detach", "--quiet", str(tree), found)
+        try:
+            there = tuple(tree / path.resolve().relative_to(top) for path in paths)
+            for path, was in zip(paths, there, strict=True):
+                if not was.exists():
+                    hint = "`git log --follow` knows where it was"
+                    raise FineforgeError(Diagnostic("FF182", f"`{path}` was not there at `{commit}`", hint=hint))
+            yield there
+        finally:
+            run(top, "worktree", "remove", "--force", str(tree))
