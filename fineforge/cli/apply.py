@@ -103,7 +103,7 @@ def terms_of(output: Output, lock: bool, timeout: float) -> Terms:
     def tell(message: str) -> None:
         output.event(lease_line(message))
         if not output.json:
-            output.alert(message)
+            output.alert("\n".join(output.paint_aside.wrap(message, after="  ")))
 
     return Terms(lock, timeout, tell)
 

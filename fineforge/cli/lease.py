@@ -68,7 +68,7 @@ def release(output: Output, spec: Path, target: str | None, force: bool) -> int:
             output.alert("nothing was changed")
             return 1
         leasing.end(gateway, name)
-    output.say(f"it was held by {found[0][1]}")
+    output.say("\n".join(output.paint_aside.wrap(f"it was held by {found[0][1]}", after="  ")))
     output.result(f"the lease of `{name}` is free")
     return 0
 
@@ -79,7 +79,7 @@ def _confirmed(output: Output, name: str, other: Holder) -> bool:
     if not output.interactive:
         hint = "if you know that nobody works there any more: `--force`"
         raise FineforgeError(Diagnostic("FF533", f"`{name}` is held by {other}; nobody can be asked", hint=hint))
-    output.alert(f"`{name}` is held by {other}")
+    output.alert("\n".join(output.paint_aside.wrap(f"`{name}` is held by {other}", after="  ")))
     return click.confirm("Does nobody work there any more?", default=False, err=True)
 
 
