@@ -42,12 +42,12 @@ class Job:
 
     def fineforge(self, *words: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
         """Its command line, in the project's folder, without what the action alone may know."""
-        hidden = {name: value for name, value in self.runner.environment.items() if not name.startswith("INPUT_")}
+        passed = {name: value for name, value in self.runner.environment.items() if not name.startswith("INPUT_")}
         executable = self.runner.environment.get("FINEFORGE_EXECUTABLE") or "fineforge"
         return subprocess.run(
             [executable, *words],
             cwd=self.wanted.folder,
-            env={**hidden, "FINEFORGE_INPUT": "0", "NO_COLOR": "1"},
+            env={**passed, "FINEFORGE_INPUT": "0", "NO_COLOR": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if capture else None,
             text=True,
@@ -88,9 +88,10 @@ def plan(job: Job) -> int:
     found = _document(file)
     print(found.get("summary") or "no spec is meant", flush=True)
     job.runner.summarize(ran.stdout)
-    told = _comment(job, ran.stdout, ran.returncode) if job.wanted.comment else ""
-    where = {"plan-json-path": str(file) if found else "", "url": told}
-    job.runner.output({"exitcode": str(ran.returncode), **report.plan_outputs(found), **where})
+    path = {"plan-json-path": str(file) if found else ""}
+    job.runner.output({"exitcode": str(ran.returncode), **report.plan_outputs(found), **path})
+    if job.wanted.comment:
+        job.runner.output({"url": _comment(job, ran.stdout, ran.returncode)})
     return 0 if ran.returncode in (0, 2, 3) else ran.returncode
 
 
@@ -130,9 +131,9 @@ def drift(job: Job) -> int:
     target = found.get("target") or job.wanted.target or "the default target"
     text = report.drift_text(found, target, ran.returncode)
     job.runner.summarize(text)
-    told = _report(job, text, target, ran.returncode, bool(found["resource_drift"])) if job.wanted.report else ""
-    where = {"plan-json-path": str(file), "url": told}
-    job.runner.output({"exitcode": str(ran.returncode), **report.drift_outputs(found), **where})
+    job.runner.output({"exitcode": str(ran.returncode), **report.drift_outputs(found), "plan-json-path": str(file)})
+    if job.wanted.report:
+        job.runner.output({"url": _report(job, text, target, ran.returncode, bool(found["resource_drift"]))})
     return 0 if ran.returncode in (0, 3) else ran.returncode
 
 
