@@ -604,8 +604,9 @@ CODES: dict[str, Code] = {
         "The new deployment's answer is not what `gates.smoke` expects, so no traffic moves; everything else is as it was.",
     ),
     "FF520": Code(
-        "the plan's file cannot be written",
-        "The folder is missing or read-only, or the disk is full.",
+        "a file cannot be written",
+        "A plan's, one that `fmt` puts into order, or a spec that `import` makes. The folder is missing or read-only, or the disk is "
+        "full.",
     ),
     "FF521": Code(
         "the saved plan cannot be used",

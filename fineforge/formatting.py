@@ -1,8 +1,8 @@
 """The canonical form of a file that people write: its keys in the order of the models, everything else as it was written.
 
 Whole lines move, never what is in them: a comment belongs to the key that it stands above, or behind, and goes where that goes.
-Nothing is written anew from the data, so numbers, quotes and spaces stay. Reading and writing files is the command line's. Why not
-a library: docs/decisions/0013-formatting.md.
+Nothing is written anew from the data, so numbers, quotes and spaces stay. Reading and writing files is the command line's. Why
+not a library: docs/decisions/0013-formatting.md.
 """
 
 from __future__ import annotations
@@ -45,16 +45,15 @@ _AS_WRITTEN = Order()
 def formatted(content: bytes, file: str, name: str) -> bytes:
     """The file in its canonical form; `name` is the file's own name, which tells what it is.
 
-    Raises FineforgeError (FF1xx) for what is no YAML that we would read. A file with anchors keeps its order, for an alias may not
-    come before what it repeats; one that would mean something else in another order stays as it is.
+    Raises FineforgeError (FF1xx) for what is no YAML that we would read. A file with anchors keeps its order, for an alias may
+    not come before what it repeats; one that would mean something else in another order stays as it is.
     """
     parsed = source.load(content, file)
     text = content.decode("utf-8-sig")
     newline = "\r\n" if "\r\n" in text else "\n"
     root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    order = _AS_WRITTEN if _has_anchors(text) else _order(name, parsed.data)
     page = _Page(text.splitlines())
-    lines = _tidy(root, page.top(root, order))
+    lines = _tidy(root, page.lines if _has_anchors(text) else page.top(root, _order(name, parsed.data)))
     made = "\n".join(lines) + "\n"
     return made.replace("\n", newline).encode() if _says_the_same(text, made, parsed.data) else content
 
@@ -202,16 +201,18 @@ class _Page:
     def _flow(self, node: Any, order: Order, start: int, end: int) -> list[str]:
         """Entries change places; what stands between them stays. One of several lines with a comment in it stays as it is."""
         lines = self.lines[start:end]
-        if node.start_mark.line != node.end_mark.line and any("#" in line for line in lines):
-            return lines
         text = "\n".join(lines)
         offsets = [0]
         for line in lines:
             offsets.append(offsets[-1] + len(line) + 1)
 
         def at(mark: Any) -> int:
-            return offsets[mark.line - start] + int(mark.column)
+            return int(offsets[mark.line - start] + mark.column)
 
+        edges = [at(node.start_mark), *(at(mark) for leaf in _scalars(node) for mark in (leaf.start_mark, leaf.end_mark))]
+        between = zip(edges[::2], [*edges[1::2], at(node.end_mark)], strict=True)
+        if any("#" in text[begin:stop] for begin, stop in between):
+            return lines
         whole = text[: at(node.start_mark)] + _flow_text(node, order, text, at) + text[at(node.end_mark) :]
         return whole.split("\n")
 

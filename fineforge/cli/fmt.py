@@ -88,16 +88,21 @@ def _write(file: Path, content: bytes) -> None:
     """Whole or not at all, with the rights that it had. FF520 where it cannot be written."""
     from fineforge.diagnostics import Diagnostic, FineforgeError
 
-    real = file.resolve()
+    real, made = file.resolve(), None
     try:
         with tempfile.NamedTemporaryFile(dir=real.parent, prefix=".fmt-", delete=False) as part:
+            made = Path(part.name)
             part.write(content)
-        Path(part.name).chmod(real.stat().st_mode & 0o7777)
-        Path(part.name).replace(real)
+        made.chmod(real.stat().st_mode & 0o7777)
+        made.replace(real)
     except OSError as error:
-        raise FineforgeError(Diagnostic("FF520", f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}")) from None
+        if made is not None:
+            made.unlink(missing_ok=True)
+        raise FineforgeError(
+            Diagnostic("FF520", f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}")
+        ) from None
 
 
 def _difference(name: str, before: bytes, after: bytes) -> str:
-    lines = (content.decode("utf-8-sig").splitlines() for content in (before, after))
-    return "\n".join(difflib.unified_diff(*lines, f"{name} before", f"{name} after", lineterm=""))
+    old, new = (content.decode("utf-8-sig").splitlines() for content in (before, after))
+    return "\n".join(difflib.unified_diff(old, new, f"{name} before", f"{name} after", lineterm=""))
