@@ -567,6 +567,16 @@ CODES: dict[str, Code] = {
         "The workspace has no job of the spec as it is now: it was not applied yet, or something that decides the result was "
         "changed since. `fineforge plan` says what would be submitted.",
     ),
+    "FF422": Code(
+        "there is nothing of that name to import",
+        "`import` takes the name of a job, `endpoint/NAME`, or `deployment/ENDPOINT/NAME`, of the workspace that the target stands "
+        "for.",
+    ),
+    "FF423": Code(
+        "no spec can say what this is",
+        "A spec trains by one pipeline of a registry from one of its models, or deploys a registered model. What is made in another "
+        "way cannot be imported.",
+    ),
     # --- FF5xx: apply ----------------------------------------------------------------------------------------------
     "FF500": Code(
         "a step failed in an unexpected way",

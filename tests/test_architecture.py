@@ -40,6 +40,7 @@ PURE = (
     "fineforge.series",
     "fineforge.pace",
     "fineforge.redaction",
+    "fineforge.policies.rules",
     "fineforge.showing",
     "fineforge.planner",
     "fineforge.kinds",

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from itertools import pairwise, takewhile
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -40,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "render": ("command", "Print the Azure ML YAML that would be submitted"),
     "explain": ("command", "Explain a spec's parameters, a model, or an error code"),
     "schema": ("command", "Print the JSON Schema of a spec, for editors"),
+    "import": ("command", "Write a spec for a job, an endpoint or a deployment that exists"),
     "fmt": ("command", "Put the keys of specs into one order, comments kept"),
     "policy": ("group", "Try the rules that plans are held against"),
     "emulator": ("group", "Run the local Azure ML"),
@@ -57,7 +59,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"fineforge.cli.{cmd_name}"), COMMANDS[cmd_name][0])
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(import_module(f"fineforge.cli.{module}"), COMMANDS[cmd_name][0])
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:

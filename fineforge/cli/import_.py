@@ -1,0 +1,55 @@
+"""`fineforge import`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fineforge.cli import options
+from fineforge.cli.output import Output
+
+
+@options.command("""Write a spec for what exists: a job that fine-tuned, an endpoint, a deployment. Changes nothing there.
+
+OBJECT is the name of a job, `endpoint/NAME`, or `deployment/ENDPOINT/NAME`. What a spec cannot say becomes a comment.""")
+@click.argument("word", metavar="OBJECT")
+@options.target
+@click.option("--name", metavar="NAME", help="What the spec is to be called.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it there, and not to stdout.")
+@options.quiet
+@options.streams
+def command(output: Output, word: str, target: str | None, name: str | None, out: Path | None) -> int:
+    from datetime import UTC, datetime
+
+    from fineforge import importing, project, reaching
+
+    where = project.find(Path.cwd())
+    if out is not None and out.exists():
+        _refuse(out)
+    with reaching.reach(where, where.target(target)) as gateway:
+        text = importing.spec_of(word, gateway, datetime.now(UTC).date().isoformat(), name)
+    if out is None:
+        output.result(text.rstrip("\n"))
+        return 0
+    _write(out, text)
+    output.result(f"wrote {out}")
+    output.say(f"next: fineforge validate {out}")
+    return 0
+
+
+def _refuse(out: Path) -> None:
+    from fineforge.diagnostics import Diagnostic, FineforgeError
+
+    raise FineforgeError(Diagnostic("FF004", f"`{out}` exists already", hint="choose another name for `--out`"))
+
+
+def _write(out: Path, text: str) -> None:
+    from fineforge.diagnostics import Diagnostic, FineforgeError
+
+    try:
+        with out.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        raise FineforgeError(Diagnostic("FF520", f"`{out}` cannot be written: {words}")) from None
