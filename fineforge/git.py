@@ -52,6 +52,18 @@ def source(root: Path) -> str:
     return f"{re.sub(r'(?<=://)[^/@]*@', '', address)}@{commit}"
 
 
+_TREES: dict[Path, Path] = {}
+"""Work trees of other commits -> the one that they were made for."""
+
+
+def now(path: Path) -> Path:
+    """Where a file or folder of another commit's work tree is in the one that is worked in; any other path as it is."""
+    for tree, top in _TREES.items():
+        if path.resolve().is_relative_to(tree):
+            return top / path.resolve().relative_to(tree)
+    return path
+
+
 @contextmanager
 def at(commit: str, paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
     """The same files and folders as they were at a commit, in a work tree that is gone afterwards. FF182 where git has it not."""
@@ -66,6 +78,8 @@ def at(commit: str, paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
                 if not was.exists():
                     hint = "`git log --follow` knows where it was"
                     raise FineforgeError(Diagnostic("FF182", f"`{path}` was not there at `{commit}`", hint=hint))
+            _TREES[tree.resolve()] = top
             yield there
         finally:
+            _TREES.pop(tree.resolve(), None)
             run(top, "worktree", "remove", "--force", str(tree))

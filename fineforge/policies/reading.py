@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from fineforge import expressions, project, source
+from fineforge import expressions, git, project, source
 from fineforge.core import SpecPath
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, SourceSpan
 from fineforge.policies.rules import PATTERNS, Case, Policy, RulesFile, Shipped, ShippedFile
@@ -61,7 +61,15 @@ class Book:
 
 
 def books(where: Project) -> list[Book]:
-    """Every file of the project that has rules or cases: the project file first, then those of the folder by name."""
+    """Every file of the project that has rules or cases: the project file first, then those of the folder by name.
+
+    What is applied as it was at another commit is held against the rules that the project has now.
+    """
+    if (today := git.now(where.root)) != where.root:
+        try:
+            where = project.find(today)
+        except FineforgeError as error:
+            return [Book(today / project.FILE_NAME, problems=error.diagnostics)]
     found = [of_project(where)] if where.policies else []
     folder = where.root / FOLDER
     inside = sorted(file for file in folder.iterdir() if file.suffix in (".yaml", ".yml")) if folder.is_dir() else []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from fineforge import batch, engine, owning, planfile, project
+from fineforge import batch, engine, git, owning, planfile, project
 from fineforge.core import Mode, Plan
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors
 from fineforge.policies import judging, reading
@@ -93,6 +94,22 @@ def test_a_saved_plan_is_judged_by_the_rules_of_today(ruled: Ruled, tmp_path: Pa
     ruled.rules()
     (ruled.folder / "policies" / "extra.yaml").unlink()
     assert judging.judged(saved, ruled.loaded()).diagnostics == made.diagnostics, "what is no rule any more says nothing"
+
+
+def test_an_older_commit_is_held_against_the_rules_of_today(ruled: Ruled, monkeypatch: pytest.MonkeyPatch) -> None:
+    ruled.rules()
+    ruled.loaded()
+    who = ["-c", "user.name=a", "-c", "user.email=a@b.example"]
+    for words in (["init", "-q"], ["add", "spec.yaml", "fineforge.yaml", "data"], [*who, "commit", "-q", "-m", "first"]):
+        subprocess.run(["git", *words], cwd=ruled.folder, check=True)
+    ruled.rules(TWO)
+    monkeypatch.chdir(ruled.folder)
+    with git.at("HEAD", [ruled.folder / "spec.yaml"]) as (there,):
+        made = engine.plan(engine.load(there), ruled.gateway).plan
+        [found] = of_policies(made)
+        assert found.code == "FF320" and found.hint.startswith("the policy `two-instances` says so: fineforge.yaml:")
+        (ruled.folder / "fineforge.yaml").write_text("name: [", encoding="utf-8")
+        assert "FF101" in [one.code for one in engine.plan(engine.load(there), ruled.gateway).plan.diagnostics]
 
 
 def test_saved_plans_of_many_specs_are_judged_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
