@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-COMMANDS = ("validate", "plan", "apply", "resume", "drift", "approved")
+COMMANDS = ("validate", "policies", "plan", "apply", "resume", "drift", "approved")
 
 
 class Unusable(Exception):

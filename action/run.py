@@ -78,6 +78,14 @@ def validate(job: Job) -> int:
     return ended
 
 
+def policies(job: Job) -> int:
+    """The cases that stand beside the project's rules."""
+    with plain_text():
+        ended = job.fineforge("policy", "test").returncode
+    job.runner.output({"exitcode": str(ended)})
+    return ended
+
+
 def plan(job: Job) -> int:
     """Problems beside their lines, then the plan on the run's page and on the pull request."""
     job.fineforge("validate", *job.meant(_DECIDING), "--output=github")
@@ -151,7 +159,8 @@ def approved(job: Job) -> int:
 
 
 _COMMANDS: Mapping[str, Callable[[Job], int]] = {
-    "validate": validate, "plan": plan, "apply": apply, "resume": resume, "drift": drift, "approved": approved,
+    "validate": validate, "policies": policies, "plan": plan, "apply": apply, "resume": resume, "drift": drift,
+    "approved": approved,
 }  # fmt: skip
 
 

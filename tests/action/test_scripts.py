@@ -34,6 +34,15 @@ def test_a_broken_spec_is_shown_beside_its_line_and_hides_no_other(quick: Runner
     assert quick.job("validate").code == 1
 
 
+def test_the_rules_are_tested(quick: Runner) -> None:
+    assert "2 passed" in quick.job("policies").log
+    quick.repository.commit("nobody", specs_support_yaml=("tags: {team: helpdesk}", "tags: {}"))
+    assert quick.job("policies").code == 1
+    denied = quick.job("plan", pull_request=2)
+    assert denied.code == 4 and denied.outputs["exitcode"] == "4"
+    assert "tag it with the" in quick.github.comments[0]["body"]
+
+
 def test_what_is_planned_cannot_command_the_runner(quick: Runner) -> None:
     ran = quick.job("plan")
     lines = ran.log.splitlines()
