@@ -569,13 +569,13 @@ CODES: dict[str, Code] = {
     ),
     "FF422": Code(
         "there is nothing of that name to import",
-        "`import` takes the name of a job, `endpoint/NAME`, or `deployment/ENDPOINT/NAME`, of the workspace that the target stands "
-        "for.",
+        "`import` takes the name of a job, `endpoint/NAME`, or `deployment/ENDPOINT/NAME`, of the workspace that the target "
+        "stands for.",
     ),
     "FF423": Code(
         "no spec can say what this is",
-        "A spec trains by one pipeline of a registry from one of its models, or deploys a registered model. What is made in another "
-        "way cannot be imported.",
+        "A spec trains by one pipeline of a registry from one of its models, or deploys a registered model. What is made in "
+        "another way cannot be imported.",
     ),
     # --- FF5xx: apply ----------------------------------------------------------------------------------------------
     "FF500": Code(
@@ -615,8 +615,8 @@ CODES: dict[str, Code] = {
     ),
     "FF520": Code(
         "a file cannot be written",
-        "A plan's, one that `fmt` puts into order, or a spec that `import` makes. The folder is missing or read-only, or the disk is "
-        "full.",
+        "A plan's, one that `fmt` puts into order, or a spec that `import` makes. The folder is missing or read-only, or the disk "
+        "is full.",
     ),
     "FF521": Code(
         "the saved plan cannot be used",
