@@ -615,8 +615,8 @@ CODES: dict[str, Code] = {
     ),
     "FF520": Code(
         "a file cannot be written",
-        "A plan's, one that `fmt` puts into order, or a spec that `import` makes. The folder is missing or read-only, or the disk "
-        "is full.",
+        "A plan's, one that `fmt` puts into order, or a spec that `import` makes. The folder is missing or read-only, or the "
+        "disk is full.",
     ),
     "FF521": Code(
         "the saved plan cannot be used",
