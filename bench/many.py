@@ -6,6 +6,7 @@ python -m bench.many plan FOLDER             plans them all; prints CPU seconds,
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pickle
@@ -22,10 +23,10 @@ from typing import Any
 import yaml
 from rich.table import Table
 
-from fineforge import batch, engine
+from fineforge import batch, cli, engine
 from fineforge.catalog import snapshot
 from fineforge.core import Raw, ResourceKey
-from fineforge.gateway import Workspace
+from fineforge.gateway import READS, Workspace
 from tests import bodies
 
 ROOT = Path(__file__).parent.parent
@@ -55,6 +56,7 @@ class Recorded:
         self._components = {body["id"]: body for body in snapshot.component_bodies()}
 
     workspace = WORKSPACE
+    parallel = READS
 
     def location(self) -> str:
         return "eastus"
@@ -115,10 +117,13 @@ def record(folder: Path, count: int) -> None:
 
 
 def plan(folder: Path) -> dict[str, Any]:
-    answers = Recorded(pickle.loads((folder / "answers.pickle").read_bytes()))
+    """CPU seconds of the whole process, as the commands run it; but for reading the answers, which a network would bring."""
+    gc.set_threshold(*cli.COLLECTING)
     begin = time.process_time()
+    answers = Recorded(pickle.loads((folder / "answers.pickle").read_bytes()))
+    reading = time.process_time() - begin
     planned = batch.plan(batch.load([folder]), answers)  # type: ignore[arg-type]
-    seconds = time.process_time() - begin
+    seconds = time.process_time() - reading
     assert planned.writes == 0 and not planned.broken, "the recorded world is not what the specs want"
     mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {

@@ -20,7 +20,7 @@ from fineforge.composing import Composed
 from fineforge.core import WRITES, Action, Event, FieldChange, Mode, Outcome, Plan, ResourceKey, Step
 from fineforge.diagnostics import Diagnostic, FineforgeError, errors
 from fineforge.engine import Loaded
-from fineforge.gateway import Gateway, Reader, Workspace
+from fineforge.gateway import READS, Gateway, Reader, Workspace
 from fineforge.kinds import KINDS
 from fineforge.planner import check_plan
 from fineforge.policies import judging
@@ -28,7 +28,7 @@ from fineforge.shared import SharedReads
 from fineforge.variables import Given
 
 PARALLEL = 8
-"""Specs that are planned at the same time."""
+"""Steps of all specs that are carried out at the same time."""
 Failures = Mapping[Path, tuple[Diagnostic, ...]]
 
 
@@ -137,7 +137,7 @@ def plan(
         finally:
             told(loaded)
 
-    with ThreadPoolExecutor(min(PARALLEL, max(len(wanted), 1))) as pool:
+    with ThreadPoolExecutor(min(READS, max(len(wanted), 1))) as pool:
         made = list(zip(wanted, pool.map(make, wanted), strict=True))
         if _pretend(reads, [found for _, found in made if isinstance(found, Plan)]):
             made = [(loaded, make(loaded) if isinstance(found, Plan) and _disagrees(found) else found) for loaded, found in made]
@@ -214,7 +214,7 @@ def apply(
             raise FineforgeError(*broken)
         halted = lambda: any(lease.lost() for lease in leases)  # noqa: E731
         outcome = applying.run(merged, applying.Execution(gateway, files, listener, stop, detach, halted), parallel)
-        return leasing.judged(outcome, leases[0] if leases else None), held_back
+        return leasing.judged(outcome, leases), held_back
 
 
 def _prepared(made: Plan, loaded: Loaded, warn: Callable[[Diagnostic], None] | None) -> Mapping[str, Path]:

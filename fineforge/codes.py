@@ -613,11 +613,6 @@ CODES: dict[str, Code] = {
         "a smoke gate refused",
         "The new deployment's answer is not what `gates.smoke` expects, so no traffic moves; everything else is as it was.",
     ),
-    "FF520": Code(
-        "a file cannot be written",
-        "A plan's, one that `fmt` puts into order, or a spec that `import` makes. The folder is missing or read-only, or the "
-        "disk is full.",
-    ),
     "FF521": Code(
         "the saved plan cannot be used",
         "The file is damaged, no plan at all, or of another format than this version of fineforge reads. Plan again.",

@@ -193,7 +193,7 @@ def apply(
                 warn(warning)
         halted = held.lost if held else lambda: False
         shared = applying.Execution(gateway, files, listener, stop, detach, halted)
-        return leasing.judged(applying.run(made, shared, parallel), held)
+        return leasing.judged(applying.run(made, shared, parallel), [held] if held else [])
 
 
 def leased(
@@ -312,7 +312,13 @@ def _named(loaded: Loaded, gateway: Reader) -> finding.Named:
 
 
 def _read(loaded: Loaded, gateway: Reader, datasets: Mapping[str, Any], mode: Mode) -> tuple[Facts, World, observe.Lists]:
-    """Facts, and in the same wave every object by the name that it has if the facts are those of the snapshot and the pins."""
+    """Facts, and in the same wave every object by the name that it has if the facts are those of the snapshot and the pins.
+
+    Where many plans share the facts, they are here already, and nothing has to be guessed.
+    """
+    if gateway.parallel == 1:
+        live = observe.read_facts(gateway, loaded.spec, _today(), datasets)
+        return live, World({}), {}
     guess, _ = observe.snapshot_facts(loaded.spec, _today(), datasets, gateway.workspace.id, loaded.pins)
     early = identity.identify(loaded.spec, guess, _parameters(loaded, guess)[0])
     deployments = [("deployment", early.endpoint.name)] if early.endpoint and mode is Mode.APPLY else []

@@ -33,6 +33,8 @@ class Workspace:
         ).lower()
 
 
+READS = 24
+"""Reads of one plan that are under way at once; a workspace answers them in one round trip."""
 Progress = Callable[[Raw], None]
 """Called with each body that was read while waiting."""
 
@@ -81,6 +83,10 @@ class Reader(Protocol):
 
     @property
     def workspace(self) -> Workspace: ...
+
+    @property
+    def parallel(self) -> int:
+        """Reads that one plan may have under way at once; 1 where many plans are made at the same time."""
 
     def location(self) -> str:
         """Region of the workspace (one GET, cached); a workspace that does not exist is FF4xx."""

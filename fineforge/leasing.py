@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -127,9 +127,10 @@ def ensured(
             yield held
 
 
-def judged(outcome: Outcome, lease: Lease | None) -> Outcome:
-    """The outcome, and why steps of it were not started, where that was the lease's loss."""
-    return replace(outcome, lost=lease.why) if lease is not None and lease.why and outcome.skipped else outcome
+def judged(outcome: Outcome, leases: Sequence[Lease]) -> Outcome:
+    """The outcome, and why steps of it were not started, where that was the loss of a lease."""
+    lost = next((lease.why for lease in leases if lease.why), None)
+    return replace(outcome, lost=lost) if lost and outcome.skipped else outcome
 
 
 def held(gateway: Gateway, name: str = "") -> list[tuple[str, Holder]]:

@@ -10,7 +10,6 @@ Here belong the file, reading and writing it, and laying pins over a spec and ov
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from fineforge import source
+from fineforge import files, source
 from fineforge.catalog.facts import ComponentFact, InputFact, ModelFact
 from fineforge.core import Facts
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity
@@ -77,14 +76,7 @@ def write(lock: Lock) -> None:
     """The file, whole or not at all. Raises FF007."""
     told = {name: _told(pins) for name, pins in sorted(lock.targets.items())}
     text = yaml.safe_dump({"version": FORMAT, "targets": told}, sort_keys=False, width=120, default_flow_style=None)
-    try:
-        with tempfile.NamedTemporaryFile("w", dir=lock.path.parent, prefix=".lock-", delete=False, encoding="utf-8") as part:
-            part.write(_HEAD + text)
-        Path(part.name).chmod(0o644)
-        Path(part.name).replace(lock.path)
-    except OSError as error:
-        message = f"`{lock.path}` cannot be written: {(error.strerror or str(error)).lower()}"
-        raise FineforgeError(Diagnostic("FF007", message)) from None
+    files.write(lock.path, _HEAD + text)
 
 
 def model_key(spec: Spec) -> str:

@@ -51,7 +51,7 @@ def pin(
     calls = {
         (kind, key): read for (kind, key), read in reads.items() if key not in known[kind] or _is_upgraded(kind, key, upgrade)
     }
-    found, problems = observe.read_all(calls)
+    found, problems = observe.read_all(gateway, calls)
     if problems:
         raise FineforgeError(*problems.values())
     made = {kind: {**known[kind], **{key: value for (k, key), value in found.items() if k == kind}} for kind in WHAT}

@@ -13,12 +13,11 @@ from fineforge.catalog.facts import ComponentFact, ModelFact, SizeFact
 from fineforge.catalog.parse import parse_component, parse_model, parse_sizes
 from fineforge.core import DatasetFact, Facts, Observed, Raw, ResourceKey, Status, World
 from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.gateway import Reader
+from fineforge.gateway import READS, Reader
 from fineforge.kinds import KINDS
 from fineforge.lock import Pins, hold, offline
 from fineforge.spec import Spec
 
-PARALLEL = 24
 T = TypeVar("T")
 Lists = Mapping[tuple[str, str | None], Mapping[ResourceKey, Raw]]
 """(kind, parent) -> all objects of the list, as they were read."""
@@ -61,7 +60,7 @@ def survey(
         facts["component"] = lambda: _component(gateway, spec)
     objects: dict[Any, Callable[[], Any]] = {key: partial(_observe, gateway, key) for key in dict.fromkeys(keys)}
     whole: dict[Any, Callable[[], Any]] = {entry: partial(gateway.list, *entry) for entry in dict.fromkeys(lists)}
-    found, problems = read_all({**facts, **objects, **whole})
+    found, problems = read_all(gateway, {**facts, **objects, **whole})
     if missing := [problems[name] for name in facts if name in problems]:
         raise FineforgeError(*missing)
     known = Facts(
@@ -128,7 +127,7 @@ def read_world(gateway: Reader, keys: Iterable[ResourceKey], seen: World | None 
     """Point GETs of every key, all at once; keys that `seen` holds already, read or unread, are not read again."""
     seen = seen or World({})
     wanted = [key for key in dict.fromkeys(keys) if key not in seen.observed and key not in seen.unread]
-    found, problems = read_all({key: lambda key=key: _observe(gateway, key) for key in wanted})  # type: ignore[misc]
+    found, problems = read_all(gateway, {key: lambda key=key: _observe(gateway, key) for key in wanted})  # type: ignore[misc]
     return World({**seen.observed, **found}, seen.listed, {**seen.unread, **problems})
 
 
@@ -137,7 +136,8 @@ def add_listed(gateway: Reader, world: World, lists: Iterable[tuple[str, str | N
     say, stays; lists lag behind it."""
     wanted = list(dict.fromkeys(lists))
     found, problems = read_all(
-        {entry: lambda entry=entry: read[entry] if entry in read else gateway.list(*entry) for entry in wanted}  # type: ignore[misc]
+        gateway,
+        {entry: lambda entry=entry: read[entry] if entry in read else gateway.list(*entry) for entry in wanted},  # type: ignore[misc]
     )
     observed = dict(world.observed)
     for raws in found.values():
@@ -182,11 +182,11 @@ def read_ours(gateway: Reader, project: str) -> World:
     """
     assets = [(kind, name) for kind in ("data", "model") for name in gateway.names(kind)]
     kinds: list[tuple[str, str | None]] = [("compute", None), ("endpoint", None), ("job", None), *assets]
-    found, problems = read_all({entry: lambda entry=entry: gateway.list(*entry) for entry in kinds})  # type: ignore[misc]
+    found, problems = read_all(gateway, {entry: lambda entry=entry: gateway.list(*entry) for entry in kinds})  # type: ignore[misc]
     if problems:
         raise FineforgeError(*problems.values())
     endpoints = [("deployment", key.name) for key in found["endpoint", None]]
-    inside, problems = read_all({entry: lambda entry=entry: gateway.list(*entry) for entry in endpoints})  # type: ignore[misc]
+    inside, problems = read_all(gateway, {entry: lambda entry=entry: gateway.list(*entry) for entry in endpoints})  # type: ignore[misc]
     if problems:
         raise FineforgeError(*problems.values())
     observed: dict[ResourceKey, Observed | None] = {
@@ -236,7 +236,7 @@ def _model(gateway: Reader, spec: Spec) -> ModelFact:
     raw = gateway.read_model(spec.model.registry, name, version) if version else None
     if raw is None:
         raise FineforgeError(unknown_model(spec))
-    return parse_model(raw, spec.model.registry, "live")
+    return _parsed(raw, spec.model.registry, lambda: parse_model(raw, spec.model.registry, "live"))
 
 
 def _component(gateway: Reader, spec: Spec) -> ComponentFact:
@@ -246,22 +246,39 @@ def _component(gateway: Reader, spec: Spec) -> ComponentFact:
         raise FineforgeError(unknown_component(spec))
     known = snapshot.load().components.get((name.name, name.version or ""))
     unused = [entry.name for entry in known.inputs.values() if not entry.used] if known else []
-    return parse_component(raw, name.registry, "live", unused)
+    return _parsed(raw, name.registry, lambda: parse_component(raw, name.registry, "live", unused))
 
 
 def _sizes(gateway: Reader) -> Mapping[str, SizeFact]:
-    return parse_sizes(gateway.read_sizes(), snapshot.sizes())
+    raw = gateway.read_sizes()
+    return _parsed(raw, "", lambda: parse_sizes(raw, snapshot.sizes()))
 
 
-def read_all(calls: Mapping[Any, Callable[[], T]]) -> tuple[dict[Any, T], dict[Any, Diagnostic]]:
-    """Runs the calls at once; results by key, and the first diagnostic of each that failed.
+def _parsed(raw: Raw, registry: str, parse: Callable[[], T]) -> T:
+    """What a body says, told apart by the object and not by what is in it: specs that share a read share what came of it."""
+    known = _PARSED.get((id(raw), registry))
+    if known is None:
+        if len(_PARSED) >= MOST_PARSED:
+            _PARSED.clear()
+        known = _PARSED[id(raw), registry] = (raw, parse())
+    fact: T = known[1]
+    return fact
+
+
+MOST_PARSED = 64
+_PARSED: dict[tuple[int, str], tuple[Raw, Any]] = {}
+"""Identity of a body -> the body, which must live for its identity to mean it, and what it says."""
+
+
+def read_all(gateway: Reader, calls: Mapping[Any, Callable[[], T]]) -> tuple[dict[Any, T], dict[Any, Diagnostic]]:
+    """Runs the calls, as many at once as the gateway takes; results by key, and the first diagnostic of each that failed.
 
     A call may wait for a network, never for another call of here: all share one pool of threads.
     """
     found: dict[Any, T] = {}
     problems: dict[Any, Diagnostic] = {}
-    alone = len(calls) == 1
-    futures = {key: call if alone else _readers().submit(call).result for key, call in calls.items()}
+    in_turn = len(calls) == 1 or gateway.parallel == 1
+    futures = {key: call if in_turn else _readers().submit(call).result for key, call in calls.items()}
     for key, result in futures.items():
         try:
             found[key] = result()
@@ -273,4 +290,4 @@ def read_all(calls: Mapping[Any, Callable[[], T]]) -> tuple[dict[Any, T], dict[A
 @cache
 def _readers() -> ThreadPoolExecutor:
     """Made once: a thousand plans of the same process would else make a thousand pools."""
-    return ThreadPoolExecutor(PARALLEL, thread_name_prefix="read")
+    return ThreadPoolExecutor(READS, thread_name_prefix="read")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from fineforge import __version__
+from fineforge import __version__, files
 from fineforge.core import Action, FieldChange, Mode, Plan, ResourceKey, Step, Upload
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, SourceSpan
 from fineforge.gateway import Workspace
@@ -23,12 +22,7 @@ def save(plans: Sequence[tuple[Path, Plan]], path: Path) -> None:
     """Writes plans beside the specs that they were made from, mode 0600, whole or not at all. No secret is in it, and no row."""
     head = {"kind": _KIND, "format": PLAN_FORMAT, "cli_version": __version__}
     told = [{"spec_path": str(spec), "plan": to_json(plan)} for spec, plan in plans]
-    try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".plan-", delete=False, encoding="utf-8") as part:
-            json.dump({**head, "plans": told}, part, indent=1)
-        Path(part.name).replace(path)
-    except OSError as error:
-        raise _not_written(path, "written", error) from None
+    files.write(path, json.dumps({**head, "plans": told}, indent=1), mode=0o600)
 
 
 def is_plan(path: Path) -> bool:
@@ -63,7 +57,7 @@ def consume(path: Path) -> None:
     try:
         path.replace(path.with_name(path.name + ".applied"))
     except OSError as error:
-        raise _not_written(path, "set aside", error) from None
+        raise files.refused(path, error, "set aside") from None
 
 
 def refuse_elsewhere(made: Plan, here: Workspace) -> None:
@@ -88,10 +82,6 @@ def to_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [to_json(entry) for entry in value]
     return value
-
-
-def _not_written(path: Path, what: str, error: OSError) -> FineforgeError:
-    return FineforgeError(Diagnostic("FF520", f"`{path}` cannot be {what}: {(error.strerror or str(error)).lower()}"))
 
 
 def _plan(data: dict[str, Any]) -> Plan:

@@ -27,6 +27,8 @@ class SharedReads:
     def __init__(self, gateway: Reader, specs: int = 1) -> None:
         self._gateway = gateway
         self._lists = LISTED if specs >= MANY else ()
+        self.parallel = max(gateway.parallel // max(specs, 1), 1)
+        """As many as there are for each of the plans that are made at once."""
         self._lock = threading.Lock()
         self._answers: dict[Hashable, Future[Any]] = {}
         self._changed: set[ResourceKey] = set()

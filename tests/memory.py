@@ -24,7 +24,7 @@ from fineforge.emulator.models import Cloud, Reply, Settings
 from fineforge.emulator.models.errors import AzureError
 from fineforge.emulator.models.leases import Leases
 from fineforge.emulator.store import Store
-from fineforge.gateway import Leased, Progress, Workspace
+from fineforge.gateway import READS, Leased, Progress, Workspace
 from fineforge.kinds import KINDS
 from fineforge.series import LogPosition, LogText, Run, Series
 from tests.offline import leaves
@@ -48,6 +48,8 @@ class MemoryGateway:
         self.dead = False
         self.dies: tuple[int, bool] | None = None
         """The write, counted from 0, at which the client's machine loses its power, and whether the service still got it."""
+
+    parallel = READS
 
     @property
     def workspace(self) -> Workspace:

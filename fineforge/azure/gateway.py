@@ -19,7 +19,7 @@ from fineforge.azure.remembered import Remembered
 from fineforge.azure.runs import Runs
 from fineforge.core import Raw, ResourceKey, Status
 from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.gateway import Leases, Progress, Workspace
+from fineforge.gateway import READS, Leases, Progress, Workspace
 from fineforge.kinds import KINDS
 from fineforge.series import LogPosition, LogText, Series
 
@@ -45,6 +45,8 @@ class AzureGateway:
         self._locating = threading.Lock()
         self._operations: dict[ResourceKey, str] = {}
         """Of updates and deletes that this process has sent: where the service tells how they go."""
+
+    parallel = READS
 
     @property
     def workspace(self) -> Workspace:

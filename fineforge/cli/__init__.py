@@ -103,13 +103,14 @@ def root(ctx: click.Context, show_version: bool) -> None:
         click.echo(ctx.get_help())
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command and ends the process with its exit code.
+COLLECTING = (100_000, 20, 50)
+"""When to look for cycles. Imports make a hundred thousand objects that live until the end; looking through them again and again
+takes a fifth of a short command's time."""
 
-    Imports make a hundred thousand objects that live until the end; looking through them for cycles again and again takes a
-    fifth of a short command's time.
-    """
-    gc.set_threshold(100_000, 20, 50)
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one command and ends the process with its exit code."""
+    gc.set_threshold(*COLLECTING)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

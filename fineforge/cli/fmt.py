@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,6 +24,7 @@ as it is; the others are done.""")
 def command(output: Output, files: tuple[Path, ...], check: bool, diff: bool) -> int:
     from fineforge import formatting, project
     from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.files import write
     from fineforge.views.diagnostics import write_all
 
     if any(str(file) == "-" for file in files):
@@ -38,7 +38,7 @@ def command(output: Output, files: tuple[Path, ...], check: bool, diff: bool) ->
             if before == after:
                 continue
             if not check:
-                _write(file, after)
+                write(file, after)
         except FineforgeError as error:
             found += error.diagnostics
             continue
@@ -82,25 +82,6 @@ def _meant(files: Sequence[Path]) -> Iterator[Path]:
 
 def _hidden(file: Path) -> bool:
     return any(part.startswith(".") or part == "node_modules" for part in file.parts)
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Whole or not at all, with the rights that it had. FF520 where it cannot be written."""
-    from fineforge.diagnostics import Diagnostic, FineforgeError
-
-    real, made = file.resolve(), None
-    try:
-        with tempfile.NamedTemporaryFile(dir=real.parent, prefix=".fmt-", delete=False) as part:
-            made = Path(part.name)
-            part.write(content)
-        made.chmod(real.stat().st_mode & 0o7777)
-        made.replace(real)
-    except OSError as error:
-        if made is not None:
-            made.unlink(missing_ok=True)
-        raise FineforgeError(
-            Diagnostic("FF520", f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}")
-        ) from None
 
 
 def _difference(name: str, before: bytes, after: bytes) -> str:

@@ -45,11 +45,10 @@ def _refuse(out: Path) -> None:
 
 
 def _write(out: Path, text: str) -> None:
-    from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.files import refused
 
     try:
         with out.open("x", encoding="utf-8") as stream:
             stream.write(text)
     except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        raise FineforgeError(Diagnostic("FF520", f"`{out}` cannot be written: {words}")) from None
+        raise refused(out, error) from None

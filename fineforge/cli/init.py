@@ -48,6 +48,7 @@ def _files(name: str, model_name: str, project: bool) -> dict[str, str]:
 def _write(files: dict[Path, str]) -> None:
     """All files or none: every one that is in the way is named at once (FF004). An equal file is no obstacle."""
     from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.files import refused
 
     there = [path for path, text in files.items() if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text]
     if there:
@@ -58,8 +59,7 @@ def _write(files: dict[Path, str]) -> None:
             if not path.exists():
                 path.write_text(text, encoding="utf-8")
     except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        raise FineforgeError(Diagnostic("FF007", f"`{error.filename}` cannot be written: {words}")) from None
+        raise refused(Path(error.filename), error) from None
 
 
 def _spec(name: str, model_name: str) -> str:

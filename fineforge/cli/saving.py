@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge import files
 
 
 class Saving:
@@ -23,7 +23,7 @@ class Saving:
                 "w", dir=path.parent, prefix=f".{path.name}-", suffix=".part", delete=False, encoding="utf-8"
             )
         except OSError as error:
-            raise _not_written(path, error) from None
+            raise files.refused(path, error) from None
 
     def write(self, text: str) -> None:
         """One line, or a whole document."""
@@ -32,7 +32,7 @@ class Saving:
             self._file.write(text + "\n")
             self._file.flush()
         except OSError as error:
-            raise _not_written(self._path, error) from None
+            raise files.refused(self._path, error) from None
 
     def close(self) -> None:
         """The file takes its name, also where the command failed: what it says then is why. An empty one goes."""
@@ -44,8 +44,4 @@ class Saving:
             else:
                 part.unlink(missing_ok=True)
         except OSError as error:
-            raise _not_written(self._path, error) from None
-
-
-def _not_written(path: Path, error: OSError) -> FineforgeError:
-    return FineforgeError(Diagnostic("FF007", f"`{path}` cannot be written: {(error.strerror or str(error)).lower()}"))
+            raise files.refused(self._path, error) from None

@@ -10,6 +10,7 @@ import difflib
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from fineforge.core import DatasetFact, SpecPath
@@ -187,7 +188,14 @@ def _beside(path: str, fact: DatasetFact) -> str:
 
 
 def _content(file: Path) -> tuple[str, int]:
-    """SHA-256 of the bytes, and how many lines are not blank; in pieces, as a line may be of any length."""
+    """SHA-256 of the bytes, and how many lines are not blank. Read once while the file is what it was: specs share files."""
+    now = file.stat()
+    return _counted(file, (now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns))
+
+
+@lru_cache(maxsize=256)
+def _counted(file: Path, version: tuple[int, ...]) -> tuple[str, int]:
+    """In pieces, as a line may be of any length."""
     digest, rows, blank = hashlib.sha256(), 0, True
     with file.open("rb") as stream:
         while piece := stream.readline(1 << 20):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from fineforge import batch, engine
+from fineforge import batch, engine, leasing
 from fineforge.core import Action, Event, Mode, Outcome, ResourceKey
 from fineforge.diagnostics import errors
+from fineforge.gateway import Progress
 from fineforge.planner import check_plan
 from fineforge.shared import SharedReads
 from tests.memory import MemoryGateway
@@ -259,9 +261,31 @@ def test_nothing_is_read_twice_and_lists_replace_many_reads(repository: Reposito
     assert len([what for what in asked if what.startswith("get ")]) == 10 * 3, "two splits and a model each"
 
 
+def test_the_loss_of_any_lease_stops_what_is_to_come(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of the last spec's: the outcome says whose, and that is why the rest was not started."""
+    monkeypatch.setattr(leasing, "RENEW_SECONDS", 0.01)
+    for name in ("calls", "desk"):
+        repository.write(name)
+    noticed, wait = threading.Event(), repository.gateway.wait
+
+    def waiting(key: ResourceKey, progress: Progress, stopped: Callable[[], bool]) -> object:
+        if key.kind == "job":
+            leasing.end(repository.gateway, "shop/desk")
+            assert noticed.wait(60)
+        return wait(key, progress, stopped)
+
+    monkeypatch.setattr(repository.gateway, "wait", waiting)
+    terms = leasing.Terms(tell=lambda _: noticed.set())
+    outcome, held_back = batch.apply(repository.plan(), repository.gateway, lambda _: None, terms=terms)
+    assert not held_back and outcome.lost is not None
+    assert outcome.lost.code == "FF531" and "shop/desk" in outcome.lost.message
+    assert {name.partition(":")[0] for name in outcome.skipped} == {"calls", "desk"}
+    assert engine.outcome_exit_code(outcome) == 5
+
+
 def test_a_failure_is_told_to_everybody_who_asks() -> None:
     class Failing:
-        calls = 0
+        calls, parallel = 0, 1
 
         def read_sizes(self) -> Any:
             self.calls += 1

@@ -94,7 +94,7 @@ def test_a_file_that_cannot_be_written(folder: Path, capsys: pytest.CaptureFixtu
     monkeypatch.setattr(Path, "replace", full)
     assert run(["fmt", "specs/one.yaml"]) == 1
     monkeypatch.undo()
-    assert "error[FF520]: `specs/one.yaml` cannot be written" in capsys.readouterr().err
+    assert "error[FF007]: `specs/one.yaml` cannot be written" in capsys.readouterr().err
     assert texts(folder) == before
 
 

@@ -70,7 +70,10 @@ def test_of_another_format_or_damaged(applied: Client, tmp_path: Path) -> None:
     file = tmp_path / "plan.json"
     planfile.save([(applied.spec, applied.plan())], file)
     saved = json.loads(file.read_text())
-    edits = [{"format": 99}, {"kind": "another"}, {"plan": {}}, {"plan": {**saved["plan"], "mode": "explode"}}, {"plan": 7}]
+    (entry,) = saved["plans"]
+    exploding = {**entry, "plan": {**entry["plan"], "mode": "explode"}}
+    edits: list[Any] = [{"format": 99}, {"kind": "another"}]
+    edits += [{"plans": plans} for plans in (7, [7], [{}], [{**entry, "plan": {}}], [exploding], [{**entry, "plan": 7}])]
     for change in edits:
         file.write_text(json.dumps({**saved, **change}))
         with pytest.raises(FineforgeError) as caught:
@@ -83,9 +86,9 @@ def test_of_another_format_or_damaged(applied: Client, tmp_path: Path) -> None:
 
 
 def test_where_nothing_can_be_written(applied: Client, tmp_path: Path) -> None:
-    with pytest.raises(FineforgeError, match="FF520"):
+    with pytest.raises(FineforgeError, match="FF007"):
         planfile.save([(applied.spec, applied.plan())], tmp_path / "nowhere" / "plan.json")
-    with pytest.raises(FineforgeError, match="FF520"):
+    with pytest.raises(FineforgeError, match="FF007"):
         planfile.consume(tmp_path / "nowhere.json")
 
 
