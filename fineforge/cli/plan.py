@@ -152,10 +152,10 @@ def write_for_programs(
     mode: Mode | None = None,
 ) -> bool:
     """The plans as JSON or Markdown, and into the file of `--json-into`; whether that is all that stdout should hold."""
-    from fineforge.core import Mode
-    from fineforge.views import json
-
     if output.json or output.saving:
+        from fineforge.core import Mode
+        from fineforge.views import json
+
         data = json.plan_data(plans, unplanned, problems, files, mode or Mode.APPLY)
         output.document(data)
         if output.json:

@@ -44,8 +44,6 @@ def judged(made: Plan, loaded: Loaded) -> Plan:
     `loaded` is the spec at the plan's target. FF320 where a rule denies, FF321 where one warns; FF322 and FF323 where a rule
     cannot be used, which stops an apply as well: nobody knows what it would have said.
     """
-    from fineforge.views import json
-
     before = tuple(found for found in made.diagnostics if found.code not in CODES)
     bare = made if before == made.diagnostics else replace(made, diagnostics=before)
     books = reading.books(loaded.project)
@@ -54,6 +52,8 @@ def judged(made: Plan, loaded: Loaded) -> Plan:
     found = [problem for book in books for problem in book.problems]
     rules = [rule for book in books for rule in book.rules]
     if rules:
+        from fineforge.views import json
+
         values = {"plan": json.plan_data([bare]), "spec": spec_data(loaded.spec, loaded.project.tags)}
         found += [diagnostic for verdict in verdicts(rules, values) for diagnostic in _say(verdict, made.spec)]
     return replace(bare, diagnostics=(*before, *loaded.place(found)))
