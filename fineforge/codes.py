@@ -698,11 +698,14 @@ CODES: dict[str, Code] = {
     "FF612": Code(
         "the roles of a row are not a conversation",
         "A `system` message may come first; then `user` and `assistant` take turns, and the assistant has the last word, "
-        "since only its turns are trained on.",
+        "since only its turns are trained on. Mend the rows, or leave them out: `filter: messages[size(messages) - 1].role == "
+        '"assistant"` keeps those that end with an answer. In `test`, which nothing trains on, rows that end with the user\'s '
+        "turn are a warning: they may stay, but their last turn has no answer to measure.",
     ),
     "FF613": Code(
         "a message is empty",
-        "A message of spaces only teaches the model to say nothing. Delete the row, or fill it.",
+        "A message of spaces only teaches the model to say nothing. Fill it, or leave such rows out: `filter: "
+        'messages.all(m, m.content.matches("\\\\S"))` keeps the others.',
     ),
     "FF614": Code(
         "a message holds half a character",
@@ -816,7 +819,7 @@ CODES: dict[str, Code] = {
     ),
     "FF706": Code(
         "the emulator runs already",
-        "Two emulators cannot share one folder. One is starting or ending there, or has lost its `emulator.json`: wait, end it, "
-        "or let FINEFORGE_EMULATOR_HOME name another folder.",
+        "Two emulators cannot share one folder. One runs there with another port or trainer than was asked for, is starting or "
+        "ending, or has lost its `emulator.json`: wait, end it, or let FINEFORGE_EMULATOR_HOME name another folder.",
     ),
 }

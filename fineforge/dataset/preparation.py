@@ -74,7 +74,10 @@ def prepare(
     cache.limit()
     own = {split: fact for split, fact in facts.items() if not fact.asset}
     columns = tuple(required_columns) if required_columns is not None else None
-    checks = {split: Checks(reading.places(fact), context_length, columns, reading.path(fact)) for split, fact in own.items()}
+    checks = {
+        split: Checks(reading.places(fact), context_length, columns, reading.path(fact), trained=split != "test")
+        for split, fact in own.items()
+    }
     problems: list[Diagnostic] = []
     with contextlib.ExitStack() as stack:
         jobs = {split: _Job(fact, checks[split], cache.private(cache_folder), progress) for split, fact in own.items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,7 +32,9 @@ _HINTS = {
     "FF608": "save the file as UTF-8",
     "FF609": "each line must be one complete JSON object",
     "FF611": _SHAPE,
-    "FF612": "a `system` message may come first, then `user` and `assistant` in turn",
+    "FF612": "a `system` message may come first, then `user` and `assistant` in turn; mend the others, or leave them out with "
+    "`filter`",
+    "FF613": "fill it, or leave such rows out with `filter`",
 }
 
 
@@ -51,6 +53,8 @@ class Checks:
     """What each row must have; None where each must be a conversation."""
     path: SpecPath = ()
     """The split's place in the spec, for findings without a file."""
+    trained: bool = True
+    """Whether the rows decide what is learned. In those that do not, the user may have the last word."""
     findings: list[Diagnostic] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     """By code."""
@@ -62,12 +66,14 @@ class Checks:
     lengths: array[int] = field(default_factory=lambda: array("Q"))
     """Characters of all contents."""
     turns: int = 0
+    unanswered: array[int] = field(default_factory=lambda: array("Q"))
+    """Rows that end with the user's turn, where that is no error."""
 
     def row(self, number: int, row: Any) -> None:
         """Checks one row; its number is of the source, counted from 1."""
         self.rows += 1
         try:
-            texts, prompt = self._columns(row) if self.columns is not None else self._messages(row)
+            texts, prompt = self._columns(row) if self.columns is not None else self._messages(number, row)
         except BadRow as bad:
             self.add(number, *bad.args)
             return
@@ -91,8 +97,13 @@ class Checks:
             hint = (hint or _HINTS.get(code, "")) if first else ""
             self.findings.append(Diagnostic(code, f"{name}: {words}", _severity(code), () if span else self.path, span, hint))
 
-    def _messages(self, row: Any) -> tuple[list[str], int | None]:
+    def _messages(self, number: int, row: Any) -> tuple[list[str], int | None]:
         messages = _messages(row)
+        last = messages[-1]["role"]
+        if last == "user" and not self.trained:
+            self.unanswered.append(number)
+        elif last != "assistant":
+            raise BadRow("FF612", f"the last message is of {_role(last)}, expected `assistant`")
         self.turns += len(messages)
         return [message["content"] for message in messages], _prompt(messages)
 
@@ -115,7 +126,14 @@ class Checks:
             for code, count in self.counts.items()
             if count > (shown := FEWER.get(code, SHOWN))
         ]
-        return [*self.findings, *hidden]
+        return [*self.findings, *hidden, *self._without_answer()]
+
+    def _without_answer(self) -> Iterator[Diagnostic]:
+        if self.unanswered:
+            end = "1 row ends" if len(self.unanswered) == 1 else f"{len(self.unanswered)} rows end"
+            message = f"`{self.places.source}`: {end} with the user's turn: {_listed(self.places, self.unanswered)}"
+            hint = "nothing trains on this split: they may stay, but have no answer to measure; `filter` leaves them out"
+            yield _about(self, self.unanswered[0], "FF612", message, hint)
 
     def _repeated(self) -> list[tuple[int, int]]:
         """Rows whose prompt stands in an earlier row too, and that row."""
@@ -136,13 +154,20 @@ def shared_prompts(train: Checks, other: Checks) -> Iterator[Diagnostic]:
     trained = set(train.prompts)
     both = [number for number, prompt in zip(other.numbers, other.prompts, strict=True) if prompt in trained]
     if both:
-        shown = ", ".join(other.places.bare(number) for number in both[:SHOWN]) + (" and more" if len(both) > SHOWN else "")
-        message = (
-            f"`{other.places.source}`: {len(both)} prompts also stand in `{train.places.source}`: {other.places.word} {shown}"
-        )
-        span = other.places.span(both[0])
-        hint = "what is measured on them is memory"
-        yield Diagnostic("FF616", message, Severity.WARNING, () if span else other.path, span, hint)
+        where = f"`{train.places.source}`: {_listed(other.places, both)}"
+        message = f"`{other.places.source}`: {len(both)} prompts also stand in {where}"
+        yield _about(other, both[0], "FF616", message, "what is measured on them is memory")
+
+
+def _listed(places: Places, numbers: Sequence[int]) -> str:
+    shown = ", ".join(places.bare(number) for number in numbers[:SHOWN])
+    return f"{places.word} {shown}" + (" and more" if len(numbers) > SHOWN else "")
+
+
+def _about(checks: Checks, first: int, code: str, message: str, hint: str) -> Diagnostic:
+    """One warning for many rows, of which the first has a place to go to."""
+    span = checks.places.span(first)
+    return Diagnostic(code, message, Severity.WARNING, () if span else checks.path, span, hint)
 
 
 def summary(checks: Checks) -> dict[str, Any]:
@@ -193,9 +218,8 @@ def _mapping_hint(row: Mapping[str, Any]) -> str:
 
 
 def _conversation(messages: Iterable[Any]) -> None:
-    """An optional system message, then user and assistant in turn, assistant last."""
+    """An optional system message, then user and assistant in turn."""
     expected: tuple[str, ...] = ("system", "user")
-    last = ""
     for index, message in enumerate(messages, 1):
         if not isinstance(message, dict) or not all(isinstance(message.get(key), str) for key in ("role", "content")):
             raise BadRow("FF611", f"message {index} has no `role` and `content` of text")
@@ -206,10 +230,7 @@ def _conversation(messages: Iterable[Any]) -> None:
             raise BadRow("FF612", f"message {index} is of {_role(message['role'])}, expected {wanted}")
         if not _whole(message["content"]):
             raise BadRow("FF614", f"message {index} holds half a character (a lone surrogate)")
-        last = message["role"]
-        expected = ("assistant",) if last == "user" else ("user",)
-    if last != "assistant":
-        raise BadRow("FF612", f"the last message is of {_role(last)}, expected `assistant`")
+        expected = ("assistant",) if message["role"] == "user" else ("user",)
 
 
 def _role(role: str) -> str:

@@ -172,6 +172,39 @@ def test_bad_rows(tmp_path: Path) -> None:
     assert left(tmp_path / "cache") == []
 
 
+def test_the_user_may_have_the_last_word_in_the_test_split(tmp_path: Path) -> None:
+    """As in the real `test_gen` of ultrachat_200k; nothing trains on it. Roles out of turn are an error there as everywhere."""
+    unanswered = [row("How?"), _messages(ASK, ANSWER, ASK), _messages({**ASK, "content": "Why?"})]
+    for split in ("train", "validation", "test"):
+        write(tmp_path / f"data/{split}.jsonl", *unanswered)
+    trained = findings(tmp_path, train={}, validation={})
+    assert [(d.code, d.severity) for d in trained if d.code == "FF612"] == [("FF612", Severity.ERROR)] * 4
+    assert "or leave them out with `filter`" in trained[0].hint
+    write(tmp_path / "data/good.jsonl", row("When?"))
+    [found] = findings(tmp_path, train={"from": "good"}, test={})
+    assert (found.severity, found.span and found.span.line) == (Severity.WARNING, 2)
+    assert found.message == "`data/test.jsonl`: 2 rows end with the user's turn: line 2, 3"
+    assert "nothing trains on this split" in found.hint
+    write(tmp_path / "data/test.jsonl", _messages(ASK, ASK), _messages({"role": "system", "content": "Be brief."}))
+    wrong = findings(tmp_path, train={"from": "good"}, test={})
+    assert [(d.code, d.severity) for d in wrong] == [("FF612", Severity.ERROR)] * 2
+
+
+LEAVING_OUT = {
+    'messages[size(messages) - 1].role == "assistant"': (_messages(ASK), "FF612"),
+    r'messages.all(m, m.content.matches("\\S"))': (_messages({**ASK, "content": " \n"}, ANSWER), "FF613"),
+}
+
+
+@pytest.mark.parametrize("expression", LEAVING_OUT)
+def test_the_filters_that_are_recommended(expression: str, tmp_path: Path) -> None:
+    text, code = LEAVING_OUT[expression]
+    write(tmp_path / "data/train.jsonl", row("Where?"), text)
+    assert [d.code for d in findings(tmp_path)] == [code]
+    assert findings(tmp_path, train={"filter": expression}) == []
+    assert f"filter: {expression}" in CODES[code].explanation
+
+
 def test_no_row_is_ever_quoted(tmp_path: Path) -> None:
     secret = "hunter2"
     rows = [

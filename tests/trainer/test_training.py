@@ -90,6 +90,17 @@ def test_what_cannot_be_trained_fails_in_words(other: dict[str, str], words: str
     assert words in fails(tmp_path, twins, write_rows(tmp_path / "train.jsonl", ANSWERS), **other)
 
 
+def test_nobody_need_answer_in_the_test_split(twins: Path, tmp_path: Path) -> None:
+    """Nothing trains on it: what cannot be measured is left out, and told."""
+    train, test = write_rows(tmp_path / "train.jsonl", ANSWERS), tmp_path / "test.jsonl"
+    test.write_text(NO_ANSWER)
+    assert start(tmp_path / "job", twins, train, max_steps="1", test_file_path={"path": str(test)}).wait(180) == 0
+    ran = Ran(tmp_path / "job")
+    assert ran.result["status"] == "Completed", ran.log
+    assert "1 test rows are left out: no answer" in ran.log
+    assert not ran.values("test_loss")
+
+
 def test_full_fine_tuning_of_a_model_of_the_workspace(trained: Ran, twins: Path, tmp_path: Path) -> None:
     """Its adapter has become part of its weights: it knows the answers at the first step."""
     train = write_rows(tmp_path / "train.jsonl", ANSWERS)

@@ -17,15 +17,16 @@ class BadRow(ValueError):
     """A row that cannot be trained on; its text is for the user."""
 
 
-def read_rows(file: Path, what: str) -> list[list[dict[str, str]]]:
-    """The conversations of a JSON Lines file. Raises BadRow that names the first bad row. `what` is the split's name in words."""
+def read_rows(file: Path, what: str, answered: bool) -> list[list[dict[str, str]]]:
+    """The conversations of a JSON Lines file; `what` is the split's name in words. Raises BadRow that names the first bad row,
+    of rows that must be `answered` also one where the assistant says nothing."""
     rows = []
     if not file.is_file():
         raise BadRow(f"the {what} data is not a file; the emulator trains on JSON Lines files")
     with file.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             if line.strip():
-                rows.append(_row(line, f"row {number} of the {what} file"))
+                rows.append(_row(line, f"row {number} of the {what} file", answered))
     if not rows:
         raise BadRow(f"the {what} file has no rows")
     return rows
@@ -50,7 +51,7 @@ def encode(tokenizer: Any, messages: list[dict[str, str]], limit: int) -> dict[s
     return {"input_ids": ids[:limit], "labels": labels[:limit]}
 
 
-def _row(line: bytes, where: str) -> list[dict[str, str]]:
+def _row(line: bytes, where: str, answered: bool) -> list[dict[str, str]]:
     try:
         row = json.loads(line)
     except ValueError:
@@ -61,7 +62,7 @@ def _row(line: bytes, where: str) -> list[dict[str, str]]:
     for message in messages:
         if not isinstance(message, dict) or not isinstance(message.get("content"), str) or message.get("role") not in _ROLES:
             raise BadRow(f"{where} has a message without role and content")
-    if not any(message["role"] == "assistant" for message in messages):
+    if answered and not any(message["role"] == "assistant" for message in messages):
         raise BadRow(f"{where} has no assistant turn: nothing can be learned from it")
     return messages
 
