@@ -185,7 +185,7 @@ def apply(
     listener: Callable[[Event], None],
     stop: threading.Event | None = None,
     parallel: int = PARALLEL,
-    warn: Callable[[Diagnostic], None] | None = None,
+    warn: Callable[[Sequence[Diagnostic]], None] = lambda _: None,
     detach: bool = False,
     terms: leasing.Terms = leasing.AT_ONCE,
 ) -> tuple[Outcome, Failures]:
@@ -217,14 +217,14 @@ def apply(
         return leasing.judged(outcome, leases), held_back
 
 
-def _prepared(made: Plan, loaded: Loaded, warn: Callable[[Diagnostic], None] | None) -> Mapping[str, Path]:
+def _prepared(made: Plan, loaded: Loaded, warn: Callable[[Sequence[Diagnostic]], None]) -> Mapping[str, Path]:
     """The files that a plan uploads, by where they go."""
     wanted = {upload.split: upload.destination for step in made.steps for upload in step.uploads}
     if not wanted:
         return {}
     files, warnings = preparing.uploads(engine.at(loaded, made.target), wanted, made.facts.get("context_length"))
-    for warning in warnings if warn else ():
-        warn(warning)  # type: ignore[misc]
+    if warnings:
+        warn(warnings)
     return files
 
 

@@ -167,13 +167,13 @@ def apply(
     listener: Callable[[Event], None],
     stop: threading.Event | None = None,
     parallel: int = 8,
-    warn: Callable[[Diagnostic], None] | None = None,
+    warn: Callable[[Sequence[Diagnostic]], None] = lambda _: None,
     detach: bool = False,
     lease: leasing.Terms | leasing.Lease = leasing.AT_ONCE,
 ) -> Outcome:
     """Carries out exactly the plan's steps. Datasets are prepared and their rows checked before the first write.
 
-    `warn` gets what the rows' checks found short of an error. With `detach` a job that runs is not waited for: it is `running` in
+    `warn` gets what the rows' checks found short of an error, if anything. With `detach` a job that runs is not waited for: it is `running` in
     the outcome, what needs it is skipped, and the next apply goes on from there. `lease`: see `fineforge.leasing.ensured`.
 
     Raises FineforgeError before anything is written where the plan has errors, breaks its contract, or rows are bad. What happens
@@ -188,9 +188,8 @@ def apply(
     stop = stop or threading.Event()
     with leased(made, loaded, gateway, lease, stop) as held:
         files, warnings = preparing.uploads(loaded, uploads, made.facts.get("context_length")) if uploads else ({}, ())
-        if warn is not None:
-            for warning in warnings:
-                warn(warning)
+        if warnings:
+            warn(warnings)
         halted = held.lost if held else lambda: False
         shared = applying.Execution(gateway, files, listener, stop, detach, halted)
         return leasing.judged(applying.run(made, shared, parallel), [held] if held else [])

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fineforge.cli import many, options
-from fineforge.cli.failures import INTERRUPTED
+from fineforge.cli.failures import INTERRUPTED, show
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
@@ -154,7 +155,8 @@ def carry_out(
 
     view = event_view(output, made)
     with view:
-        outcome = engine.apply(made, loaded, gateway, view, stop, how.parallelism, detach=how.detach, lease=lease)
+        warn = partial(show, output=output)
+        outcome = engine.apply(made, loaded, gateway, view, stop, how.parallelism, warn, how.detach, lease)
     return ended(output, view, outcome, stop)
 
 

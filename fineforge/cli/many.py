@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from fineforge.cli.failures import show
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
@@ -146,7 +148,8 @@ def _carry_out(output: Output, planned: Planned, gateway: Gateway, how: How, ter
     view = single.event_view(output, merged)
     with single.interruptible_apply(output) as stop:
         with view:
-            outcome, held_back = batches.apply(planned, gateway, view, stop, how.parallelism, detach=how.detach, terms=terms)
+            warn = partial(show, output=output)
+            outcome, held_back = batches.apply(planned, gateway, view, stop, how.parallelism, warn, how.detach, terms)
         code = single.ended(output, view, outcome, stop)
     _alert(output, [found for problems in held_back.values() for found in problems])
     return code or (1 if held_back else 0)
