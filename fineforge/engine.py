@@ -173,8 +173,9 @@ def apply(
 ) -> Outcome:
     """Carries out exactly the plan's steps. Datasets are prepared and their rows checked before the first write.
 
-    `warn` gets what the rows' checks found short of an error, if anything. With `detach` a job that runs is not waited for: it is `running` in
-    the outcome, what needs it is skipped, and the next apply goes on from there. `lease`: see `fineforge.leasing.ensured`.
+    `warn` gets what the rows' checks found short of an error, if anything. With `detach` a job that runs is not waited for: it is
+    `running` in the outcome, what needs it is skipped, and the next apply goes on from there. `lease`: see
+    `fineforge.leasing.ensured`.
 
     Raises FineforgeError before anything is written where the plan has errors, breaks its contract, or rows are bad. What happens
     to single steps is in the outcome.

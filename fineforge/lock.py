@@ -5,7 +5,7 @@ of itself (a model's defaults, a component's inputs, a size's GPUs) is kept, sin
 again because something moved upstream: a plan says that it has, and `fineforge lock --upgrade` takes it.
 
 Here belong the file, reading and writing it, and laying pins over a spec and over live facts. What is read to make a pin is
-`fineforge.engine`'s.
+`fineforge.locking`'s.
 """
 
 from __future__ import annotations

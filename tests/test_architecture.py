@@ -118,6 +118,17 @@ def test_pure_modules_reach_nothing(name: str) -> None:
     assert not opened, f"{name} reads or writes: {opened}"
 
 
+def test_the_page_of_the_architecture_places_every_module() -> None:
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+) \| .+ \| (.+) \|$", page, re.MULTILINE)
+    places = {name: pure for names, pure in rows for name in re.findall(r"`(\w+)/?`", names)}
+    there = {module.split(".")[1] for module in MODULES if module.count(".") and not module.endswith("__main__")}
+    assert places.keys() == there
+    assert {name for name, pure in places.items() if pure == "yes"} == {
+        name.split(".")[1] for name in PURE if name.count(".") == 1
+    }
+
+
 def test_a_kind_never_imports_another() -> None:
     kinds = [module for module in MODULES if module.startswith("fineforge.kinds.") and module != "fineforge.kinds.base"]
     assert len(kinds) == 7

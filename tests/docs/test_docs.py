@@ -99,6 +99,24 @@ def test_the_schema_is_current() -> None:
     assert written == document(), "run `make schema`"
 
 
+def test_the_documentation_names_every_variable_of_the_environment() -> None:
+    """That the package reads, but for the one that the emulator gives its own children."""
+    read = {
+        name
+        for file in (ROOT / "fineforge").rglob("*.py")
+        for name in re.findall(r"\bFINEFORGE_[A-Z_]+\b", file.read_text(encoding="utf-8"))
+    }
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Environment")[2].partition("\n## ")[0]
+    named = set(re.findall(r"^\| `(FINEFORGE_[A-Z_]+)", table, re.MULTILINE))
+    assert len(named) >= 8
+    assert read - {"FINEFORGE_EMULATOR_PID"} == named
+
+
+def test_the_changes_name_every_command() -> None:
+    listed = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition("- Commands: ")[2].partition(".")[0]
+    assert sorted(listed.replace("\n", " ").replace(",", " ").split()) == sorted(COMMANDS)
+
+
 def test_the_documentation_names_every_exit_code() -> None:
     table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Exit codes")[2]
     assert re.findall(r"^\| (\d+) \|", table, re.MULTILINE) == ["0", "1", "2", "3", "4", "5", "130"]
