@@ -15,6 +15,8 @@ from fineforge.catalog.facts import ComponentFact, ModelFact
 from fineforge.catalog.snapshot import TASK_COMPONENTS, near_names
 from fineforge.core import Facts, SpecPath
 from fineforge.diagnostics import Diagnostic, Severity
+from fineforge.kinds import KINDS
+from fineforge.kinds.base import End
 from fineforge.params import Parameter, spec_path
 from fineforge.shape import known_keys
 from fineforge.spec import Spec
@@ -197,16 +199,17 @@ def _near(name: str, known: Collection[str]) -> str:
     return f"did you mean `{near[0]}`?" if near else "known: " + ", ".join(f"`{entry}`" for entry in sorted(known))
 
 
-KINDS = ("compute", "data", "job", "model", "endpoint", "deployment")
+_ENDING = [name for name, kind in KINDS.items() if kind.end is not End.STAY]
+"""Kinds of which a destroy ends anything."""
 
 
 def _lifecycle(spec: Spec) -> list[Diagnostic]:
     found = [
         Diagnostic(
-            "FF158", f"`{kind}` is not a kind of object", path=("lifecycle", "prevent_destroy", index), hint=_near(kind, KINDS)
+            "FF158", f"`{kind}` is not a kind of object", path=("lifecycle", "prevent_destroy", index), hint=_near(kind, _ENDING)
         )
         for index, kind in enumerate(spec.lifecycle.prevent_destroy)
-        if kind not in KINDS
+        if kind not in _ENDING
     ]
     for index, name in enumerate(spec.lifecycle.ignore):
         path: SpecPath = ()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 KIND is compute, data, job, model, endpoint or deployment; without one, all are let go. Nothing is deleted; what was let go is
 somebody else's from then on.""")
 @options.spec
-@click.argument("kinds", metavar="[KIND...]", nargs=-1)
+@click.argument("kinds", metavar="[KIND...]", nargs=-1, callback=options.kinds)
 @options.target
 @options.auto_approve
 @options.lease
@@ -40,10 +40,7 @@ def command(
 ) -> int:
     from fineforge import engine, owning
     from fineforge.cli.apply import approve_and_apply, terms_of
-    from fineforge.kinds import KINDS
 
-    if unknown := [kind for kind in kinds if kind not in KINDS]:
-        raise click.UsageError(f"`{unknown[0]}` is no kind: " + ", ".join(KINDS))
     output.streams_events = True
     loaded = engine.load(spec, target=target, given=given)
     with engine.connect(loaded, target) as gateway:

@@ -194,6 +194,16 @@ def variables(function: Callable[..., int]) -> Callable[..., int]:
     return one(many(with_given))
 
 
+def kinds(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Callback of what takes kinds of objects: they are looked at when some are given, and not for `--help`."""
+    if values:
+        from fineforge.kinds import KINDS
+
+        if unknown := [kind for kind in values if kind not in KINDS]:
+            raise click.BadParameter(f"`{unknown[0]}` is none of {', '.join(KINDS)}")
+    return values
+
+
 def at_commit(function: Callable[..., int]) -> Callable[..., int]:
     """`--at`: the function gets `specs` as they were at that commit."""
 

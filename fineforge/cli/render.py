@@ -10,8 +10,6 @@ import click
 from fineforge.cli import options
 from fineforge.cli.output import Output
 
-KINDS = ("compute", "data", "job", "model", "endpoint", "deployment")
-
 if TYPE_CHECKING:
     from fineforge.variables import Given
 
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
 Names that depend on the workspace are those of a placeholder.""")
 @options.spec
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only this kind; may be repeated.")
+@click.option("--kind", "kinds", multiple=True, metavar="KIND", callback=options.kinds, help="Only this one; may be repeated.")
 @options.target
 @options.overrides
 @options.as_json
