@@ -6,7 +6,6 @@ Nothing is decided here: what a step does stands in the step. Losing a wait lose
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -18,7 +17,7 @@ from typing import Any, assert_never
 import yaml
 
 from fineforge import fields, ownership
-from fineforge.checking import refusals
+from fineforge.checking import refusals, without_bytes
 from fineforge.core import Action, Event, EventKind, Observed, Outcome, Plan, Raw, ResourceKey, Status, Step
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.following import Follower
@@ -27,6 +26,8 @@ from fineforge.kinds import KINDS
 from fineforge.kinds.compute import refused_for_quota
 
 Listener = Callable[[Event], None]
+INTERRUPTED = "the interruption"
+"""What a step was skipped for that had not begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,10 @@ class _Detached(_Stopped):
     """The wait was never wanted."""
 
 
+class _Unbegun(_Stopped):
+    """The object was busy with something else, and that was no longer waited for: nothing was written."""
+
+
 def run(plan: Plan, execution: Execution, parallel: int = 8) -> Outcome:
     """Carries out every step whose needs are met. A failed branch stops no other; what waited for it is skipped and named."""
     state = _State({step.id: step for step in plan.steps})
@@ -76,7 +81,7 @@ def run(plan: Plan, execution: Execution, parallel: int = 8) -> Outcome:
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 state.record(running.pop(future), future.exception())
-    cause = "the interruption" if execution.stop.is_set() else "the apply lease, which was lost"
+    cause = INTERRUPTED if execution.stop.is_set() else "the apply lease, which was lost"
     return replace(state.outcome(plan, cause), detached=execution.detach and not execution.stop.is_set())
 
 
@@ -104,6 +109,8 @@ class _State:
         match error:
             case None:
                 self.done.append(step.id)
+            case _Unbegun():
+                self.skipped[step.id] = INTERRUPTED
             case _Stopped():
                 self.given_up.append(step.id)
             case _Moved():
@@ -151,6 +158,9 @@ def _carry_out(step: Step, execution: Execution) -> None:
     except _Detached:
         tell(EventKind.DETACHED, "goes on by itself")
         raise
+    except _Unbegun:
+        tell(EventKind.SKIPPED, "interrupted before it began")
+        raise
     except _Stopped:
         tell(EventKind.SKIPPED, "no longer waiting; it goes on by itself")
         raise
@@ -178,9 +188,7 @@ def _act(step: Step, execution: Execution) -> None:
         case Action.UPDATE:
             _update(step, execution)
         case Action.ARCHIVE | Action.RESTORE:
-            raw = _still(step, execution)
-            if raw is not None:
-                execution.gateway.update(step.key, KINDS[step.key.kind].archive(raw, step.action is Action.ARCHIVE))
+            _put_away(step, execution)
         case Action.CANCEL:
             _cancel(step, execution)
         case Action.DELETE:
@@ -195,8 +203,8 @@ def _create(step: Step, execution: Execution) -> None:
         raise _Moved(Diagnostic("FF501", f"`{step.key}` exists by now; the plan was to create it", hint="plan again"))
     for upload in step.uploads:
         execution.gateway.upload(execution.uploads[upload.destination], upload.destination)
-    if step.key.kind == "model":
-        _has_bytes(step, execution)
+    if step.key.kind == "model" and (unseen := without_bytes(step, execution.gateway)):
+        execution.listener(Event(EventKind.PROGRESS, step, unseen))
     try:
         execution.gateway.create(step.key, step.text)
         _wait(step, execution)
@@ -219,20 +227,6 @@ def _fall_back(step: Step, refusal: Diagnostic, execution: Execution) -> None:
     _wait(step, execution)
 
 
-def _has_bytes(step: Step, execution: Execution) -> None:
-    """The service registers whatever path it is given, without a look whether anything lies there (FIELD 10)."""
-    path = str((yaml.safe_load(step.text) or {}).get("path") or "")
-    output = re.fullmatch(r"azureml://jobs/([^/]+)/outputs/([^/]+)", path)
-    if output is None:
-        return
-    size = execution.gateway.output_bytes(output[1], output[2])
-    if size == 0:
-        hint = "read `fineforge logs`, mend the cause, then `fineforge apply --retry-failed`"
-        raise FineforgeError(Diagnostic("FF505", f"`job/{output[1]}` completed, and left nothing in `{output[2]}`", hint=hint))
-    if size is None:
-        execution.listener(Event(EventKind.PROGRESS, step, f"where `{output[2]}` lies is not told; registered unseen"))
-
-
 def _update(step: Step, execution: Execution) -> None:
     """Read, compare, change only our fields, write: the SDK's own entities would lose what they do not know."""
     raw = _still(step, execution)
@@ -241,7 +235,7 @@ def _update(step: Step, execution: Execution) -> None:
     kind = KINDS[step.key.kind]
     have = kind.observe(step.key, raw)
     document = {**have.document, "tags": have.tags}  # our own tags too: `used-by` comes and goes by a change
-    if any(not _same(_entry(document, change.path), change.before) for change in step.changes):
+    if any(not fields.is_before(document, change) for change in step.changes):
         words = f"`{step.key}` was changed since the plan was made: {_as_it_is(step, have)}"
         raise _Moved(Diagnostic("FF501", words, hint="plan again"))
     execution.gateway.update(step.key, changed_body(step, raw))
@@ -261,22 +255,39 @@ def changed_body(step: Step, raw: Raw) -> dict[str, Any]:
     return body
 
 
+def _put_away(step: Step, execution: Execution) -> None:
+    """Into the archive, where what is gone need not go, or out of it."""
+    raw = _still(step, execution)
+    if raw is not None:
+        execution.gateway.update(step.key, KINDS[step.key.kind].archive(raw, step.action is Action.ARCHIVE))
+    elif step.action is Action.RESTORE:
+        raise _Moved(Diagnostic("FF501", f"`{step.key}` is gone; the plan was to restore it", hint="plan again"))
+
+
 def _delete(step: Step, execution: Execution) -> None:
-    if _still(step, execution) is None:
+    raw = _still(step, execution)
+    if raw is None:
         return
     if step.key.kind == "endpoint":
-        _only_ours_inside(step, execution)
+        _only_ours_inside(step, raw, execution)
     execution.gateway.delete(step.key)
     _until_gone(step, execution)
 
 
-def _only_ours_inside(step: Step, execution: Execution) -> None:
-    """Deleting an endpoint deletes its deployments; one that a stranger made since the plan must not go with it."""
+def _only_ours_inside(step: Step, raw: Raw, execution: Execution) -> None:
+    """Deleting an endpoint deletes its deployments; what somebody else made in it since the plan, another spec too, must not go
+    with it."""
     inside = execution.gateway.list("deployment", step.key.name)
-    strangers = [key.name for key, raw in inside.items() if KINDS[key.kind].observe(key, raw).owner is None]
+    ours = _whose(step.key, raw)
+    strangers = [key.name for key, other in inside.items() if _whose(key, other) != ours]
     if strangers:
         names = ", ".join(f"`{name}`" for name in strangers)
         raise _Moved(Diagnostic("FF501", f"`{step.key}` holds {names} by now, which is not this spec's", hint="plan again"))
+
+
+def _whose(key: ResourceKey, raw: Raw) -> tuple[str, str] | None:
+    owner = KINDS[key.kind].observe(key, raw).owner
+    return (owner.project, owner.spec) if owner else None
 
 
 def _cancel(step: Step, execution: Execution) -> None:
@@ -292,7 +303,10 @@ def _still(step: Step, execution: Execution) -> Raw | None:
     kind = KINDS[step.key.kind]
     raw = execution.gateway.get(step.key)
     if raw is not None and kind.observe(step.key, raw).status is Status.BUSY:
-        raw = _settled(step, execution)
+        try:
+            raw = _settled(step, execution)
+        except _Stopped:
+            raise _Unbegun from None
     if raw is None:
         return None
     have = kind.observe(step.key, raw)
@@ -306,9 +320,8 @@ def _as_it_is(step: Step, have: Observed) -> str:
     """What is other now, as far as the step tells what it was; else how the object is."""
     document = {**have.document, "tags": have.tags}
     for change in step.changes:
-        live = _entry(document, change.path)
-        if not _same(live, change.before):
-            return f"`{change.path}` is `{live}`, it was `{change.before}`"
+        if not fields.is_before(document, change):
+            return f"`{change.path}` is `{fields.entry(document, change.path)}`, it was `{change.before}`"
     if have.status is Status.FAILED:
         return f"it has failed{': ' + have.message if have.message else ''}"
     if have.owner is None:
@@ -379,21 +392,3 @@ def _check(step: Step, execution: Execution) -> None:
         what = "the model is not registered" if metrics else "no traffic is moved"
         hint = f"{what}; everything else is as it was before"
         raise _Refused(Diagnostic("FF510" if metrics else "FF511", "; ".join(reasons), path=step.path, hint=hint), exit_code=4)
-
-
-def _entry(document: Mapping[str, Any], path: str) -> Any:
-    """A value below a mapping whose keys may hold dots: `tags.a.b` is the tag `a.b`."""
-    base, _, rest = path.partition(".")
-    inner = document.get(base)
-    if isinstance(inner, Mapping) and rest in inner:
-        return inner[rest]
-    return fields.get(document, path)
-
-
-def _same(live: Any, before: Any) -> bool:
-    """A traffic entry of zero is the same as none."""
-    return (
-        str(live or 0) == str(before or 0)
-        if isinstance(before, int) or before is None
-        else str(live).lower() == str(before).lower()
-    )

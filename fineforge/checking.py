@@ -1,4 +1,4 @@
-"""Judging the gates that are decided during an apply: metrics of the run, and answers of the new deployment.
+"""Judging what is decided during an apply: metrics of the run, what it left, and answers of the new deployment.
 
 Which gates there are is the planner's; what follows from a refusal is `apply`'s. Here belong asking and judging, and the
 contract of chat models: how a question is put, and where the text of an answer is.
@@ -6,13 +6,14 @@ contract of chat models: how a question is put, and where the text of an answer 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
 from fineforge.core import Step
-from fineforge.diagnostics import FineforgeError
+from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.gateway import Gateway
 from fineforge.planner.gates import judge
 from fineforge.spec import MetricGate
@@ -30,6 +31,18 @@ def refusals(step: Step, gateway: Gateway) -> list[str]:
     for number, request in enumerate(gate["smoke"], 1):
         found += [f"smoke request {number}: {words}" for words in _smoke(step, request, gateway)]
     return found
+
+
+def without_bytes(step: Step, gateway: Gateway) -> str:
+    """Words for a model whose bytes cannot be seen; empty where they can. FF505 where there are none: the service registers
+    whatever path it is given, without a look whether anything lies there (FIELD 10)."""
+    path = str((yaml.safe_load(step.text) or {}).get("path") or "")
+    output = re.fullmatch(r"azureml://jobs/([^/]+)/outputs/([^/]+)", path)
+    size = gateway.output_bytes(output[1], output[2]) if output else 1
+    if output and size == 0:
+        hint = "read `fineforge logs`, mend the cause, then `fineforge apply --retry-failed`"
+        raise FineforgeError(Diagnostic("FF505", f"`job/{output[1]}` completed, and left nothing in `{output[2]}`", hint=hint))
+    return f"where `{output[2]}` lies is not told; registered unseen" if output and size is None else ""
 
 
 def chat_request(messages: Sequence[Mapping[str, str]], parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -163,6 +163,21 @@ def get(document: Mapping[str, Any], path: str) -> Any:
     return value
 
 
+def entry(document: Mapping[str, Any], path: str) -> Any:
+    """The value below a mapping whose keys may hold dots: `tags.a.b` is the tag `a.b`."""
+    base, _, rest = path.partition(".")
+    inner = document.get(base)
+    return inner[rest] if isinstance(inner, Mapping) and rest in inner else get(document, path)
+
+
+def is_before(document: Mapping[str, Any], change: FieldChange) -> bool:
+    """Whether a document still has what the change starts from. A traffic entry of zero is the same as none."""
+    live, before = entry(document, change.path), change.before
+    if isinstance(before, int) or before is None:
+        return str(live or 0) == str(before or 0)
+    return str(live).lower() == str(before).lower()
+
+
 def put(document: dict[str, Any], path: str, value: Any) -> None:
     """Sets the value at a dotted path, under the spelling that is there; mappings on the way are made."""
     *parents, last = path.split(".")

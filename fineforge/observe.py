@@ -146,7 +146,13 @@ def add_listed(gateway: Reader, world: World, lists: Iterable[tuple[str, str | N
                 observed[key] = KINDS[key.kind].observe(key, raw)
     unread = {ResourceKey(kind, parent or "(all)"): diagnostic for (kind, parent), diagnostic in problems.items()}
     complete = {kind for kind, _ in found} - {kind for kind, _ in problems}
-    return World(observed, world.listed | complete, {**world.unread, **unread})
+    return World(_without_lost(observed), world.listed | complete, {**world.unread, **unread})
+
+
+def _without_lost(observed: Mapping[ResourceKey, Observed | None]) -> Mapping[ResourceKey, Observed | None]:
+    """A deployment whose endpoint does not exist is gone too: it was read a moment before the endpoint's deletion ended."""
+    gone = {key.name for key, have in observed.items() if key.kind == "endpoint" and have is None}
+    return {key: None if key.kind == "deployment" and key.parent in gone else have for key, have in observed.items()}
 
 
 def lists_for_apply(world: World, keys: Iterable[ResourceKey]) -> list[tuple[str, str | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from fineforge import ownership
 from fineforge.core import Action, FieldChange, Observed, Ownership, ResourceKey, Step
@@ -28,7 +29,7 @@ def adopt(case: Case, keys: Sequence[ResourceKey]) -> tuple[list[Step], list[Dia
             steps.append(step_on(key, Action.NOOP, "is this spec's already"))
         elif have is not None:
             steps.append(_tagged(have, _owner_tags(case, have), "becomes this spec's"))
-    return steps, found
+    return _endpoint_first(steps), found
 
 
 def forget(case: Case, kinds: Sequence[str]) -> list[Step]:
@@ -39,7 +40,18 @@ def forget(case: Case, kinds: Sequence[str]) -> list[Step]:
     for have in wanted:
         gone = {name: None for name in have.tags if ownership.says_whose(name, case.spec.name)}
         steps.append(_tagged(have, gone, "is let go; nothing else of it changes"))
-    return steps
+    return _endpoint_first(steps)
+
+
+def _endpoint_first(steps: Sequence[Step]) -> list[Step]:
+    """Deployments are not written to while their endpoint is (azure-sdk-for-net#36961)."""
+    writes = {step.key.name: step.id for step in steps if step.key.kind == "endpoint" and step.action is Action.UPDATE}
+
+    def ordered(step: Step) -> Step:
+        first = writes.get(step.key.parent or "") if step.action is Action.UPDATE else None
+        return replace(step, depends_on=(first,)) if first else step
+
+    return [ordered(step) for step in steps]
 
 
 def _refused(case: Case, key: ResourceKey, have: Observed | None) -> Diagnostic | None:

@@ -153,6 +153,16 @@ def prevented(case: Case, key: ResourceKey, path: SpecPath, end: str = "deleted"
     return [Diagnostic("FF306", f"`{key}` would be {end}, which `lifecycle.prevent_destroy` forbids", path=path, hint=hint)]
 
 
+def taken(case: Case, want: Desired, have: Observed) -> Diagnostic:
+    """FF303: the name is somebody else's."""
+    owner = have.owner
+    whose = f"the spec `{owner.spec}` of project `{owner.project}`" if owner else "somebody who does not use fineforge"
+    hint = "choose another name" + (", or set `endpoint.existing: true`" if want.key.kind == "endpoint" else "")
+    if owner is not None and owner.spec == case.spec.name:
+        hint += f"; if this project was `{owner.project}` once, it must keep that name: it says whose objects are"
+    return Diagnostic("FF303", f"`{want.key}` exists already and belongs to {whose}", path=want.path, hint=hint)
+
+
 def retired(case: Case) -> list[Diagnostic]:
     """Retirement is an error only where a job must be created; an existing model stays usable."""
     model, today = case.facts.model, case.facts.today
@@ -236,7 +246,7 @@ def _replace(case: Case, want: Desired, have: Observed, changes: tuple[FieldChan
 def _foreign(case: Case, want: Desired, have: Observed) -> Decision:
     """Not ours: used where it fits, never changed. A sibling's cluster gets our `used-by` tag and nothing else."""
     if not KINDS[want.key.kind].shared and not _is_existing(case, want):
-        return Decision(diagnostics=[_taken(want, have)])
+        return Decision(diagnostics=[taken(case, want, have)])
     if have.status is Status.FAILED or (have.archived and not want.existing):
         said = f": {have.message}" if have.message else ""
         message = f"`{want.key}` is not this spec's, and its provisioning failed{said}"
@@ -297,13 +307,6 @@ def _is_older(case: Case, want: Desired, have: Observed) -> bool:
     if have.key.kind != want.key.kind or have.key == want.key:
         return False
     return case.is_ours(have) if want.key.kind == "job" else want.key.version is not None and have.key.name == want.key.name
-
-
-def _taken(want: Desired, have: Observed) -> Diagnostic:
-    owner = have.owner
-    whose = f"the spec `{owner.spec}` of project `{owner.project}`" if owner else "somebody who does not use fineforge"
-    hint = "choose another name" + (", or set `endpoint.existing: true`" if want.key.kind == "endpoint" else "")
-    return Diagnostic("FF303", f"`{want.key}` exists already and belongs to {whose}", path=want.path, hint=hint)
 
 
 def _estimate(case: Case, kind: str) -> str:

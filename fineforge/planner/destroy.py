@@ -105,7 +105,8 @@ def _end_job(have: Observed, planned: list[Step]) -> list[Step]:
 
 
 def _leave_shared(case: Case) -> list[Step]:
-    """A sibling's cluster loses our `used-by` tag, and nothing else."""
+    """A sibling's cluster, or one that was let go, loses our `used-by` tag, and nothing else. In another project that tag is of a
+    spec of the same name."""
     tag = ownership.USED_BY + case.spec.name
     return [
         step_on(
@@ -119,5 +120,6 @@ def _leave_shared(case: Case) -> list[Step]:
         if have is not None
         and KINDS[key.kind].shared
         and not case.is_ours(have)
+        and (have.owner is None or have.owner.project == case.project)
         and case.spec.name in ownership.used_by(have.tags)
     ]

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from fineforge.core import Action, Desired, Observed, Status, Step
 from fineforge.diagnostics import Diagnostic
-from fineforge.planner.decide import Case, Decision, compare, create, make, restore, step_on, update
+from fineforge.planner.decide import Case, Decision, compare, create, make, restore, step_on, taken, update
 
 
 def decide_job(case: Case, want: Desired) -> Decision:
@@ -21,7 +21,7 @@ def decide_job(case: Case, want: Desired) -> Decision:
         # First the cancel: were the new job submitted and this apply killed in between, the old one would run on unseen.
         return Decision([*cancels, replace(made, depends_on=tuple(step.id for step in cancels))])
     if not case.is_ours(have):
-        return Decision(diagnostics=[Diagnostic("FF303", f"`{want.key}` exists already and is not this spec's", path=want.path)])
+        return Decision(diagnostics=[taken(case, want, have)])
     match have.status:
         case Status.FAILED | Status.CANCELED:
             return Decision(diagnostics=[_ended(want, have)])

@@ -16,6 +16,7 @@ from fineforge.kinds import KINDS
 from fineforge.planner import check_plan
 from tests.batch.test_batch import CLUSTER, Repository, repository
 from tests.memory import path_of
+from tests.planner.case import crossing
 
 __all__ = ["repository"]
 
@@ -133,6 +134,7 @@ def test_what_is_forgotten_is_nobodys_and_stays(repository: Repository) -> None:
     made = owning.forget(loaded(repository), repository.gateway, [])
     kinds = {step.key.kind for step in made.steps}
     assert kinds == {"compute", "data", "job", "model", "endpoint", "deployment"}
+    assert crossing(made) == [], "a deployment is not written to while its endpoint is"
     carry_out(repository, made)
     tags = repository.tags(CLUSTER)
     assert "fineforge-project" not in tags and "fineforge-used-by-two" in tags and "fineforge-used-by-one" not in tags

@@ -226,3 +226,15 @@ def _diagnostic(entry: Diagnostic) -> str:
 
 def folders() -> Iterable[Path]:
     return sorted(path for path in CASES.iterdir() if path.is_dir())
+
+
+def crossing(made: Plan) -> list[tuple[str, str]]:
+    """Writes to an endpoint and to a deployment of it of which neither waits for the other: the service refuses one of them."""
+    needs = {step.id: {*step.depends_on, step.only_if} - {""} for step in made.steps}
+
+    def before(name: str) -> set[str]:
+        return needs[name].union(*(before(other) for other in needs[name]))
+
+    inside = [step for step in made.writes if step.key.kind == "deployment"]
+    pairs = [(step.id, other.id) for step in inside for other in made.writes if str(other.key) == f"endpoint/{step.key.parent}"]
+    return [(one, two) for one, two in pairs if one not in before(two) and two not in before(one)]

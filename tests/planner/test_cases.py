@@ -13,7 +13,7 @@ import yaml
 from fineforge.core import Action, Plan, Step, World
 from fineforge.ownership import USED_BY
 from fineforge.planner import check_plan
-from tests.planner.case import PROJECT, Case, folders, shown
+from tests.planner.case import PROJECT, Case, crossing, folders, shown
 
 FOLDERS = list(folders())
 
@@ -37,7 +37,7 @@ def test_a_case(folder: Path) -> None:
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_what_holds_in_every_case(folder: Path) -> None:
     case, world, made = found(folder)
-    assert check_plan(made) == ()
+    assert check_plan(made) == () and crossing(made) == []
     order = list(world.observed.items())
     random.Random(folder.name).shuffle(order)
     again = case.plan(replace(world, observed=dict(order)))

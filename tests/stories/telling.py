@@ -15,6 +15,7 @@ from fineforge.diagnostics import errors
 from fineforge.planner import check_plan
 from tests.memory import MemoryGateway
 from tests.offline import SUPPORT
+from tests.planner.case import crossing
 
 WORDS = ["moon", "sand", "glass", "river", "stone", "cloud", "ember", "frost", "grove", "haven"]
 
@@ -54,7 +55,7 @@ class Telling:
         made = engine.plan(self.loaded(), self.gateway, mode).plan
         if any(found.code == "FF305" and "was cancelled" in found.message for found in errors(made.diagnostics)):
             made = engine.plan(self.loaded(), self.gateway, mode, retry_failed=True).plan
-        assert check_plan(made) == ()
+        assert check_plan(made) == () and crossing(made) == []
         return made
 
     def apply(self, mode: Mode = Mode.APPLY) -> Plan:
