@@ -16,10 +16,9 @@ from fineforge.core import DatasetFact
 from fineforge.diagnostics import Diagnostic
 from fineforge.spec import Spec
 
-SCALARS = ("string", "integer", "number", "boolean")
 _MODELS = ("mlflow_model", "custom_model", "triton_model")
 _KNOWN_MODELS = {"mlflow_model": "mlflow_model_path", "custom_model": "pytorch_model_path"}
-_WORDS = {"train": r"train", "validation": r"valid|dev|eval", "test": r"test"}
+SPLITS = {"train": r"train", "validation": r"valid|dev|eval", "test": r"test"}
 """How people call a split's input, where they do not call it as the catalog does."""
 
 
@@ -68,8 +67,8 @@ def _model(spec: Spec, component: ComponentFact, model_type: str, found: list[Di
 
 
 def _split(spec: Spec, component: ComponentFact, split: str, found: list[Diagnostic]) -> str | None:
-    assets = [name for name, fact in component.inputs.items() if fact.type not in (*SCALARS, *_MODELS)]
-    candidates = [name for name in assets if re.search(_WORDS[split], name, re.IGNORECASE)]
+    assets = [name for name, fact in component.inputs.items() if fact.is_asset and fact.type not in _MODELS]
+    candidates = [name for name in assets if re.search(SPLITS[split], name, re.IGNORECASE)]
     files = [name for name in candidates if component.inputs[name].type == "uri_file"]
     return _choose(
         spec, split, f"{split}_file_path", files or candidates, component, component.inputs, f"the `{split}` split", found
@@ -101,7 +100,7 @@ def _choose(
         if given in names:
             return str(given)
         message = f"`{component.name}` {component.version} has no {port} `{given}`"
-        assets = [name for name in names if port == "output" or component.inputs[name].type not in SCALARS]
+        assets = [name for name in names if port == "output" or component.inputs[name].is_asset]
         near = difflib.get_close_matches(given, assets, 1)
         found.append(Diagnostic("FF149", message, path=path, hint=f"did you mean `{near[0]}`?" if near else _listed(assets)))
         return None
@@ -112,7 +111,7 @@ def _choose(
     several = f"several {port}s" if candidates else f"no {port}"
     message = f"`{component.name}` {component.version} has {several} for {what}"
     hint = f"name one in `component.assets.{key}`" + (f"; {_listed(candidates)}" if candidates else "")
-    at = ("dataset", "splits", key) if key in _WORDS and spec.dataset and key in spec.dataset.splits.given() else ("component",)
+    at = ("dataset", "splits", key) if key in SPLITS and spec.dataset and key in spec.dataset.splits.given() else ("component",)
     found.append(Diagnostic("FF149", message, path=at, hint=hint))
     return None
 
@@ -130,7 +129,7 @@ def _fits(component: ComponentFact, split: str, name: str, fact: DatasetFact | N
 def _unfilled(component: ComponentFact, bindings: Bindings) -> Iterable[Diagnostic]:
     """Assets that the component cannot do without, and that nothing in a spec gives."""
     for name, fact in component.inputs.items():
-        if fact.type not in SCALARS and not fact.optional and name not in bindings.inputs:
+        if fact.is_asset and not fact.optional and name not in bindings.inputs:
             message = f"`{component.name}` {component.version} needs `{name}` ({fact.type}), which this spec does not give"
             hint = "if it is the model or a split, say so in `component.assets`"
             yield Diagnostic("FF149", message, path=("component",), hint=hint)

@@ -127,7 +127,7 @@ class _Use:
 
 
 def _size_for(use: _Use, name: str, allowed: tuple[str, ...] | None, spec: Spec, facts: Facts) -> list[Diagnostic]:
-    size, lenient = facts.sizes.get(name.lower()), Severity.WARNING if spec.lifecycle.allow_unlisted else Severity.ERROR
+    size, lenient = facts.size(name), Severity.WARNING if spec.lifecycle.allow_unlisted else Severity.ERROR
     if size is None:
         near = near_names(name, (fact.name for fact in facts.sizes.values()))
         hint = "did you mean " + " or ".join(f"`{entry}`" for entry in near) + "?" if near else ""
@@ -155,7 +155,7 @@ def _size_for(use: _Use, name: str, allowed: tuple[str, ...] | None, spec: Spec,
 
 def _listed(allowed: tuple[str, ...], facts: Facts) -> str:
     """The sizes of a model's list that are still offered, for a hint."""
-    known = [fact for name in allowed if (fact := facts.sizes.get(name.lower()))]
+    known = [fact for name in allowed if (fact := facts.size(name))]
     live = [fact.name for fact in known if not (fact.retired and fact.retired <= facts.today)]
     return "listed: " + (", ".join(f"`{name}`" for name in live) or "none that is still offered")
 
@@ -168,7 +168,7 @@ def _nodes(spec: Spec, facts: Facts, parameters: Mapping[str, Parameter]) -> lis
     if not compute.serverless and spec.job.nodes > compute.max_nodes and not compute.existing:
         message = f"`job.nodes` is {spec.job.nodes}, the cluster has at most {compute.max_nodes}"
         found.append(Diagnostic("FF155", message, path=("job", "nodes"), hint="raise `compute.max_nodes`"))
-    size = facts.sizes.get((compute.size or "").lower())
+    size = facts.size(compute.size)
     given = parameters.get("number_of_gpu_to_use_finetuning")
     if size is None or given is None:
         return found

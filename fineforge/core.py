@@ -1,7 +1,7 @@
 """The core types: what every part of fineforge passes to every other part.
 
-Here belong frozen dataclasses and enumerations without behaviour beyond their own text form. Here does not belong anything
-that reads a file, a clock, an environment variable or the network, nor any rule about Azure.
+Here belong frozen dataclasses and enumerations without behaviour beyond their own text form and looking up what they hold.
+Here does not belong anything that reads a file, a clock, an environment variable or the network, nor any rule about Azure.
 """
 
 from __future__ import annotations
@@ -195,6 +195,10 @@ class Facts:
     """By split name: train, validation, test."""
     metrics: Mapping[str, float] | None = None
     """Last value of each metric of the finished job, where it has been read."""
+
+    def size(self, name: str | None) -> SizeFact | None:
+        """The VM size of that name, whatever its capitals."""
+        return self.sizes.get((name or "").lower())
 
 
 @dataclass(frozen=True, slots=True)

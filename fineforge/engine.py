@@ -359,11 +359,7 @@ def _desired(loaded: Loaded, facts: Facts, parameters: Mapping[str, Parameter], 
 
 
 def _parameters(loaded: Loaded, facts: Facts) -> tuple[dict[str, Parameter], tuple[Diagnostic, ...]]:
-    if facts.component is None:
-        return {}, ()
-    compute = loaded.spec.compute
-    size = facts.sizes.get((compute.size or "").lower()) if compute else None
-    return params.resolve(facts.component, facts.model, loaded.spec, size, loaded.project.training, loaded.overrides)
+    return params.resolve(loaded.spec, facts, loaded.project.training, loaded.overrides)
 
 
 def _refuse_target(loaded: Loaded, target: str) -> None:

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fineforge.catalog.facts import ComponentFact, InputFact, ModelFact, SizeFact
+from fineforge.catalog.facts import ComponentFact, InputFact, ModelFact
 from fineforge.catalog.parse import typed
 from fineforge.catalog.snapshot import TASK_DEFAULTS
-from fineforge.core import SpecPath
+from fineforge.core import Facts, SpecPath
 from fineforge.diagnostics import Diagnostic, Severity
 from fineforge.spec import Spec
 
@@ -39,7 +39,7 @@ class Parameter:
     @property
     def wire(self) -> str:
         """The text that the component receives: `true`, `16`, `5e-06`."""
-        return str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
+        return _text(self.value)
 
 
 Layer = tuple[str, Mapping[str, Any]]
@@ -49,28 +49,27 @@ _USERS = ("project", "spec", "--set")
 
 
 def resolve(
-    component: ComponentFact,
-    model: ModelFact | None,
-    spec: Spec,
-    size: SizeFact | None,
-    project_defaults: Mapping[str, Any],
-    overrides: Mapping[str, Any],
+    spec: Spec, facts: Facts, project_defaults: Mapping[str, Any] | None = None, overrides: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, Parameter], tuple[Diagnostic, ...]]:
-    """Effective parameters by name, in the component's order, and every problem with them at once (FF13x)."""
+    """Effective parameters by name, in the component's order, and every problem with them at once (FF13x). None of either where
+    no component is known."""
+    component, model = facts.component, facts.model
+    if component is None:
+        return {}, ()
     found: list[Diagnostic] = []
     layers: list[Layer] = [
         ("task default", {name: value for name, value in TASK_DEFAULTS.get(spec.task, {}).items() if name in component.inputs}),
         ("model default", dict(model.defaults) if model else {}),
-        ("compute", _from_compute(component, spec, size)),
-        ("project", project_defaults),
+        ("compute", _from_compute(component, spec, facts)),
+        ("project", project_defaults or {}),
         ("spec", spec.parameters),
-        ("--set", overrides),
+        ("--set", overrides or {}),
     ]
     bounds = _bounds(model, component)
     parameters = {}
     bound = {name for name in spec.component.assets.model_dump().values() if name}
     for name, fact in component.inputs.items():
-        if _is_asset(fact) or name in bound:
+        if fact.is_asset or name in bound:
             continue
         parameter = _choose(name, fact, layers, spec, bounds, found)
         if parameter is not None:
@@ -92,10 +91,11 @@ def explicit(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
     return {name: parameter for name, parameter in parameters.items() if parameter.origin != "component default"}
 
 
-def _from_compute(component: ComponentFact, spec: Spec, size: SizeFact | None) -> dict[str, Any]:
+def _from_compute(component: ComponentFact, spec: Spec, facts: Facts) -> dict[str, Any]:
     compute = spec.compute
     if compute is None:
         return {}
+    size = facts.size(compute.size)
     where: dict[str, Any] = dict.fromkeys(COMPUTE_INPUTS, compute.name or "serverless")
     if compute.serverless:
         smaller = compute.step_sizes.model_dump(exclude_none=True) if compute.step_sizes else {}
@@ -202,7 +202,7 @@ def _refusal(name: str, origin: str, given: Any, problem: str, fact: InputFact, 
 
 def _unsettable(name: str, component: ComponentFact) -> bool:
     fact = component.inputs.get(name)
-    return fact is None or name in DERIVED or _is_asset(fact)
+    return fact is None or name in DERIVED or fact.is_asset
 
 
 def _unknown(name: str, origin: str, component: ComponentFact, spec: Spec) -> Diagnostic:
@@ -213,7 +213,7 @@ def _unknown(name: str, origin: str, component: ComponentFact, spec: Spec) -> Di
     if name in component.inputs:
         message = f"`{name}`{where} is an asset, not a parameter"
         return Diagnostic("FF134", message, path=path, hint="`model` and `dataset` decide it")
-    known = [key for key, fact in component.inputs.items() if not _is_asset(fact) and key not in DERIVED]
+    known = [key for key, fact in component.inputs.items() if not fact.is_asset and key not in DERIVED]
     near = difflib.get_close_matches(name.lower(), known, 2, cutoff=0.6)
     listed = " or ".join(f"`{entry}`" for entry in near)
     hint = f"did you mean {listed}?" if near else f"`fineforge explain {component.name}` lists them"
@@ -237,10 +237,6 @@ def _bounds(model: ModelFact | None, component: ComponentFact) -> dict[str, floa
         if key.endswith(("_min", "_max")) and key[:-4] in component.inputs and isinstance(number, int | float):
             found[key] = float(number)
     return found
-
-
-def _is_asset(fact: InputFact) -> bool:
-    return fact.type not in ("string", "integer", "number", "boolean")
 
 
 def _text(value: Any) -> str:

@@ -96,6 +96,6 @@ def _nodes(have: Observed) -> int:
 
 
 def _price(size: Any, facts: Facts, count: int) -> float | None:
-    known = facts.sizes.get(str(size or "").lower())
-    price = (known.price_hour.get(facts.location) or next(iter(known.price_hour.values()), None)) if known else None
+    known = facts.size(str(size or ""))
+    price = known.price_in(facts.location) if known else None
     return price * count if price is not None and count else None

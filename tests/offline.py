@@ -117,11 +117,7 @@ def make(
     spec = read(text)
     data = datasets if datasets is not None else invented(spec)
     facts, unknown = snapshot_facts(spec, TODAY, data, WORKSPACE)
-    parameters: dict[str, params.Parameter] = {}
-    problems: tuple[Diagnostic, ...] = ()
-    if facts.component is not None:
-        size = facts.sizes.get(((spec.compute and spec.compute.size) or "").lower())
-        parameters, problems = params.resolve(facts.component, facts.model, spec, size, {}, {})
+    parameters, problems = params.resolve(spec, facts)
     named = identity.identify(spec, facts, parameters, attempt)
     context = Context(spec, facts, named, parameters, project_name, dict(spec.tags))
     desired = desired_all(context, Templates({**shipped(), **(templates or {})}))

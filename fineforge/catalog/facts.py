@@ -26,6 +26,11 @@ class InputFact:
     used: bool = True
     """False where no step of the component reads it."""
 
+    @property
+    def is_asset(self) -> bool:
+        """Whether it takes a model or data, and not a value."""
+        return self.type not in ("string", "integer", "number", "boolean")
+
 
 @dataclass(frozen=True, slots=True)
 class ComponentFact:
@@ -96,3 +101,7 @@ class SizeFact:
     """Region -> pay-as-you-go price; undated, so an estimate."""
     low_priority_price_hour: Mapping[str, float] = field(default_factory=dict)
     origin: str = ""
+
+    def price_in(self, region: str) -> float | None:
+        """About what an hour costs there: where the region has no price, that of another one."""
+        return self.price_hour.get(region) or next(iter(self.price_hour.values()), None)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from fineforge import checks, observe, params
-from fineforge.bindings import SCALARS
+from fineforge.bindings import SPLITS
 from fineforge.catalog.parse import typed
 from fineforge.catalog.snapshot import TASK_COMPONENTS
 from fineforge.core import Facts, Observed, Raw, ResourceKey
@@ -22,7 +22,6 @@ from fineforge.spec import Spec
 _COMPONENT = re.compile(r"azureml://registries/([^/]+)/components/([^/]+)/versions/([^/]+)\Z")
 _MODEL = re.compile(r"azureml://registries/([^/]+)/models/([^/]+)/versions/([^/]+)\Z")
 _PARENT = re.compile(r"\$\{\{\s*parent\.inputs\.(\w+)\s*\}\}\Z")
-_SPLITS = {"train": r"train", "validation": r"valid|dev|eval", "test": r"test"}
 _SHOULD_FIT = re.compile(r"^apply_|lora|deepspeed|^ort|offload|gradient_checkpointing|quantiz|precision")
 """Parameters that make a training fit, rather than say what is learned: they go into `optimization`."""
 
@@ -118,7 +117,7 @@ def _model(made: Draft, key: ResourceKey, inputs: Mapping[str, Mapping[str, Any]
 def _data(made: Draft, inputs: Mapping[str, Mapping[str, Any]]) -> None:
     splits: dict[str, Any] = {}
     for name, entry in inputs.items():
-        split = next((split for split, words in _SPLITS.items() if re.search(words, name, re.IGNORECASE)), None)
+        split = next((split for split, words in SPLITS.items() if re.search(words, name, re.IGNORECASE)), None)
         if _is_literal(entry) or split is None or split in splits or _MODEL.match(_value(entry) or ""):
             continue
         splits[split] = {"source": _asset(made, split, _value(entry) or "")}
@@ -126,7 +125,7 @@ def _data(made: Draft, inputs: Mapping[str, Mapping[str, Any]]) -> None:
             made.data["component"].setdefault("assets", {})[split] = name
     if "train" not in splits:
         splits["train"] = {"source": _asset(made, "train", "")}
-    made.data["dataset"] = {"splits": {split: splits[split] for split in _SPLITS if split in splits}}
+    made.data["dataset"] = {"splits": {split: splits[split] for split in SPLITS if split in splits}}
 
 
 def _asset(made: Draft, split: str, uri: str) -> str:
@@ -188,7 +187,7 @@ def _finish(made: Draft, gateway: Reader, inputs: Mapping[str, Mapping[str, Any]
     """What needs facts: parameters, spellings of sizes, and what must be allowed for the spec to be valid."""
     spec = made.parsed()
     facts = observe.read_facts(gateway, spec, today, {})
-    size = facts.sizes.get(str(made.data["compute"].get("size")).lower())
+    size = facts.size(made.data["compute"].get("size"))
     if size is not None:
         made.data["compute"]["size"] = size.name
     _parameters(made, spec, facts, inputs)
@@ -206,14 +205,13 @@ def _finish(made: Draft, gateway: Reader, inputs: Mapping[str, Mapping[str, Any]
 
 def _parameters(made: Draft, spec: Spec, facts: Facts, inputs: Mapping[str, Mapping[str, Any]]) -> None:
     """Every parameter whose value in the job is another one than it would be in a spec that does not name it."""
-    component, compute = facts.component, spec.compute
+    component = facts.component
     if component is None:
         return
-    size = facts.sizes.get(((compute.size if compute else None) or "").lower())
-    otherwise, _ = params.resolve(component, facts.model, spec, size, {}, {})
+    otherwise, _ = params.resolve(spec, facts)
     bound = {name for name in spec.component.assets.model_dump().values() if name}
     for name, fact in component.inputs.items():
-        if fact.type not in SCALARS or name in params.DERIVED or name in bound or name == "task_name":
+        if fact.is_asset or name in params.DERIVED or name in bound or name == "task_name":
             continue
         given = _value(inputs[name]) if name in inputs and _is_literal(inputs[name]) else None
         value = fact.default if given is None else typed(given, fact.type)
@@ -236,9 +234,5 @@ def _as_written(value: Any) -> Any:
 
 def _wrong(made: Draft, facts: Facts) -> tuple[Diagnostic, ...]:
     spec = made.parsed()
-    size = facts.sizes.get(((spec.compute and spec.compute.size) or "").lower())
-    parameters: dict[str, params.Parameter] = {}
-    problems: tuple[Diagnostic, ...] = ()
-    if facts.component is not None:
-        parameters, problems = params.resolve(facts.component, facts.model, spec, size, {}, {})
+    parameters, problems = params.resolve(spec, facts)
     return errors([*problems, *checks.check(spec, facts, parameters, "")])

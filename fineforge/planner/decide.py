@@ -312,8 +312,8 @@ def _is_older(case: Case, want: Desired, have: Observed) -> bool:
 def _estimate(case: Case, kind: str) -> str:
     """What it costs by existing; pay-as-you-go prices of the region, else of any (undated, so about)."""
     block = {"compute": case.spec.compute, "deployment": case.spec.deployment}.get(kind)
-    size = case.facts.sizes.get((block.size or "").lower()) if block else None
-    price = (size.price_hour.get(case.facts.location) or next(iter(size.price_hour.values()), None)) if size else None
+    size = case.facts.size(block.size) if block else None
+    price = size.price_in(case.facts.location) if size else None
     if price is None:
         return ""
     if kind == "compute":

@@ -69,8 +69,8 @@ def _ended(want: Desired, have: Observed) -> Diagnostic:
 def _cost(case: Case) -> str:
     """What its nodes cost while it runs, at the region's price, else at any (undated, so about)."""
     compute = case.spec.compute
-    size = case.facts.sizes.get((compute.size or "").lower()) if compute else None
-    price = (size.price_hour.get(case.facts.location) or next(iter(size.price_hour.values()), None)) if size else None
+    size = case.facts.size(compute.size) if compute else None
+    price = size.price_in(case.facts.location) if size else None
     return f"about {price * case.spec.job.nodes:.2f} USD/h while it runs" if price is not None else ""
 
 

@@ -10,6 +10,7 @@ import pytest
 from fineforge import params, source, spec
 from fineforge.catalog import snapshot
 from fineforge.catalog.facts import InputFact
+from fineforge.core import Facts
 from fineforge.diagnostics import Diagnostic, Severity
 
 CATALOG = snapshot.load()
@@ -43,10 +44,8 @@ def resolve(
     component: Any = CHAT,
     model: Any = PHI4,
 ) -> Resolved:
-    wanted = read(more, compute)
-    assert wanted.compute is not None
-    size = CATALOG.sizes.get((wanted.compute.size or "").lower())
-    return params.resolve(component, model, wanted, size, project or {}, sets or {})
+    facts = Facts("", "", "2026-11-24", model, component, CATALOG.sizes)
+    return params.resolve(read(more, compute), facts, project, sets)
 
 
 def test_each_layer_wins_over_those_below() -> None:

@@ -60,13 +60,8 @@ def diagnose(content: bytes) -> tuple[Diagnostic, ...]:
     except FineforgeError as error:
         return error.diagnostics
     facts, unknown = observe.snapshot_facts(wanted, TODAY, {}, "/offline")
-    parameters: dict[str, params.Parameter] = {}
-    found = list(unknown)
-    if facts.component is not None:
-        size = facts.sizes.get((wanted.compute.size or "").lower()) if wanted.compute else None
-        parameters, problems = params.resolve(facts.component, facts.model, wanted, size, {}, {})
-        found += problems
-    found += checks.check(wanted, facts, parameters, "local")
+    parameters, problems = params.resolve(wanted, facts)
+    found = (*unknown, *problems, *checks.check(wanted, facts, parameters, "local"))
     return tuple(parsed.place(diagnostic) for diagnostic in found)
 
 

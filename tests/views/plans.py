@@ -38,9 +38,7 @@ def load(text: bytes | None = None) -> tuple[specs.Spec, Facts, dict[str, params
             for number, split in enumerate(parsed.dataset.splits.given() if parsed.dataset else (), 1)
         },
     )
-    assert facts.component is not None
-    size = facts.sizes.get(((parsed.compute and parsed.compute.size) or "").lower())
-    parameters, _ = params.resolve(facts.component, facts.model, parsed, size, {}, {})
+    parameters, _ = params.resolve(parsed, facts)
     return parsed, facts, parameters
 
 
