@@ -38,7 +38,7 @@ from fineforge.checking import answer_text, chat_request
 from fineforge.core import DatasetFact, Desired, Event, Facts, Mode, Outcome, Plan, ResourceKey, World
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors, refused
 from fineforge.following import tell_log
-from fineforge.gateway import Gateway, Reader
+from fineforge.gateway import LOCAL, Gateway, Reader
 from fineforge.kinds import Context, desired_all
 from fineforge.loading import Loaded, at, load
 from fineforge.locking import Moved
@@ -124,7 +124,7 @@ def validate(loaded: Loaded, target: str | None = None, today: str | None = None
 def connect(loaded: Loaded, target: str | None = None) -> AbstractContextManager[Gateway]:
     """A gateway to the target. The target `local` is the emulator, which must run (FF701)."""
     name = loaded.project.target(target)
-    if name != project.LOCAL:
+    if name != LOCAL:
         _refuse_target(loaded, name)
     return reaching.reach(loaded.project, name)
 
@@ -152,7 +152,7 @@ def plan(loaded: Loaded, gateway: Reader, mode: Mode = Mode.APPLY, retry_failed:
     world = observe.read_world(gateway, [want.key for want in desired], world)
     world = observe.add_listed(gateway, world, _lists(loaded, gateway, desired, world, mode), lists)
     facts = observe.with_metrics(gateway, loaded.spec, facts, [want.key for want in desired], world)
-    options = Options(retry_failed, loaded.project_name, target)
+    options = Options(loaded.project_name, target)
     made = make_plan(loaded.spec, desired, facts, world, mode, options, _shown(loaded, gateway, facts, parameters, mode))
     notes = [d for d in found if d.severity is Severity.WARNING] if mode is Mode.APPLY else []
     notes += [*locks.moved(live, loaded.pins), *asked()] if mode is Mode.APPLY else []
@@ -363,15 +363,8 @@ def _parameters(loaded: Loaded, facts: Facts) -> tuple[dict[str, Parameter], tup
 
 
 def _refuse_target(loaded: Loaded, target: str) -> None:
-    if loaded.spec.targets is not None and target not in loaded.spec.targets:
-        allowed = ", ".join(f"`{name}`" for name in loaded.spec.targets)
-        found = Diagnostic(
-            "FF140",
-            f"this spec is for {allowed}, not for `{target}`",
-            path=("targets",),
-            hint=f"use `--target {loaded.spec.targets[0]}`, or add `{target}` to `targets`",
-        )
-        raise FineforgeError(*loaded.place([found]))
+    if found := checks.wrong_target(loaded.spec, target):
+        raise FineforgeError(*loaded.place(found))
 
 
 def _without_retirement(found: Sequence[Diagnostic]) -> list[Diagnostic]:

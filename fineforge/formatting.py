@@ -51,7 +51,7 @@ def formatted(content: bytes, file: str, name: str) -> bytes:
     parsed = source.load(content, file)
     text = content.decode("utf-8-sig")
     newline = "\r\n" if "\r\n" in text else "\n"
-    root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    root = yaml.compose(text, Loader=source.LOADER)
     page = _Page(text.splitlines())
     lines = _tidy(root, page.lines if _has_anchors(text) else page.top(root, _order(name, parsed.data)))
     made = "\n".join(lines) + "\n"
@@ -90,7 +90,7 @@ def _of(annotation: Any) -> Order:
 
 
 def _has_anchors(text: str) -> bool:
-    return any(getattr(event, "anchor", None) for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    return any(getattr(event, "anchor", None) for event in yaml.parse(text, Loader=source.LOADER))
 
 
 def _says_the_same(before: str, after: str, data: dict[str, Any]) -> bool:

@@ -15,6 +15,9 @@ from typing import Any, Protocol
 from fineforge.core import Raw, ResourceKey
 from fineforge.series import LogPosition, LogText, Series
 
+LOCAL = "local"
+"""The target that is the emulator; it always exists."""
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:

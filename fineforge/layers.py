@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fineforge import project, source
 from fineforge.composing import Composed, Kind, Layer, compose, spec_targets
+from fineforge.gateway import LOCAL
 from fineforge.project import Project
 from fineforge.source import Source
 from fineforge.variables import Given, Variables
@@ -31,7 +32,7 @@ def read(path: Path, target: str | None = None, given: Given | None = None) -> t
     parsed = source.load(project.read_file(path), str(path))
     where = project.find(path.parent)
     lower = below(where, path.parent)
-    known = (project.LOCAL, *where.targets) if where.targets else (project.LOCAL, "default")
+    known = (LOCAL, *where.targets) if where.targets else (LOCAL, "default")
     variables = Variables(where.variables, given or read_given({}, ()), where.file)
     composed = compose(parsed, lower, meant(parsed, lower, where, target), known, variables)
     return composed, replace(where, training=composed.training, tags={})

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.gateway import Workspace
+from fineforge.gateway import LOCAL, Workspace
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
@@ -72,7 +72,7 @@ def require() -> Emulator:
 
 def workspace(emulator: Emulator) -> Workspace:
     facts = emulator.facts
-    return Workspace("local", facts["subscription_id"], facts["resource_group"], facts["workspace"])
+    return Workspace(LOCAL, facts["subscription_id"], facts["resource_group"], facts["workspace"])
 
 
 def start(port: int = 0, trainer: str = "real", lifecycle: str = "instant", test_hooks: bool = False) -> Emulator:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from fineforge import __version__
@@ -62,7 +63,7 @@ def is_owner_tag(key: str) -> bool:
     return key.lower().startswith(PREFIX)
 
 
-_WHOSE = frozenset({"project", "spec", "digest", "fields", "attempt", "source", "version"})
+_WHOSE = frozenset(field.name for field in fields(Ownership))
 
 
 def says_whose(key: str, spec: str) -> bool:

@@ -17,7 +17,7 @@ from fineforge.spec import Spec
 
 if TYPE_CHECKING:
     from fineforge.dataset import Prepared, Progress
-    from fineforge.engine import Loaded
+    from fineforge.loading import Loaded
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from fineforge import composing, source
 from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.gateway import Workspace
+from fineforge.gateway import LOCAL, Workspace
 from fineforge.policies import rules
 from fineforge.policies.rules import Policy
 from fineforge.shape import ParameterValue, Shape, fit
@@ -29,9 +29,6 @@ from fineforge.spec import Tags, tag_problems
 from fineforge.variables import Variable, declaration_problems
 
 FILE_NAME = "fineforge.yaml"
-LOCAL = "local"
-"""The emulator; it always exists as a target."""
-
 
 NAME = r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$"
 _PATTERNS = {NAME: "2 to 63 characters: lower-case letters, digits and dashes, a letter first", **rules.PATTERNS}

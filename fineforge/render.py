@@ -16,8 +16,7 @@ import yaml
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from fineforge.diagnostics import Diagnostic, FineforgeError, SourceSpan
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from fineforge.source import LOADER
 
 
 class Templates:
@@ -48,7 +47,7 @@ class Templates:
 
     def _parse(self, name: str, text: str) -> dict[str, Any]:
         try:
-            document = yaml.load(text, Loader=_LOADER)
+            document = yaml.load(text, Loader=LOADER)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             where = f" in line {mark.line + 1} of its output" if mark else ""

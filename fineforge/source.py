@@ -16,6 +16,8 @@ import yaml
 from fineforge.core import SpecPath
 from fineforge.diagnostics import Diagnostic, FineforgeError, SourceSpan
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where it is there: the faster one."""
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 30
 MAX_NODES = 20_000
@@ -75,7 +77,7 @@ def load(content: bytes, file: str) -> Source:
     lines = tuple(text.splitlines())
     builder = _Builder(file, lines)
     try:
-        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        for event in yaml.parse(text, Loader=LOADER):
             builder.take(event)
     except yaml.YAMLError as error:
         raise FineforgeError(_syntax(error, file, lines)) from None

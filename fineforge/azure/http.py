@@ -22,6 +22,7 @@ from azure.core.rest import HttpRequest
 from fineforge import __version__
 from fineforge.azure.connection import Connection
 from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.gateway import LOCAL
 
 ARM = "https://management.azure.com"
 ARM_SCOPE = "https://management.azure.com/.default"
@@ -99,7 +100,7 @@ class Http:
         target = self._connection.workspace.target
         hint = (
             "is the emulator running? `fineforge emulator status`"
-            if target == "local"
+            if target == LOCAL
             else "check the network and the proxy settings"
         )
         return Diagnostic("FF409", f"`{_host(url)}` cannot be reached: {_first_line(error)}", hint=hint)

@@ -27,10 +27,8 @@ __all__ = ["PLAN_FORMAT", "Options", "check_plan", "plan", "plan_ownership"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line may ask beyond the spec."""
+    """Whose plan it is, beyond the spec."""
 
-    retry_failed: bool = False
-    """Whoever names the desired job counts its attempts, so by now this is in the job's name."""
     project: str = ""
     target: str = ""
 

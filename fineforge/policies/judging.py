@@ -19,7 +19,7 @@ from fineforge.redaction import redact, visible_value
 from fineforge.spec import Spec
 
 if TYPE_CHECKING:
-    from fineforge.engine import Loaded
+    from fineforge.loading import Loaded
 
 CODES = frozenset({"FF320", "FF321", "FF322", "FF323"})
 """Everything that policies have to say."""

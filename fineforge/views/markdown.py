@@ -11,11 +11,12 @@ from typing import Any
 
 from fineforge.core import Action, FieldChange, Mode, Plan, Step
 from fineforge.diagnostics import Diagnostic, Severity, errors
+from fineforge.gateway import LOCAL
 from fineforge.redaction import visible_value
 from fineforge.views.effects import effects, headline, removals, replaced
 from fineforge.views.markup import Piece, code, page, plain, words
 from fineforge.views.recipe import recipe_text, summary_text
-from fineforge.views.text import LOCAL, LOOK, OBVIOUS, bills, decided, object_name, origin, shown, summary_of, trains
+from fineforge.views.text import LOOK, OBVIOUS, bills, decided, object_name, origin, shown, summary_of, trains
 
 LIMIT = 64_000
 """Bytes. GitHub takes 65,536 characters

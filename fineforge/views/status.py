@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from fineforge.core import Observed, Status
+from fineforge.gateway import LOCAL
 from fineforge.showing import State
 from fineforge.views.events import duration
 from fineforge.views.paint import Paint
-from fineforge.views.text import LOCAL, table
+from fineforge.views.text import table
 
 
 def write_status(spec: str, target: str, states: Sequence[State], now: datetime, paint: Paint) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fineforge.core import Action, FieldChange, Mode, Plan, Step
+from fineforge.gateway import LOCAL
 from fineforge.redaction import visible_value
 from fineforge.views.paint import Paint, cells, pad, visible
 from fineforge.views.recipe import recipe_text, summary_text
@@ -28,9 +29,6 @@ LOOK: Mapping[Action, tuple[str, str, str]] = {
     Action.DELETE: ("-", "delete", "remove"),
 }
 """Symbol, word and colour of each action."""
-
-LOCAL = "local"
-"""The emulator's target: nothing bills there."""
 
 _SUMMARY = (
     ("to add", (Action.CREATE, Action.NEW_VERSION)),
