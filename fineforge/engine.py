@@ -138,7 +138,7 @@ def plan(loaded: Loaded, gateway: Reader, mode: Mode = Mode.APPLY, retry_failed:
     open_spec, loaded = loaded.spec, at(loaded, target)
     _refuse_target(loaded, target)
     datasets = preparing.described(loaded) if mode is Mode.APPLY else preparing.described_if_there(loaded)
-    asked = locking.ask_newer(open_spec, loaded.pins, gateway, preparing.resolve) if mode is Mode.APPLY else list
+    asked = locking.newer(open_spec, loaded.pins, gateway, preparing.resolve) if mode is Mode.APPLY else list
     live, world, lists = _read(loaded, gateway, datasets, mode)
     facts = locks.hold(live, loaded.pins)
     parameters, problems = _parameters(loaded, facts)

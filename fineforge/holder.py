@@ -9,7 +9,6 @@ import contextlib
 import getpass
 import os
 import socket
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +16,9 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, unquote
+
+from fineforge import git
+from fineforge.diagnostics import FineforgeError
 
 _SAFE = " !#$&'()*+,-./:;<=>?@[]^_`{|}~"
 """Everything that a header may hold, but `%`."""
@@ -148,9 +150,7 @@ def _commit(folder: Path) -> str:
     for name in ("GITHUB_SHA", "BUILD_SOURCEVERSION", "CI_COMMIT_SHA"):
         if os.environ.get(name):
             return os.environ[name]
-    command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
     try:
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.SubprocessError):
+        return git.run(folder, "rev-parse", "HEAD").strip()
+    except FineforgeError:
         return ""
-    return ran.stdout.strip() if ran.returncode == 0 else ""

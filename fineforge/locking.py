@@ -17,7 +17,7 @@ from fineforge import lock as locks
 from fineforge import observe
 from fineforge.catalog import snapshot
 from fineforge.catalog.facts import ComponentFact, SizeFact
-from fineforge.catalog.parse import parse_component, parse_model, parse_sizes
+from fineforge.catalog.parse import parse_model, parse_sizes
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.gateway import Reader
 from fineforge.lock import Pins
@@ -77,16 +77,13 @@ def _reads(specs: list[Spec], gateway: Reader, resolve: Callable[[str], str]) ->
     return reads
 
 
-def newer(spec: Spec, pins: Pins, gateway: Reader, resolve: Callable[[str], str], seconds: float = 3.0) -> list[Diagnostic]:
-    """FF171 for what the spec leaves open and upstream has more of by now; see `ask_newer`."""
-    return ask_newer(spec, pins, gateway, resolve, seconds)()
+SECONDS = 3.0
+"""What a note about newer versions may cost; whatever cannot be asked in that time is passed over."""
 
 
-def ask_newer(
-    spec: Spec, pins: Pins, gateway: Reader, resolve: Callable[[str], str], seconds: float = 3.0
-) -> Callable[[], list[Diagnostic]]:
-    """Begins to ask what upstream has more of by now; the function that is returned waits for it. Only a note hangs on it:
-    whatever cannot be asked within `seconds` is passed over."""
+def newer(spec: Spec, pins: Pins, gateway: Reader, resolve: Callable[[str], str]) -> Callable[[], list[Diagnostic]]:
+    """Begins to ask what the spec leaves open and upstream has more of by now; the function that is returned waits for it, and
+    gives FF171 for each."""
     calls: dict[str, Callable[[], Diagnostic | None]] = {}
     model = pins.models.get(locks.model_key(spec)) if spec.trains and spec.model.version is None else None
     if model is not None:
@@ -99,7 +96,7 @@ def ask_newer(
         if source in pins.datasets:
             place = ("dataset", "source")
             calls[source] = partial(_if_newer, f"`{source}`", pins.datasets[source], partial(resolve, source), place)
-    asked = _within(seconds, calls)
+    asked = _within(SECONDS, calls)
     return lambda: [found for found in asked() if found is not None]
 
 
@@ -159,11 +156,7 @@ def _component(gateway: Reader, spec: Spec) -> Any:
     raw = gateway.read_component(name.registry, name.name, name.version)
     if raw is None:
         raise FineforgeError(observe.unknown_component(spec))
-    known = snapshot.load().components
-    fact = parse_component(raw, name.registry, "live")
-    catalogued = known.get((fact.name, fact.version))
-    unused = [entry.name for entry in catalogued.inputs.values() if not entry.used] if catalogued else []
-    return parse_component(raw, name.registry, "live", unused)
+    return observe.component_fact(raw, name.registry)
 
 
 def _gpus(size: str, sizes: Callable[[], Mapping[str, SizeFact]]) -> int:

@@ -127,18 +127,16 @@ def read_world(gateway: Reader, keys: Iterable[ResourceKey], seen: World | None 
     """Point GETs of every key, all at once; keys that `seen` holds already, read or unread, are not read again."""
     seen = seen or World({})
     wanted = [key for key in dict.fromkeys(keys) if key not in seen.observed and key not in seen.unread]
-    found, problems = read_all(gateway, {key: lambda key=key: _observe(gateway, key) for key in wanted})  # type: ignore[misc]
+    found, problems = read_all(gateway, {key: partial(_observe, gateway, key) for key in wanted})
     return World({**seen.observed, **found}, seen.listed, {**seen.unread, **problems})
 
 
 def add_listed(gateway: Reader, world: World, lists: Iterable[tuple[str, str | None]], read: Lists) -> World:
     """The world with whole lists added: (kind, parent), from `read` where they are in it. What a point GET said, or could not
     say, stays; lists lag behind it."""
-    wanted = list(dict.fromkeys(lists))
-    found, problems = read_all(
-        gateway,
-        {entry: lambda entry=entry: read[entry] if entry in read else gateway.list(*entry) for entry in wanted},  # type: ignore[misc]
-    )
+    wanted = dict.fromkeys(lists)
+    found, problems = read_all(gateway, {entry: partial(gateway.list, *entry) for entry in wanted if entry not in read})
+    found |= {entry: read[entry] for entry in wanted if entry in read}
     observed = dict(world.observed)
     for raws in found.values():
         for key, raw in raws.items():
@@ -188,11 +186,11 @@ def read_ours(gateway: Reader, project: str) -> World:
     """
     assets = [(kind, name) for kind in ("data", "model") for name in gateway.names(kind)]
     kinds: list[tuple[str, str | None]] = [("compute", None), ("endpoint", None), ("job", None), *assets]
-    found, problems = read_all(gateway, {entry: lambda entry=entry: gateway.list(*entry) for entry in kinds})  # type: ignore[misc]
+    found, problems = read_all(gateway, {entry: partial(gateway.list, *entry) for entry in kinds})
     if problems:
         raise FineforgeError(*problems.values())
     endpoints = [("deployment", key.name) for key in found["endpoint", None]]
-    inside, problems = read_all(gateway, {entry: lambda entry=entry: gateway.list(*entry) for entry in endpoints})  # type: ignore[misc]
+    inside, problems = read_all(gateway, {entry: partial(gateway.list, *entry) for entry in endpoints})
     if problems:
         raise FineforgeError(*problems.values())
     observed: dict[ResourceKey, Observed | None] = {
@@ -250,9 +248,15 @@ def _component(gateway: Reader, spec: Spec) -> ComponentFact:
     raw = gateway.read_component(name.registry, name.name, name.version) if name.version else None
     if raw is None:
         raise FineforgeError(unknown_component(spec))
-    known = snapshot.load().components.get((name.name, name.version or ""))
+    return _parsed(raw, name.registry, lambda: component_fact(raw, name.registry))
+
+
+def component_fact(raw: Raw, registry: str) -> ComponentFact:
+    """What a registry says of a component, and the snapshot beyond it: which inputs no step reads."""
+    fact = parse_component(raw, registry, "live")
+    known = snapshot.load().components.get((fact.name, fact.version))
     unused = [entry.name for entry in known.inputs.values() if not entry.used] if known else []
-    return _parsed(raw, name.registry, lambda: parse_component(raw, name.registry, "live", unused))
+    return parse_component(raw, registry, "live", unused)
 
 
 def _sizes(gateway: Reader) -> Mapping[str, SizeFact]:

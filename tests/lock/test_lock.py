@@ -134,14 +134,14 @@ def test_a_newer_version_upstream_is_a_note(telling: Telling) -> None:
 
     edit(telling, older)
     loaded = telling.loaded()
-    told = locking.newer(loaded.spec, loaded.lock.at("dev"), telling.gateway, lambda _: LATER)
+    told = locking.newer(loaded.spec, loaded.lock.at("dev"), telling.gateway, lambda _: LATER)()
     assert [diagnostic.message for diagnostic in told] == [
         "`Phi-4` is pinned at 7; upstream is at 8",
         "`chat_completion_pipeline` is pinned at 0.0.65; upstream is at 0.0.82",
     ]
     assert dict(locked(telling, "all")[1])["azureml/Phi-4:latest"] == "8"
     loaded = telling.loaded()
-    assert not locking.newer(loaded.spec, loaded.lock.at("dev"), telling.gateway, lambda _: LATER)
+    assert not locking.newer(loaded.spec, loaded.lock.at("dev"), telling.gateway, lambda _: LATER)()
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_datasets_are_pinned_by_what_their_source_answers(telling: Telling) -> N
     pins, _ = locking.pin([wanted], Pins(datasets={"hf://owner/rows": COMMIT}), telling.gateway, resolve)
     assert asked == ["https://example.org/rows.jsonl"], "a commit needs no pin, and a pin stays"
     assert pins.datasets == {"hf://owner/rows": COMMIT, "https://example.org/rows.jsonl": LATER}
-    told = [diagnostic.message for diagnostic in locking.newer(wanted, pins, telling.gateway, resolve)]
+    told = [diagnostic.message for diagnostic in locking.newer(wanted, pins, telling.gateway, resolve)()]
     assert told == [f"`hf://owner/rows` is pinned at {COMMIT}; upstream is at {LATER}"]
 
 
@@ -198,7 +198,7 @@ def test_a_source_that_does_not_answer_is_no_trouble_for_a_plan(telling: Telling
     telling.data["dataset"]["source"] = "hf://owner/rows"
     loaded = telling.loaded()
     pins = Pins(datasets={"hf://owner/rows": COMMIT})
-    assert locking.newer(loaded.spec, pins, telling.gateway, unreachable) == []
+    assert locking.newer(loaded.spec, pins, telling.gateway, unreachable)() == []
 
 
 def test_what_cannot_be_read_is_said_all_at_once(telling: Telling) -> None:
