@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from fineforge import apply as applying
-from fineforge import discovery, engine, identity, leasing, ownership, planfile, preparing
-from fineforge.composing import Composed
+from fineforge import discovery, engine, identity, layers, leasing, ownership, planfile, preparing
 from fineforge.core import WRITES, Action, Event, FieldChange, Mode, Outcome, Plan, ResourceKey, Step
 from fineforge.diagnostics import Diagnostic, FineforgeError, errors
 from fineforge.engine import Loaded
 from fineforge.gateway import READS, Gateway, Reader, Workspace
 from fineforge.kinds import KINDS
 from fineforge.planner import check_plan
-from fineforge.policies import judging
+from fineforge.policies import judging, reading
 from fineforge.shared import SharedReads
 from fineforge.variables import Given
 
@@ -43,6 +42,8 @@ class Batch:
     """What is wrong with the folders themselves."""
     selected: bool = False
     """Whether some were left out on purpose."""
+    left: tuple[Loaded, ...] = ()
+    """Those: nothing is done with them, but what they want for themselves nobody else can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +87,26 @@ def load(
     if not select:
         return Batch(tuple(loaded), failed, tuple(problems))
     kept, left = _selected(loaded, failed, select)
-    return Batch(tuple(kept), left, tuple(problems), selected=True)
+    selected = {one.path for one in kept}
+    others = tuple(one for one in loaded if one.path not in selected)
+    return Batch(tuple(kept), left, tuple(problems), selected=True, left=others)
 
 
 def at(batch: Batch, target: str) -> Batch:
     """The specs that are for a target; the others say so in `targets`, and are left out."""
-    meant = tuple(loaded for loaded in batch.specs if loaded.spec.targets is None or target in loaded.spec.targets)
-    return replace(batch, specs=meant)
+
+    def meant(specs: Sequence[Loaded]) -> tuple[Loaded, ...]:
+        return tuple(loaded for loaded in specs if loaded.spec.targets is None or target in loaded.spec.targets)
+
+    return replace(batch, specs=meant(batch.specs), left=meant(batch.left))
 
 
-def conflicts(specs: Sequence[Loaded], workspace: Workspace | None) -> Failures:
-    """Specs that cannot both be applied, each with FF183 or FF184 naming the other's line. Without a workspace, an endpoint's
-    default name is as unique as the spec's."""
+def conflicts(batch: Batch, workspace: Workspace | None) -> Failures:
+    """Specs that cannot be applied beside another one, selected or not, each with FF183 or FF184 naming the other's line. Without
+    a workspace, an endpoint's default name is as unique as the spec's."""
     found: dict[Path, list[Diagnostic]] = {}
     first: dict[tuple[str, str], tuple[Loaded, tuple[str | int, ...]]] = {}
-    for loaded in specs:
+    for loaded in (*batch.specs, *batch.left):
         for (what, name), path in _claims(loaded, workspace):
             other = first.setdefault((what, name), (loaded, path))
             if other[0] is loaded:
@@ -113,7 +119,7 @@ def conflicts(specs: Sequence[Loaded], workspace: Workspace | None) -> Failures:
                 message = f"the {what} `{name}` is also in `{_line(two, there)}`; both cannot {words}"
                 hint = "write the same in both" if what == "cluster" else "give one of them another name"
                 found.setdefault(one.path, []).append(one.source.place(Diagnostic(code, message, path=place, hint=hint)))
-    return {path: tuple(problems) for path, problems in found.items()}
+    return {loaded.path: tuple(found[loaded.path]) for loaded in batch.specs if loaded.path in found}
 
 
 def plan(
@@ -124,7 +130,7 @@ def plan(
     told: Callable[[Loaded], None] = lambda _: None,
 ) -> Planned:
     """Plans every spec, reads shared. What is wrong with one is in `failed`, or its plan's diagnostics; `told` hears of each."""
-    clashes = conflicts(batch.specs, gateway.workspace) if mode is Mode.APPLY else {}
+    clashes = conflicts(batch, gateway.workspace) if mode is Mode.APPLY else {}
     failed = {**batch.failed, **clashes}
     reads = SharedReads(gateway, len(batch.specs))
     wanted = [loaded for loaded in batch.specs if loaded.path not in clashes]
@@ -246,9 +252,10 @@ def _selected(
 
 
 def _made_of(loaded: Loaded) -> list[Path]:
-    """Files beside the spec that decide what it means."""
+    """Files beside the spec that decide what it means, or would if they were there, and what is said to its plan."""
     found = [loaded.project.root / name for name in ("fineforge.yaml", "fineforge.lock.yaml")]
-    found += [Path(file) for file in loaded.source.files] if isinstance(loaded.source, Composed) else []
+    found += [loaded.project.root / reading.FOLDER, *layers.folder_files(loaded.project, loaded.path.parent)]
+    found += [Path(file.file) for file in loaded.given.files] if loaded.given else []
     found += [loaded.project.templates] if loaded.project.templates else []
     dataset = loaded.spec.dataset
     for split in dataset.splits.made() if dataset else ():

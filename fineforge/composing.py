@@ -108,11 +108,6 @@ class Composed(Source):
         """Whether anything but the spec's own text counted."""
         return len(self.layers) > 1 or bool(self.used)
 
-    @property
-    def files(self) -> tuple[str, ...]:
-        """The files that the spec is made of, the project file among them where it has defaults."""
-        return tuple(dict.fromkeys(layer.source.file for layer in self.layers))
-
     def provenance(self) -> Iterator[Entry]:
         """Every value with its origin, in the order of a spec's keys; what the project's defaults add to its parameters too."""
         rank = {key: number for number, key in enumerate(known_keys(Spec, ()))}

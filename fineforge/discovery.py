@@ -58,7 +58,7 @@ CHANGED = "changed-since:"
 def changed_since(reference: str, root: Path) -> frozenset[Path]:
     """Files below `root` that differ from a commit, untracked ones too; whole paths. FF182 where git cannot say."""
     top = Path(git.run(root, "rev-parse", "--show-toplevel").strip())
-    base = git.run(root, "merge-base", reference, "HEAD").strip()
+    base = git.base(root, reference)
     names = git.run(root, "diff", "--name-only", "-z", "--no-renames", base).split("\0")
     names += git.run(top, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
     return frozenset((top / name).resolve() for name in names if name)

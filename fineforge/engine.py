@@ -40,7 +40,7 @@ from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors, 
 from fineforge.following import tell_log
 from fineforge.gateway import LOCAL, Gateway, Reader
 from fineforge.kinds import Context, desired_all
-from fineforge.loading import Loaded, at, load
+from fineforge.loading import Loaded, at, load, only_target
 from fineforge.locking import Moved
 from fineforge.params import Parameter
 from fineforge.planner import Options, check_plan
@@ -99,7 +99,7 @@ class Planned:
 
 def validate(loaded: Loaded, target: str | None = None, today: str | None = None) -> Validated:
     """Every check that needs no network, against the dated snapshot of the catalog. Errors are in the result, none is raised."""
-    target = target or _only_target(loaded)
+    target = target or only_target(loaded)
     loaded = at(loaded, target)
     found: list[Diagnostic] = []
     datasets = {}
@@ -268,7 +268,7 @@ def invoke(
 
 def data(loaded: Loaded, target: str | None = None, progress: Progress | None = None) -> preparing.Data:
     """Prepares every split and checks its rows; uploads nothing, and asks no workspace. Raises every split's errors at once."""
-    loaded = at(loaded, target or _only_target(loaded))
+    loaded = at(loaded, target or only_target(loaded))
     model = observe.snapshot_facts(loaded.spec, _today(), {}, "/offline", loaded.pins)[0].model
     return preparing.prepared(loaded, model.context_length if model else None, progress)
 
@@ -278,7 +278,7 @@ def render(loaded: Loaded, target: str | None = None) -> tuple[Desired, ...]:
     validated = validate(loaded, target)
     if broken := errors(validated.diagnostics):
         raise FineforgeError(*broken)
-    loaded = at(loaded, target or _only_target(loaded))
+    loaded = at(loaded, target or only_target(loaded))
     return _desired(loaded, validated.facts, validated.parameters)
 
 
@@ -370,10 +370,6 @@ def _refuse_target(loaded: Loaded, target: str) -> None:
 def _without_retirement(found: Sequence[Diagnostic]) -> list[Diagnostic]:
     """Retirement stops a plan only where a job must be created; the planner asks."""
     return [d for d in found if not (d.code == "FF141" and d.severity is Severity.ERROR)]
-
-
-def _only_target(loaded: Loaded) -> str:
-    return loaded.spec.targets[0] if loaded.spec.targets else loaded.project.target(None)
 
 
 def _today() -> str:

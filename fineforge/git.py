@@ -26,8 +26,29 @@ def run(where: Path, *words: str) -> str:
     if ran.returncode == 0:
         return ran.stdout
     said = " ".join((ran.stderr or ran.stdout).split()) or f"exit code {ran.returncode}"
-    hint = "in CI the clone must hold that commit: `fetch-depth: 0` of actions/checkout"
-    raise FineforgeError(Diagnostic("FF182", f"`git {words[0]}` failed: {said[:300]}", hint=hint))
+    raise FineforgeError(Diagnostic("FF182", f"`git {words[0]}` failed: {said[:300]}"))
+
+
+def commit(where: Path, reference: str) -> str:
+    """The commit that a branch, a tag or a short name stands for. FF182 where the clone has it not."""
+    run(where, "rev-parse", "--git-dir")
+    try:
+        return run(where, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}").strip()
+    except FineforgeError:
+        raise FineforgeError(Diagnostic("FF182", f"this clone holds no commit `{reference}`", hint=_DEPTH)) from None
+
+
+def base(where: Path, reference: str) -> str:
+    """The newest commit that HEAD and another one have in common."""
+    other = commit(where, reference)
+    try:
+        return run(where, "merge-base", other, "HEAD").strip()
+    except FineforgeError:
+        message = f"this clone holds no commit that `{reference}` and HEAD have in common"
+        raise FineforgeError(Diagnostic("FF182", message, hint=_DEPTH)) from None
+
+
+_DEPTH = "check the name; in CI fetch all of the history: `fetch-depth: 0` of actions/checkout"
 
 
 def is_shallow(root: Path) -> bool:
@@ -65,19 +86,19 @@ def now(path: Path) -> Path:
 
 
 @contextmanager
-def at(commit: str, paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
+def at(reference: str, paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
     """The same files and folders as they were at a commit, in a work tree that is gone afterwards. FF182 where git has it not."""
     top = Path(run(paths[0].resolve(), "rev-parse", "--show-toplevel").strip())
-    found = run(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}").strip()
+    found = commit(top, reference)
     with tempfile.TemporaryDirectory(prefix="fineforge-at-") as folder:
-        tree = Path(folder) / commit[:12].replace("/", "-")
+        tree = Path(folder) / reference[:12].replace("/", "-")
         run(top, "worktree", "add", "--detach", "--quiet", str(tree), found)
         try:
             there = tuple(tree / path.resolve().relative_to(top) for path in paths)
             for path, was in zip(paths, there, strict=True):
                 if not was.exists():
                     hint = "`git log --follow` knows where it was"
-                    raise FineforgeError(Diagnostic("FF182", f"`{path}` was not there at `{commit}`", hint=hint))
+                    raise FineforgeError(Diagnostic("FF182", f"`{path}` was not there at `{reference}`", hint=hint))
             _TREES[tree.resolve()] = top
             yield there
         finally:

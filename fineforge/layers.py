@@ -46,12 +46,17 @@ def read_given(options: Mapping[str, str], files: Sequence[Path]) -> Given:
 def below(where: Project, folder: Path) -> tuple[Layer, ...]:
     """The layers below the specs of a folder: the project's defaults, then those of folders from the project's root inwards."""
     layers = [Layer(Kind.PROJECT, where.file, ("defaults",))] if where.file and where.file.data.get("defaults") else []
-    folder = folder.resolve()
-    inwards = [place for place in (*reversed(folder.parents), folder) if place.is_relative_to(where.root)]
-    for file in (place / FOLDER_FILE for place in inwards):
+    for file in folder_files(where, folder):
         if file.is_file():
             layers.append(Layer(Kind.FOLDER, _load(project.read_file(file), project.shown_path(file))))
     return tuple(layers)
+
+
+def folder_files(where: Project, folder: Path) -> list[Path]:
+    """Where defaults for a folder's specs may stand, from the project's root inwards, whether or not there are any."""
+    folder = folder.resolve()
+    inwards = [place for place in (*reversed(folder.parents), folder) if place.is_relative_to(where.root)]
+    return [place / FOLDER_FILE for place in inwards]
 
 
 def meant(parsed: Source, lower: Sequence[Layer], where: Project, target: str | None) -> str:

@@ -66,3 +66,18 @@ def at(loaded: Loaded, target: str) -> Loaded:
     pins = loaded.lock.at(target)
     name = observe.component_name(loaded.spec).name if loaded.spec.trains else ""
     return replace(loaded, spec=locks.fill(loaded.spec, pins, name), pins=pins)
+
+
+def targets(loaded: Loaded) -> tuple[str, ...]:
+    """Those that the spec is for: the one that is meant when none is named, then the project's others and those of overlays."""
+    composed = loaded.source
+    known = [*loaded.project.targets, *(composed.overlays if isinstance(composed, Composed) else ())]
+    allowed = [name for name in known if loaded.spec.targets is None or name in loaded.spec.targets]
+    return tuple(dict.fromkeys([only_target(loaded), *allowed]))
+
+
+def only_target(loaded: Loaded) -> str:
+    """The target of what is said without a workspace: the project's, or the spec's own where it is for others only."""
+    allowed = loaded.spec.targets or ()
+    wanted = loaded.project.target(None)
+    return allowed[0] if allowed and wanted not in allowed else wanted

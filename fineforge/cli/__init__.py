@@ -134,6 +134,9 @@ def _run(arguments: Sequence[str], output: Output) -> int:
     return code if isinstance(code, int) else 0
 
 
+_STREAMING = (["apply"], ["destroy"], ["adopt"], ["forget"])
+
+
 def _output(arguments: Sequence[str]) -> Output:
     """What a command line that cannot be parsed wants its problems written as."""
     pairs = [*pairwise(arguments)]
@@ -142,4 +145,4 @@ def _output(arguments: Sequence[str]) -> Output:
         or "--output=json" in arguments
         or any(pair in (("--output", "json"), ("-o", "json")) for pair in pairs)
     )
-    return Output(sys.stdout, sys.stderr, json=json, streams_events=arguments[:1] in (["apply"], ["destroy"]))
+    return Output(sys.stdout, sys.stderr, json=json, streams_events=arguments[:1] in _STREAMING)

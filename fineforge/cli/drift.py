@@ -32,17 +32,21 @@ def command(output: Output, specs: tuple[Path, ...], select: tuple[str, ...], ta
     planned, name = many.plan(
         output, batch.load(specs, select, target=target, given=given), target, Mode.APPLY, retry_failed=False
     )
+    if planned is None and not output.json:
+        many.nothing_meant(output, name)
+        return 0
     plans = [made for _, made in planned.plans] if planned else []
     failed = {str(path): found for path, found in planned.failed.items()} if planned else {}
+    others = planned.problems if planned else ()
     if output.json:
-        document = json.plan_data(plans, failed)
+        document = json.plan_data(plans, failed, others)
         output.data({key: document[key] for key in ("format_version", "target", "errored", "resource_drift", "diagnostics")})
     else:
         output.result(drift.write_drift(plans, name, output.paint))
-        problems = [found for made in plans for found in errors(made.diagnostics)]
+        problems = [*others, *(found for made in plans for found in errors(made.diagnostics))]
         problems += [found for entries in failed.values() for found in entries]
         if problems:
             output.alert("\n" + write_all(problems, output.paint_aside))
-    if failed or any(errors(made.diagnostics) for made in plans):
+    if failed or errors(others) or any(errors(made.diagnostics) for made in plans):
         return 1
     return 3 if any(drift.drifted(made) for made in plans) else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -50,7 +50,7 @@ def plan(
 
     with _connected(batch, target) as (gateway, meant):
         if gateway is None:
-            return None, target or ""
+            return None, _target(batch, target)
         with _counted(output, len(meant.specs)) as told:
             return batches.plan(meant, gateway, mode, retry_failed, told), gateway.workspace.target
 
@@ -61,13 +61,20 @@ def show_plans(output: Output, planned: Planned | None, target: str) -> None:
     from fineforge.views import many as view
 
     if planned is None:
-        output.alert(f"no spec is for `{target}`")
+        nothing_meant(output, target)
+        if output.format != "markdown":
+            write_for_programs(output, [], None)
         return
     failed = {str(path): found for path, found in planned.failed.items()}
     files = {made.spec: str(loaded.path) for loaded, made in planned.plans}
     if not write_for_programs(output, [made for _, made in planned.plans], target, failed, planned.problems, files):
         output.result(view.write_plans(planned, target, output.paint))
     _alert(output, _everything(planned))
+
+
+def nothing_meant(output: Output, target: str) -> None:
+    """`target`: empty where none of the specs was selected."""
+    output.alert(f"no spec is for `{target}`" if target else "no spec is selected")
 
 
 def exit_code(planned: Planned | None, detailed: bool) -> int:
@@ -110,8 +117,8 @@ def apply(output: Output, batch: Batch, target: str | None, wanted: Wanted, term
 
     with _connected(batch, target) as (gateway, meant):
         if gateway is None:
-            output.alert(f"no spec is for `{target}`")
-            return 0
+            nothing_meant(output, _target(batch, target))
+            return _nothing_done(output)
         with _counted(output, len(meant.specs)) as told:
             planned = batches.plan(meant, gateway, Mode.APPLY, wanted.retry_failed, told)
         if wanted.prune:
@@ -123,6 +130,19 @@ def apply(output: Output, batch: Batch, target: str | None, wanted: Wanted, term
             output.alert("nothing was changed")
             return 1
         return _carry_out(output, planned, gateway, wanted.how, terms) or worst
+
+
+def _nothing_done(output: Output) -> int:
+    """Who reads lines reads that nothing was to be done."""
+    from fineforge import batch as batches
+    from fineforge.core import Outcome
+    from fineforge.views.stream import JsonLines
+
+    merged = batches.one_plan(batches.Planned((), {}))
+    if output.json or output.saving:
+        with JsonLines(output.event, merged) as lines:
+            lines.end(Outcome(merged, (), {}, {}, {}), 0)
+    return 0
 
 
 def apply_saved(output: Output, file: Path, planned: Planned, how: How, terms: leasing.Terms) -> int:
@@ -155,16 +175,6 @@ def _carry_out(output: Output, planned: Planned, gateway: Gateway, how: How, ter
     return code or (1 if held_back else 0)
 
 
-def validate(batch: Batch, target: str | None) -> Mapping[Path, tuple[Diagnostic, ...]]:
-    """Of each spec what can be said offline, and what specs do to each other."""
-    from fineforge import batch as batches
-    from fineforge import engine
-
-    clashes = batches.conflicts(batch.specs, None)
-    found = {loaded.path: (*engine.validate(loaded, target).diagnostics, *clashes.get(loaded.path, ())) for loaded in batch.specs}
-    return {**batch.failed, **found}
-
-
 def status(output: Output, batch: Batch, target: str | None) -> int:
     """Every spec's objects; one that cannot be read does not hide the others."""
     from concurrent.futures import ThreadPoolExecutor
@@ -180,7 +190,9 @@ def status(output: Output, batch: Batch, target: str | None) -> int:
     failed = [*batch.problems, *(one for problems in batch.failed.values() for one in problems)]
     with _connected(batch, target) as (gateway, meant):
         if gateway is None:
-            output.alert(f"no spec is for `{target}`")
+            nothing_meant(output, _target(batch, target))
+            if output.json:
+                output.data({"specs": [], "orphans": []})
             return 0
         where, reads = gateway.workspace.target, SharedReads(gateway, len(meant.specs))
 
@@ -218,24 +230,28 @@ def _orphans(batch: Batch, gateway: Gateway) -> list[Orphans]:
 
 @contextmanager
 def _connected(batch: Batch, target: str | None) -> Iterator[tuple[Gateway | None, Batch]]:
-    """A gateway to the target, and the specs that are for it. Where no spec could be read at all, that is raised."""
+    """A gateway to the target, and the specs that are for it. Where there is none and some could not be read, that is raised."""
     from fineforge import batch as batches
     from fineforge import engine
     from fineforge.diagnostics import Diagnostic, FineforgeError
 
-    if not batch.specs and (batch.failed or batch.problems):
-        raise FineforgeError(*batch.problems, *(found for problems in batch.failed.values() for found in problems))
     roots = {loaded.project.root for loaded in batch.specs if loaded.project.name}
     if len(roots) > 1:
         message, hint = "these specs belong to several projects, which have targets of their own", "plan each project by itself"
         raise FineforgeError(Diagnostic("FF172", message, hint=hint))
-    name = batch.specs[0].project.target(target) if batch.specs else target or ""
+    name = _target(batch, target)
     meant = batches.at(batch, name)
+    if not meant.specs and (batch.failed or batch.problems):
+        raise FineforgeError(*batch.problems, *(found for problems in batch.failed.values() for found in problems))
     if not meant.specs:
         yield None, meant
         return
     with engine.connect(meant.specs[0], name) as gateway:
         yield gateway, meant
+
+
+def _target(batch: Batch, target: str | None) -> str:
+    return batch.specs[0].project.target(target) if batch.specs else ""
 
 
 @contextmanager

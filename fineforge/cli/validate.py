@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @options.command("""Check specs, or folders of them, without a network: YAML, keys, names, parameters, sizes, retirement, data.
 
-Prints every problem of every spec at once, with its line. Exit code 1 where there is an error.""")
+Without a target, at each one that the spec is for. Prints every problem of every spec at once, with its line. Exit code 1 where
+there is an error.""")
 @many.specs
 @many.select
 @options.target
@@ -36,13 +37,14 @@ def command(
     allow_outside: bool,
     given: Given,
 ) -> int:
-    from fineforge import batch
+    from fineforge import batch, validation
     from fineforge.diagnostics import FineforgeError, errors
 
     found: Mapping[Path, Sequence[Diagnostic]] = {}
     try:
         loaded = batch.load(specs, select, overrides, allow_outside, target, given)
-        found, problems = many.validate(loaded, target), loaded.problems
+        found = validation.validate(loaded, target, everywhere="FINEFORGE_TARGET" not in os.environ)
+        problems = loaded.problems
     except FineforgeError as error:
         problems = error.diagnostics
     _show(output, found, problems)

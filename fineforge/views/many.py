@@ -31,10 +31,13 @@ def write_plans(planned: Planned, target: str, paint: Paint) -> str:
 
 
 def summary(planned: Planned) -> str:
-    """`3 specs of 40 would change. Plan: 5 to add, ...`: stable words for scripts, as of one plan."""
-    acting = sum(1 for _, made in planned.plans if _acts(made))
+    """`3 of 40 specs would change`, and the sum of their plans: stable words for scripts, as of one plan."""
+    plans = [made for _, made in planned.plans]
+    acting = sum(1 for made in plans if made.writes and not errors(made.diagnostics))
+    broken = sum(1 for made in plans if errors(made.diagnostics))
     total = len(planned.plans) + len(planned.failed)
-    failed = f", {len(planned.failed)} cannot be planned" if planned.failed else ""
+    failed = f", {broken} cannot be applied" if broken else ""
+    failed += f", {len(planned.failed)} cannot be planned" if planned.failed else ""
     steps = (step for _, made in planned.plans for step in made.steps)
     return f"{acting} of {total} specs would change{failed}\n{text.summary_of(steps)}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fineforge import batch, engine, leasing
+from fineforge import batch, engine, layers, leasing
 from fineforge.core import Action, Event, Mode, Outcome, ResourceKey
 from fineforge.diagnostics import errors
 from fineforge.gateway import Progress
@@ -159,6 +160,14 @@ def test_two_specs_of_one_name(repository: Repository) -> None:
     assert said(repository.plan()) == {"copy": ["FF183"], "one": ["FF183"]}
 
 
+def test_a_spec_that_is_not_selected_keeps_its_name(repository: Repository) -> None:
+    repository.write("one")
+    file = repository.write("two", register={"name": "another"})
+    file.write_text(file.read_text(encoding="utf-8").replace("name: two", "name: one"), encoding="utf-8")
+    planned = repository.plan("two.yaml")
+    assert set(said(planned)["two"]) == {"FF183"} and not planned.plans
+
+
 def test_one_cluster_that_two_specs_describe_otherwise(repository: Repository) -> None:
     repository.write("one")
     repository.write("two", compute={"name": "gpu-a100", "size": "Standard_NC48ads_A100_v4"})
@@ -207,6 +216,36 @@ def test_selections(repository: Repository) -> None:
     assert names("tag:team=b") == ["three", "two"]
     assert names("two.yaml", "tag:team=a") == ["one", "two"]
     assert names("nobody") == [] and repository.load("nobody").selected
+
+
+def test_a_selection_by_git_knows_what_a_spec_is_made_of(repository: Repository, tmp_path: Path) -> None:
+    specs = repository.folder / "specs"
+    repository.write("one")
+    team = specs / "team"
+    team.mkdir()
+    repository.write("two").rename(team / "two.yaml")
+    names = ("values.yaml", "policies/rules.yaml", "team/fineforge.defaults.yaml")
+    for name in names:
+        (specs / name).parent.mkdir(exist_ok=True)
+        (specs / name).write_text("{}\n", encoding="utf-8")
+    (team / "data").symlink_to(specs / "data")
+    repository.project(variables={"a": {"default": "b"}})
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "all"]):
+        subprocess.run(["git", *words], cwd=specs, check=True)
+
+    def names_of_changed() -> list[str]:
+        given = layers.read_given({}, [specs / "values.yaml"])
+        found = batch.load([specs / "one.yaml", team], ["changed-since:HEAD"], given=given)
+        return sorted(loaded.spec.name for loaded in found.specs)
+
+    assert names_of_changed() == []
+    (team / "fineforge.defaults.yaml").unlink()
+    assert names_of_changed() == ["two"], "what is gone has changed as well"
+    for name in ("values.yaml", "policies/rules.yaml"):
+        before = (specs / name).read_text(encoding="utf-8")
+        (specs / name).write_text(before + "# changed\n", encoding="utf-8")
+        assert names_of_changed() == ["one", "two"], name
+        (specs / name).write_text(before, encoding="utf-8")
 
 
 def test_saved_plans_of_several_specs(repository: Repository, tmp_path: Path) -> None:

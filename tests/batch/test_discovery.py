@@ -116,9 +116,18 @@ def test_where_git_cannot_tell(repository: Path, tmp_path: Path) -> None:
     for _ in range(3):
         git(repository, "commit", "-q", "--allow-empty", "-m", "more")
     git(tmp_path, "clone", "-q", "--depth", "1", f"file://{repository}", str(shallow))
-    cases = [(repository, "nowhere"), (tmp_path / "elsewhere", "main"), (shallow, "HEAD~2"), (repository, "--output=x")]
-    for folder, reference in cases:
+    git(repository, "checkout", "-q", "--orphan", "unrelated")
+    git(repository, "commit", "-qm", "another history")
+    cases = [
+        (repository, "nowhere", "no commit `nowhere`"),
+        (tmp_path / "elsewhere", "main", "not a git repository"),
+        (shallow, "HEAD~2", "no commit `HEAD~2`"),
+        (repository, "--output=x", "no commit `--output=x`"),
+        (repository, "main", "no commit that `main` and HEAD have in common"),
+    ]
+    for folder, reference, words in cases:
         with pytest.raises(FineforgeError) as caught:
             discovery.changed_since(reference, folder)
-        assert caught.value.diagnostics[0].code == "FF182", (folder, reference)
+        [found] = caught.value.diagnostics
+        assert found.code == "FF182" and words in found.message, (folder, reference)
     assert not (repository / "x").exists()

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from fineforge import spec
 from fineforge.diagnostics import FineforgeError
 from fineforge.merging import RULES, Merged
-from tests.composing.texts import SPEC, folder, made, place, project, refused
+from tests.composing.texts import SPEC, files, folder, made, place, project, refused
 
 
 def test_a_spec_alone_is_what_it_says() -> None:
     alone = made(SPEC)
     assert spec.parse(alone) == spec.parse(made(SPEC, target="dev"))
     assert not alone.is_composed
-    assert alone.files == ("spec.yaml",)
+    assert files(alone) == ("spec.yaml",)
     assert {entry.layer.label for entry in alone.provenance()} == {"spec"}
 
 
@@ -45,7 +45,7 @@ def test_nearer_layers_win_key_by_key() -> None:
     assert told["tags.area"] == ("folder defaults", "inner.yaml:2")
     assert told["name"] == ("spec", "spec.yaml:2")
     assert "overlays" not in composed.data
-    assert composed.files == ("fineforge.yaml", "outer.yaml", "inner.yaml", "spec.yaml")
+    assert files(composed) == ("fineforge.yaml", "outer.yaml", "inner.yaml", "spec.yaml")
     assert spec.parse(composed).job.nodes == 4
 
 

@@ -14,7 +14,7 @@ import pytest
 from fineforge import layers, project, source, spec
 from fineforge.cli.schema import document
 from fineforge.diagnostics import Diagnostic, FineforgeError
-from tests.composing.texts import SPEC, place
+from tests.composing.texts import SPEC, files, place
 
 PROJECT = """\
 name: shop
@@ -67,7 +67,7 @@ def test_folders_between_the_project_and_the_spec(folder: Path) -> None:
     assert composed.data["tags"] == {"team": "ml"} and composed.data["compute"]["max_nodes"] == 8
     assert where.training == composed.training == {"num_train_epochs": 2}
     assert where.tags == {}, "they are in the spec"
-    assert composed.files == (
+    assert files(composed) == (
         "fineforge.yaml",
         "fineforge.defaults.yaml",
         "specs/fineforge.defaults.yaml",
@@ -82,7 +82,7 @@ def test_a_folder_beside_or_above_the_project_counts_not(folder: Path) -> None:
     write(folder, "specs/team/plain.yaml", SPEC)
     composed, where = layers.read(Path("specs/team/plain.yaml"))
     assert where.name == "inner"
-    assert composed.files == ("specs/team/fineforge.defaults.yaml", "specs/team/plain.yaml")
+    assert files(composed) == ("specs/team/fineforge.defaults.yaml", "specs/team/plain.yaml")
 
 
 def test_without_a_project_file_the_folder_alone_has_defaults(tmp_path: Path) -> None:

@@ -47,6 +47,11 @@ def made(text: str, *lower: Layer, target: str | None = None, values: Variables 
     return compose(parsed(text), lower, target, KNOWN, values or Variables())
 
 
+def files(composed: Composed) -> tuple[str, ...]:
+    """Those of its layers, lowest first."""
+    return tuple(dict.fromkeys(layer.source.file for layer in composed.layers))
+
+
 def refused(
     text: str, *lower: Layer, target: str | None = None, values: Variables | None = None
 ) -> dict[str, tuple[Diagnostic, ...]]:
