@@ -130,7 +130,8 @@ def _ownership(
     kinds: tuple[str, ...] = (),
 ) -> Plan:
     where = gateway.workspace
+    loaded = engine.at(loaded, where.target)
     options = Options(project=loaded.project_name, target=where.target)
     shown = shown_facts(where, planned.facts, {}, {})
     made = plan_ownership(loaded.spec, planned.desired, planned.facts, planned.world, options, keys, kinds, shown)
-    return replace(made, diagnostics=loaded.place(made.diagnostics))
+    return judging.judged(replace(made, diagnostics=loaded.place(made.diagnostics)), loaded)

@@ -12,6 +12,7 @@ from fineforge import discovery, git, owning
 from fineforge.batch import Batch, Planned
 from fineforge.diagnostics import Diagnostic, FineforgeError, errors
 from fineforge.gateway import Reader
+from fineforge.policies import judging
 
 
 def with_orphans(planned: Planned, batch: Batch, gateway: Reader, allow_delete: bool) -> Planned:
@@ -23,7 +24,8 @@ def with_orphans(planned: Planned, batch: Batch, gateway: Reader, allow_delete: 
     names = [loaded.spec.name for loaded in batch.specs]
     wanted = frozenset(step.key for _, plan in planned.plans for step in plan.steps)
     ends = [owning.destroy_plan(found.spec, project, gateway) for found in owning.orphans(names, project.name, gateway)]
-    return replace(planned, plans=(*planned.plans, *((loaded, owning.spare(plan, wanted)) for loaded, plan in ends)))
+    spared = ((loaded, judging.judged(owning.spare(plan, wanted), loaded)) for loaded, plan in ends)
+    return replace(planned, plans=(*planned.plans, *spared))
 
 
 def _refusal(planned: Planned, batch: Batch, allow_delete: bool) -> tuple[str, str] | None:

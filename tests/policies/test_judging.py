@@ -10,10 +10,11 @@ import pytest
 import yaml
 
 from fineforge import batch, engine, git, owning, planfile, project
-from fineforge.core import Mode, Plan
+from fineforge.core import Mode, Plan, ResourceKey
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors
 from fineforge.policies import judging, reading
 from tests.batch.test_batch import Repository
+from tests.batch.test_owning import disown
 from tests.stories.telling import Telling
 
 TWO = {
@@ -228,3 +229,19 @@ rules:
         ("FF320", "spec.yaml", found[-2].span.line if found[-2].span else 0),
         ("FF323", "own.yaml", 14),
     ]
+
+
+def test_adopting_and_forgetting_are_held_against_the_rules_before_anybody_is_asked(ruled: Ruled, tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "many")
+    repository.project()
+    repository.write("one", endpoint={"name": "the-desk"})
+    repository.apply()
+    rule = {"name": "hands-off", "deny": 'plan.resource_changes.exists(c, c.kind == "endpoint")', "message": "leave it alone"}
+    said = []
+    for policies in ([], [rule]):
+        repository.project(policies=policies)
+        [one] = repository.load().specs
+        said.append(of_policies(owning.forget(one, repository.gateway, ["endpoint"])))
+    disown(repository, ResourceKey("endpoint", "the-desk"))
+    said.append(of_policies(owning.adopt(one, repository.gateway, ["endpoint"])))
+    assert [[found.code for found in problems] for problems in said] == [[], ["FF320"], ["FF320"]]
