@@ -6,7 +6,9 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Set
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -207,3 +209,53 @@ def test_files_and_functions_stay_small() -> None:
                 length = (node.end_lineno or 0) - node.lineno + 1
                 assert length <= 60, f"{path}:{node.lineno} {node.name} has {length} lines"
         assert ast.get_docstring(ast.parse(text)), f"{path} does not say what belongs in it"
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    """With what needs it: the client's among the dependencies, the emulator's in its extra too. The action has none."""
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    client = {_name(entry) for entry in project["dependencies"]}
+    local = client | {_name(entry) for entry in project["optional-dependencies"]["local"]}
+    owners, used = _owners(), {"client": set[str](), "emulator": set[str]()}
+    for module, path in MODULES.items():
+        part, declared = ("emulator", local) if within(module, "fineforge.emulator") else ("client", client)
+        for imported in _foreign(path, {"fineforge"}):
+            owner = next((owners[name] for name in _upwards(imported) if name in owners), f"nobody: {imported}")
+            assert owner in declared, f"{module} imports {imported} of {owner}, which pyproject.toml does not declare"
+            used[part].add(owner)
+    assert used["client"] == client, "what is declared, and imported nowhere"
+    assert local - client - used["emulator"] == {"accelerate", "pandas"}, "of use to transformers and to mlflow models"
+    scripts = sorted((PACKAGE.parent / "action").glob("*.py"))
+    assert len(scripts) == 6
+    for script in scripts:
+        assert not _foreign(script, {other.stem for other in scripts}), f"{script.name} runs before anything is installed"
+
+
+def _foreign(path: Path, own: Set[str]) -> set[str]:
+    """What is imported and is neither Python's nor our own; with the names that `from` imports, for they may be modules."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.partition(".")[0] not in own | sys.stdlib_module_names}
+
+
+def _owners() -> dict[str, str]:
+    """Module -> the distribution that brings it, as its own list of files says."""
+    return {
+        ".".join(file.with_suffix("").parts).removesuffix(".__init__"): _name(distribution.metadata["Name"])
+        for distribution in metadata.distributions()
+        for file in distribution.files or ()
+        if file.suffix in (".py", ".so", ".pyd")
+    }
+
+
+def _upwards(module: str) -> Iterator[str]:
+    parts = module.split(".")
+    return (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[^\w.-]", requirement)[0].lower().replace("_", "-")
