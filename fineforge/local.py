@@ -75,17 +75,19 @@ def workspace(emulator: Emulator) -> Workspace:
     return Workspace(LOCAL, facts["subscription_id"], facts["resource_group"], facts["workspace"])
 
 
-def start(port: int = 0, trainer: str = "real", lifecycle: str = "instant", test_hooks: bool = False) -> Emulator:
-    """Starts the emulator in the background and returns when it answers; a running one is returned as it is.
+def start(port: int = 0, trainer: str = "", lifecycle: str = "instant", test_hooks: bool = False) -> Emulator:
+    """Starts the emulator in the background and returns when it answers; a running one is returned, if it is as was asked for.
 
-    Raises FF702 (the port is taken), FF703 (it did not start), FF704 (its packages are missing) or FF706 (one is starting).
+    Raises FF702 (the port is taken), FF703 (it did not start), FF704 (its packages are missing) or FF706 (one is starting,
+    or runs with another port or trainer).
     """
     if found := read():
+        _refuse_another(found, {"port": port, "trainer": trainer})
         return found
     folder = home()
     _make(folder)
     command = [sys.executable, "-m", "fineforge.emulator", "serve", "--home", str(folder), "--port", str(port)]
-    command += ["--trainer", trainer, "--lifecycle", lifecycle, *(["--test-hooks"] if test_hooks else [])]
+    command += ["--trainer", trainer or "real", "--lifecycle", lifecycle, *(["--test-hooks"] if test_hooks else [])]
     with log_file().open("ab") as log:
         begin = log.tell()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
@@ -150,6 +152,14 @@ _MISLEADING = {
     "AZURE_TOKEN_CREDENTIALS",
 }
 """Variables that would lead around the proxy, past its certificate, to another cloud, or to a credential that is not here."""
+
+
+def _refuse_another(running: Emulator, asked: Mapping[str, Any]) -> None:
+    for name, value in asked.items():
+        if value and value != running.facts[name]:
+            message = f"the emulator runs already, with {name} {running.facts[name]}"
+            hint = "stop it first: `fineforge emulator stop`; what it holds stays"
+            raise FineforgeError(Diagnostic("FF706", message, hint=hint))
 
 
 def _answers(facts: Mapping[str, Any]) -> bool:

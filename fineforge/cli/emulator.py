@@ -17,7 +17,7 @@ def group() -> None:
 
 @group.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="A free one by default.")
-@click.option("--trainer", type=click.Choice(["real", "instant"]), default="real", help="`instant` trains nothing; for tests.")
+@click.option("--trainer", type=click.Choice(["real", "instant"]), default="", help="`instant` trains nothing; for tests.")
 @click.option("--lifecycle", type=click.Choice(["instant", "timed", "stepped"]), default="instant", hidden=True)
 @click.option("--test-hooks", is_flag=True, hidden=True)
 @streams

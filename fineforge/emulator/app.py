@@ -110,6 +110,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", API, HISTORY + RUN + "/details", history.details),
     Route("GET", API, HISTORY + RUN + "/children", history.children),
     Route("GET", API, HISTORY + RUN, history.run),
+    Route("POST", API, HISTORY + "/rundata", history.data),
     Route("PATCH", API, HISTORY + r"/experiments/(?P<experiment>[^/]+)" + RUN, history.patch),
     Route("GET", API, MLFLOW + "/runs/get", history.mlflow_run, ("run_id", "run_uuid")),
     Route("POST", API, MLFLOW + "/runs/search", history.mlflow_search, ()),

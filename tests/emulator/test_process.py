@@ -43,7 +43,11 @@ def refused(**arguments: object) -> tuple[str, str]:
 def test_started_found_and_stopped(home: Path) -> None:
     assert local.read() is None and not local.stop()
     emulator = local.start(trainer="instant")
-    assert local.start(trainer="instant").pid == emulator.pid, "one that runs is taken as it is"
+    port = emulator.facts["port"]
+    assert {local.start(trainer="instant", port=port).pid, local.start().pid} == {emulator.pid}, "one that runs is taken as it is"
+    assert refused(port=port - 1) == ("FF706", f"the emulator runs already, with port {port}")
+    with pytest.raises(FineforgeError, match="with trainer instant"):
+        local.start(trainer="real")
     found = local.require()
     assert found.facts == json.loads((home / "emulator.json").read_text()) and found.home == home
     assert found.facts["format"] == 1 and local.workspace(found).name == "local"

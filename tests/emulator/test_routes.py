@@ -61,6 +61,7 @@ def test_every_route_answers(emulator: RunningEmulator) -> None:
         ("GET", wire.registry("components/chat_completion_pipeline/versions/0.0.82"), None),
         ("GET", "https://eastus.api.azureml.ms/discovery", None), ("GET", wire.history(emulator, "runs/done/details"), None),
         ("GET", wire.history(emulator, "runs/done/children"), None), ("GET", wire.history(emulator, "runs/done"), None),
+        ("POST", wire.history(emulator, "rundata"), {"runId": "done"}),
         ("PATCH", wire.history(emulator, "experiments/tests/runs/done"), {"tags": {"seen": "1"}}),
         ("GET", f"{metric}/runs/get?run_id=done", None),
         ("POST", f"{metric}/runs/search", {"filter": "tags.mlflow.rootRunId='done'"}),
@@ -287,6 +288,14 @@ def test_a_run_and_its_log(emulator: RunningEmulator) -> None:
     assert run["info"]["status"] == "FINISHED" and {entry["key"] for entry in run["data"]["metrics"]} == {"loss", "eval_loss"}
     history = emulator.send("GET", f"{root}/metrics/get-history?run_id=done&metric_key=loss").json()["metrics"]
     assert [(entry["step"], entry["value"]) for entry in history] == [(1, 2.0), (2, 1.2), (3, 0.7), (4, 0.4)]
-    emulator.send("PATCH", wire.history(emulator, "experiments/tests/runs/done"), {"tags": {"seen": "1"}, "displayName": "mine"})
+    mine = wire.history(emulator, "experiments/tests/runs/done")
+    emulator.send("PATCH", mine, {"tags": {"seen": "1"}, "displayName": "mine", "properties": {"note": "x"}, "hidden": True})
     job = emulator.send("GET", "jobs/done").json()["properties"]
-    assert (job["tags"], job["displayName"]) == ({"team": "x", "seen": "1"}, "mine")
+    assert (job["tags"], job["displayName"], job["isArchived"]) == ({"team": "x", "seen": "1"}, "mine", True)
+    assert job["properties"]["note"] == "x" and job["properties"]["runType"] == "HTTP", "those of the service stay"
+    unknown = emulator.send("PATCH", mine, {"status": "Failed"})
+    assert unknown.status_code == 501 and "a change of a run's status" in unknown.text
+    assert arm_error(emulator.send("PATCH", mine, {"tags": ["x"]})) == (400, "InvalidRequestContent")
+    (step,) = emulator.send("GET", wire.history(emulator, "runs/done/children")).json()["value"]
+    assert arm_error(emulator.send("GET", f"jobs/{step['runId']}")) == (501, "NotImplemented"), "Azure has one: no 404"
+    assert emulator.send("GET", f"jobs/{step['runId'][::-1]}").status_code == 404

@@ -138,6 +138,16 @@ def test_a_delete_queues_behind_a_running_create(make_world: Callable[..., Any])
     assert world.state("deployment", "answers", "blue") == "absent"
 
 
+def test_the_log_of_a_container_that_is_not_here(world: Any) -> None:
+    """The scorer's own log must not pass for that of the container that fetches the model."""
+    ready(world)
+    world.cloud.put("deployment", ("answers", "blue"), world.deployment_body())
+    none = {"content": "There are no logs for this deployment at the moment."}
+    assert world.cloud.post("deployment", ("answers", "blue"), "getLogs", {"containerType": "InferenceServer"}).body == none
+    with pytest.raises(AzureError, match="no logs of the container StorageInitializer"):
+        world.cloud.post("deployment", ("answers", "blue"), "getLogs", {"containerType": "StorageInitializer"})
+
+
 def test_quota_comes_back_when_the_delete_finishes(make_world: Callable[..., Any]) -> None:
     """Reported: not when it is accepted."""
     world = make_world(Progression.TIMED)

@@ -54,6 +54,7 @@ def main(folder: Path) -> dict[str, Any]:
     )
     client.models.download(model.name, model.version, download_path=str(folder / "model"))
     seen["model"] = {"version": model.version, "job": job.name, "learned": learned(folder / "model")}
+    seen["filed"] = filed(client, job, folder)
     cancelled(client, trained(client, registry, "azureml:pears:1", "azureml:keyless:1"), seen)
     return seen
 
@@ -95,6 +96,17 @@ def trained_from_yaml(client: MLClient, registry: MLClient, folder: Path) -> Job
     component = registry.components.get("chat_completion_pipeline", label="latest")
     file.write_text(JOB.format(component=component.id, base=registry.models.get("Phi-4", label="latest").id), encoding="utf-8")
     return client.jobs.create_or_update(load_job(file))
+
+
+def filed(client: MLClient, job: Job, folder: Path) -> dict[str, Any]:
+    """Out of the list and back; its log and its output as files."""
+    client.jobs.archive(job.name)
+    archived = [entry.name for entry in client.jobs.list()]
+    client.jobs.restore(job.name)
+    client.jobs.download(job.name, download_path=folder / "job", all=True)
+    client.jobs.download(job.name, download_path=folder / "job", output_name="trained_model")
+    files = sorted(file.relative_to(folder / "job").as_posix() for file in (folder / "job").rglob("*") if file.is_file())
+    return {"archived": archived, "restored": len(list(client.jobs.list())), "files": files}
 
 
 def trained(client: MLClient, registry: MLClient, train: str, validation: str) -> Job:

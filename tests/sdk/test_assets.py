@@ -29,6 +29,15 @@ def test_assets(tmp_path: Path) -> None:
         },
         "trained": "Completed",
         "model": {"version": "1", "learned": {QUESTION: ANSWER}},
+        "filed": {
+            "archived": [],
+            "restored": 1,
+            "files": [
+                "artifacts/logs/azureml/executionlogs.txt",
+                "named-outputs/trained_model/MLmodel",
+                "named-outputs/trained_model/answers.json",
+            ],
+        },
         "cancelled": {
             "status": "Canceled",
             "again": "Canceled",

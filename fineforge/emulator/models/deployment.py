@@ -17,9 +17,11 @@ from fineforge.emulator.models.runner import BaseModel
 from fineforge.emulator.models.sizes import DEPLOYMENTS, Quota, find
 
 PER_ENDPOINT, INSTANCES, TIMEOUT_SECONDS = 20, 50, 180
+"""QUOTA; the deployment's YAML reference."""
 TAIL = 500
 """Lines of a log where a request does not say how many (assumed)."""
-"""QUOTA; the deployment's YAML reference."""
+_SCORES = "InferenceServer"
+"""The container whose log there is."""
 
 _REQUEST = {"maxQueueWait": "PT0S", "requestTimeout": "PT5S", "maxConcurrentRequestsPerInstance": 1}
 _PROBE = {"failureThreshold": 30, "successThreshold": 1, "timeout": "PT2S", "period": "PT10S", "initialDelay": "PT10S"}
@@ -93,6 +95,8 @@ class Deployment(Kind):
             return super().post(path, verb, body)
         if self._found(path)["body"]["properties"]["provisioningState"] in ("Creating", "Updating", "Deleting"):
             raise refuse("logs_busy")
+        if (container := body.get("containerType") or _SCORES) != _SCORES:
+            raise refuse("logs_container", container=container)
         said = self._said(path)[-int(body.get("tail") or TAIL) :]
         return Reply(
             200, {"content": "".join(f"{line}\n" for line in said) or "There are no logs for this deployment at the moment."}

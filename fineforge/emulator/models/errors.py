@@ -228,6 +228,9 @@ WORDS: dict[str, Words] = {
     "job_type": _arm(
         "The emulator does not run jobs of type {type}, only Pipeline.", "the emulator's own", "NotImplemented", 501
     ),
+    "job_child": _arm(
+        "The emulator keeps no job for a step of a pipeline, only its run.", "the emulator's own", "NotImplemented", 501
+    ),
     "job_running": _user("The job {name} is still {status}; cancel it before deleting it.", "assumed"),
     # --- endpoints and deployments ---------------------------------------------------------------------------------
     "traffic_at_create": Words(
@@ -320,6 +323,7 @@ WORDS: dict[str, Words] = {
         "fraud-detection#2",
         "OutOfQuota",
     ),
+    "logs_container": _arm("The emulator has no logs of the container {container}.", "the emulator's own", "NotImplemented", 501),
     "logs_busy": Words("Deployment is in deleting or creating state so logs can't be retrieved.", "FIELD 14.1"),
     # --- scoring ---------------------------------------------------------------------------------------------------
     "score_key": _arm("Key or token is missing or wrong for this endpoint", "TSG: 401; words assumed", "Unauthorized", 401),

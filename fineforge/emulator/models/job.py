@@ -19,7 +19,7 @@ from fineforge.emulator.models.context import Context
 from fineforge.emulator.models.errors import failure, refuse
 from fineforge.emulator.models.references import References
 from fineforge.emulator.models.runner import BaseModel, JobToRun
-from fineforge.emulator.models.runs import TERMINAL, Runs
+from fineforge.emulator.models.runs import TERMINAL, Runs, step_of
 from fineforge.emulator.models.sizes import find
 
 _CHANGEABLE = ("description", "tags", "displayName", "properties", "isArchived")
@@ -126,8 +126,9 @@ class Job(Kind):
     def _found(self, path: Key) -> Body:
         document = self._context.store.get("job", path)
         if document is None:
-            where = self._context.settings
-            raise refuse("asset_missing", id=f"{where.workspace_path}/jobs/{path[0]}")
+            if step_of(self._context, path[0]):
+                raise refuse("job_child")
+            raise refuse("asset_missing", id=f"{self._context.settings.workspace_path}/jobs/{path[0]}")
         return document
 
     def _update(self, path: Key, document: Body, properties: Body) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from fineforge.emulator.models.errors import refuse
 from fineforge.emulator.models.workspace import DEFAULT_DATASTORE
 
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
+_NUMBER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +146,16 @@ def run_of(context: Context, run: str) -> tuple[str, str]:
     """Job and step of a run; of a job's own run the step is empty. 404 where there is no such run."""
     if context.store.get("job", (run,)) is not None:
         return run, ""
-    for path, document in context.store.list("job"):
-        for step in document["body"]["properties"]["jobs"]:
-            if step_run(path[0], step) == run:
-                return path[0], step
+    if found := step_of(context, run):
+        return found
     raise refuse("resource_missing")
+
+
+def step_of(context: Context, run: str) -> tuple[str, str] | None:
+    """Job and step, where the run is a step's. Absent jobs are asked for often: only a number is searched for."""
+    if _NUMBER.fullmatch(run):
+        for path, document in context.store.list("job"):
+            for step in document["body"]["properties"]["jobs"]:
+                if step_run(path[0], step) == run:
+                    return path[0], step
+    return None

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fineforge.emulator.models import AzureError
+from fineforge.emulator.routes import shapes
 from fineforge.emulator.routes.common import NotImplementedHere, Service, json_response, number, read_json
 
 
@@ -35,6 +36,12 @@ async def run(service: Service, request: Request, run: str) -> Response:
     return json_response(service.cloud.get("run", (run,)).body)
 
 
+async def data(service: Service, request: Request) -> Response:
+    """`rundata`: of whom the SDK's download asks where outputs are. None are named; it then looks below `azureml/RUN/NAME`."""
+    wanted = await read_json(request)
+    return json_response({"runMetadata": service.cloud.get("run", (str(wanted.get("runId") or ""),)).body})
+
+
 async def children(service: Service, request: Request, run: str) -> Response:
     """One level: a pipeline's steps."""
     found = service.cloud.list("run", (run,)).body["value"]
@@ -42,12 +49,15 @@ async def children(service: Service, request: Request, run: str) -> Response:
 
 
 async def patch(service: Service, request: Request, experiment: str, run: str) -> Response:
-    """What the SDK sends for a fetched job that is edited: tags, description, display name."""
-    wanted = await read_json(request)
+    """What the SDK sends for a fetched job that is edited, archived or restored (its operations say why it is not a PUT)."""
+    wanted = {key: value for key, value in (await read_json(request)).items() if value is not None}
+    if unknown := wanted.keys() - _PATCHED.keys():
+        raise NotImplementedHere(f"a change of a run's {min(unknown)}")
     body = service.cloud.get("job", (run,)).body
-    properties = dict(body["properties"])
-    properties |= {key: wanted[key] for key in ("displayName", "description") if key in wanted}
-    properties["tags"] = {**(properties.get("tags") or {}), **(wanted.get("tags") or {})}
+    changed = {_PATCHED[key]: value for key, value in wanted.items()}
+    shapes.fit({"properties": changed}, shapes.SHAPES["job"])
+    properties = {**body["properties"], **changed}
+    properties["tags"] = {**(body["properties"]["tags"] or {}), **changed.get("tags", {})}
     service.cloud.put("job", (run,), {**body, "properties": properties})
     return json_response(service.cloud.get("run", (run,)).body)
 
@@ -88,6 +98,12 @@ async def mlflow_history(service: Service, request: Request) -> Response:
     found = [_point(point) for point in points if point["name"] == query.get("metric_key")]
     return _mlflow_page("metrics", found, query.get("max_results"), query.get("page_token"), POINTS)
 
+
+_PATCHED = {
+    **{field: field for field in ("displayName", "description", "tags", "properties")},
+    "hidden": "isArchived",
+}
+"""Field of a run -> that of its job. `hidden` is what the studio's Archive button sets (azure-ai-ml 1.35.2 says so)."""
 
 RUNS, POINTS = 50_000, 25_000
 """The most that one page may have; more is refused (MLflow's REST reference)."""
