@@ -14,6 +14,7 @@ from typing import Any
 
 from fineforge.core import ResourceKey
 from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.redaction import redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,6 @@ ROWS = (
 )  # fmt: skip
 """The first row that fits counts."""
 _ACTION = re.compile(r"Microsoft\.\w+(?:/[\w*]+)+")
-_SIGNATURE = re.compile(r"(\bsig=|\bAccountKey=|\bBearer )[^&;\s\"']+")
 _MODEL_HEADERS = ("ms-azureml-model-error-statuscode", "ms-azureml-model-error-reason")
 
 
@@ -101,6 +101,11 @@ def scoring_refusal(status: int, body: Any, headers: Mapping[str, str], what: st
         case _:
             found = Diagnostic("FF419", said, hint="the model server failed; its log in the workspace says more")
     return FineforgeError(found)
+
+
+def first_line(error: BaseException) -> str:
+    """An exception's own words, of which some run over pages; its type where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip()[:300]
 
 
 def words(body: Any) -> tuple[str, str]:
@@ -164,6 +169,6 @@ def _inner(message: str) -> str:
 
 
 def _sentence(what: ResourceKey | str, code: str, message: str) -> str:
-    said = _SIGNATURE.sub(r"\1***", " ".join(message.split()).rstrip("."))
+    said = redact(" ".join(message.split()).rstrip("."))
     said = said if len(said) <= 800 else said[:799] + "…"
     return f"`{what}`: {code + ': ' if code and code not in ('UserError', 'BadRequest', 'None') else ''}{said}"

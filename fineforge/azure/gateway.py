@@ -6,7 +6,7 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,31 +67,12 @@ class AzureGateway:
 
     def list(self, kind: str, parent: str | None = None) -> Mapping[ResourceKey, Raw]:
         path, parameters = paths.collection(self.workspace, kind, parent)
-        url: str | None = f"{ARM}{path}?api-version={paths.API_VERSIONS[kind]}{parameters}"
-        found: dict[ResourceKey, Raw] = {}
-        while url:
-            answer = self._http.send("GET", url)
-            if is_missing(answer.status, answer.body):
-                return found
-            body = self._good(answer, f"list of {kind}")
-            found |= {paths.key_of(kind, parent, raw): raw for raw in body.get("value") or ()}
-            url = body.get("nextLink")
-            if url and not _is_arm(url):
-                raise FineforgeError(Diagnostic("FF400", f"list of {kind}: the next page is not at Azure: {url[:200]}"))
-        return found
+        return {paths.key_of(kind, parent, raw): raw for raw in self._rows(kind, path, parameters)}
 
     def names(self, kind: str) -> Sequence[str]:
         collection = {"data": "data", "model": "models"}[kind]
-        path = f"{paths.workspace(self.workspace)}/{collection}"
-        url: str | None = f"{ARM}{path}?api-version={paths.API_VERSIONS[kind]}&listViewType=All"
-        found: list[str] = []
-        while url:
-            body = self._good(self._http.send("GET", url), f"list of {kind}")
-            found += [str(raw["name"]) for raw in body.get("value") or ()]
-            url = body.get("nextLink")
-            if url and not _is_arm(url):
-                raise FineforgeError(Diagnostic("FF400", f"list of {kind}: the next page is not at Azure: {url[:200]}"))
-        return found
+        rows = self._rows(kind, f"{paths.workspace(self.workspace)}/{collection}", "&listViewType=All")
+        return [str(raw["name"]) for raw in rows]
 
     def create(self, key: ResourceKey, text: str) -> None:
         from fineforge.azure import writes
@@ -199,6 +180,19 @@ class AzureGateway:
 
     def close(self) -> None:
         self._http.close()
+
+    def _rows(self, kind: str, path: str, parameters: str) -> Iterator[Raw]:
+        """What a list holds, page by page; nothing where its parent does not exist."""
+        url = f"{ARM}{path}?api-version={paths.API_VERSIONS[kind]}{parameters}"
+        while url:
+            answer = self._http.send("GET", url)
+            if is_missing(answer.status, answer.body):
+                return
+            body = self._good(answer, f"list of {kind}")
+            yield from body.get("value") or ()
+            url = str(body.get("nextLink") or "")
+            if url and not _is_arm(url):
+                raise FineforgeError(Diagnostic("FF400", f"list of {kind}: the next page is not at Azure: {url[:200]}"))
 
     def _runs(self) -> Runs:
         return Runs(self._http, self.workspace, self.location())

@@ -21,6 +21,7 @@ from azure.core.rest import HttpRequest
 
 from fineforge import __version__
 from fineforge.azure.connection import Connection
+from fineforge.azure.errors import first_line
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.gateway import LOCAL
 
@@ -82,7 +83,7 @@ class Http:
         except (ServiceRequestError, ServiceResponseError) as error:
             raise FineforgeError(self._unreachable(url, error)) from None
         except AzureError as error:
-            raise FineforgeError(Diagnostic("FF409", f"`{_host(url)}`: {_first_line(error)}")) from None
+            raise FineforgeError(Diagnostic("FF409", f"`{_host(url)}`: {first_line(error)}")) from None
         return Answer(response.status_code, response.headers, _decode(text), text)
 
     def _pipeline(self, scope: str | None) -> Pipeline[Any, Any]:
@@ -103,7 +104,7 @@ class Http:
             if target == LOCAL
             else "check the network and the proxy settings"
         )
-        return Diagnostic("FF409", f"`{_host(url)}` cannot be reached: {_first_line(error)}", hint=hint)
+        return Diagnostic("FF409", f"`{_host(url)}` cannot be reached: {first_line(error)}", hint=hint)
 
 
 def _no_credential(error: Exception) -> Diagnostic:
@@ -111,15 +112,10 @@ def _no_credential(error: Exception) -> Diagnostic:
     hint = "run `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
     tried = re.findall(r"(?m)^\W*(\w+Credential): (.+)$", str(error))
     if not tried:
-        return Diagnostic("FF402", f"the sign-in was refused: {_first_line(error)}", hint=hint)
+        return Diagnostic("FF402", f"the sign-in was refused: {first_line(error)}", hint=hint)
     reasons = (re.split(r"\. |\.?$", said.removeprefix(f"{name} "))[0] for name, said in tried)
     listed = ", ".join(f"`{name}` ({reason})" for (name, _), reason in zip(tried, reasons, strict=True))
     return Diagnostic("FF401", f"there are no credentials for Azure; tried {listed}", hint=hint)
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return (text[0] if text else type(error).__name__)[:300]
 
 
 def _host(url: str) -> str:

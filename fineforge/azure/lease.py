@@ -11,7 +11,7 @@ from typing import Any
 
 from fineforge.azure import storage
 from fineforge.azure.connection import Connection
-from fineforge.azure.errors import diagnose
+from fineforge.azure.errors import diagnose, first_line
 from fineforge.azure.http import Http
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.gateway import Leased
@@ -122,14 +122,14 @@ class BlobLeases:
         raise AssertionError  # The second time either answers or raises.
 
     def _refused(self, name: str, status: int | None, code: str, error: Any) -> Diagnostic:
-        words = _first_line(error).removeprefix(f"({code}) ")
+        words = first_line(error).removeprefix(f"({code}) ")
         said = diagnose(status, code, words, f"apply lease of {name}")
         cause = said.hint if said.code in ("FF406", "FF407") else _cause(code, self._account)
         return Diagnostic("FF532", said.message, hint=f"{cause}; {_WAY_OUT}")
 
     def _unreachable(self, name: str, error: Exception) -> Diagnostic:
         hint = f"the storage account `{self._account}` may be open to its own network only; {_WAY_OUT}"
-        return Diagnostic("FF532", f"`apply lease of {name}`: {_first_line(error)}", hint=hint)
+        return Diagnostic("FF532", f"`apply lease of {name}`: {first_line(error)}", hint=hint)
 
     def _blob(self, name: str) -> Any:
         return self._container.get_blob_client(f"{FOLDER}/{name}.json")
@@ -154,7 +154,3 @@ def _cause(code: str, account: str) -> str:
         case "KeyBasedAuthenticationNotPermitted":
             return f"`{account}` takes no keys: the workspace's default datastore must be one without credentials"
     return f"it needs the role Storage Blob Data Contributor on `{account}`, and a network that its firewall lets in"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]

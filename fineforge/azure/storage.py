@@ -12,7 +12,7 @@ from typing import Any
 
 from fineforge.azure import paths
 from fineforge.azure.connection import Connection
-from fineforge.azure.errors import diagnose, refusal
+from fineforge.azure.errors import diagnose, first_line, refusal
 from fineforge.azure.http import ARM, Http
 from fineforge.diagnostics import Diagnostic, FineforgeError
 
@@ -40,14 +40,14 @@ def upload(http: Http, connection: Connection, source: Path, destination: str) -
                 _put(client, stream)
     except HttpResponseError as error:
         name = code_of(error)
-        words = (error.message or str(error)).splitlines()[0].removeprefix(f"({name}) ")
+        words = first_line(error).removeprefix(f"({name}) ")
         said = diagnose(error.status_code, name, words, f"upload {destination}")
         code = said.code if said.code in ("FF403", "FF406") else "FF417"
         raise FineforgeError(
             Diagnostic(code, said.message, hint=said.hint or "check the storage account of the workspace")
         ) from None
     except AzureError as error:
-        raise FineforgeError(Diagnostic("FF417", f"`upload {destination}`: {str(error).splitlines()[0]}")) from None
+        raise FineforgeError(Diagnostic("FF417", f"`upload {destination}`: {first_line(error)}")) from None
 
 
 def size_of(http: Http, connection: Connection, uri: str) -> int | None:

@@ -180,3 +180,8 @@ def test_scoring(status: int) -> None:
     (found,) = errors.scoring_refusal(status, {"message": "bad input"}, headers, "endpoint/support").diagnostics
     assert found.code == SCORING[status] and found.hint
     assert ("400 model_error" in found.message) is (status == 424)
+
+
+@pytest.mark.parametrize(("text", "words"), [("", "ValueError"), ("\n  one \ntwo", "one"), ("x" * 999, "x" * 300)])
+def test_an_exception_is_told_by_one_line(text: str, words: str) -> None:
+    assert errors.first_line(ValueError(text)) == words
