@@ -1,14 +1,19 @@
-"""Fixtures for everybody: `emulator`, a local Azure ML that trains nothing, empty at the start of each test."""
+"""Fixtures for everybody: `emulator`, a local Azure ML that trains nothing, empty at the start of each test; `gateway`, to it."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.running_emulator import RunningEmulator, running
+
+if TYPE_CHECKING:
+    from fineforge.azure import AzureGateway
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,3 +35,15 @@ def emulator_process() -> Iterator[RunningEmulator]:
 def emulator(emulator_process: RunningEmulator) -> RunningEmulator:
     emulator_process.reset()
     return emulator_process
+
+
+@pytest.fixture
+def gateway(emulator: RunningEmulator, tmp_path: Path) -> Iterator[AzureGateway]:
+    """The gateway as `engine.connect` makes it."""
+    from fineforge import local
+    from fineforge.azure import AzureGateway, connection
+
+    facts = emulator.facts
+    made = AzureGateway(connection.to_emulator(local.workspace(local.Emulator(facts)), facts), tmp_path / "cache")
+    yield made
+    made.close()

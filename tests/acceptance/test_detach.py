@@ -5,27 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-import console
-
 FINEFORGE = [sys.executable, "-m", "fineforge"]
 SPEC = str(Path(__file__).parent / "sessions" / "jobs" / "spec.yaml")
-
-
-@pytest.fixture
-def slow(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of an emulator whose operations take their time."""
-    environment = console.environment(tmp_path)
-    start = [*FINEFORGE, "emulator", "start", "--trainer", "instant", "--lifecycle", "timed"]
-    subprocess.run(start, env=environment, check=True, timeout=60, capture_output=True)
-    yield environment
-    subprocess.run([*FINEFORGE, "emulator", "stop"], env=environment, check=True, timeout=60, capture_output=True)
 
 
 def run(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:

@@ -6,26 +6,12 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import console
-
 FINEFORGE = [sys.executable, "-m", "fineforge"]
 SPEC = str(Path(__file__).parent / "sessions" / "life" / "spec.yaml")
-
-
-@pytest.fixture
-def slow(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of an emulator whose operations take their time."""
-    environment = console.environment(tmp_path)
-    start = [*FINEFORGE, "emulator", "start", "--trainer", "instant", "--lifecycle", "timed"]
-    subprocess.run(start, env=environment, check=True, timeout=60, capture_output=True)
-    yield environment
-    subprocess.run([*FINEFORGE, "emulator", "stop"], env=environment, check=True, timeout=60, capture_output=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

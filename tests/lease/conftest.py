@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from azure.core.credentials import AzureSasCredential
 from azure.storage.blob import ContainerClient, ContainerSasPermissions, generate_container_sas
 
 from fineforge import local
-from fineforge.azure import AzureGateway, connection
+from fineforge.azure import connection
 from fineforge.azure.lease import BlobLeases
 from fineforge.leasing import Terms
 from tests.emulator.wire import BODIES
@@ -43,14 +42,6 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in ("GITHUB_ACTOR", "GITHUB_RUN_ID", "GITHUB_SHA", "BUILD_REQUESTEDFOR", "BUILD_BUILDID", "CI_JOB_URL"):
             patch.delenv(name, raising=False)
         yield
-
-
-@pytest.fixture
-def gateway(emulator: RunningEmulator, tmp_path: Path) -> Iterator[AzureGateway]:
-    facts = emulator.facts
-    made = AzureGateway(connection.to_emulator(local.workspace(local.Emulator(facts)), facts), tmp_path / "cache")
-    yield made
-    made.close()
 
 
 @pytest.fixture
