@@ -43,6 +43,7 @@ class AzureGateway:
         self._registry = Registry(self._http, self._remembered)
         self._location: str | None = None
         self._locating = threading.Lock()
+        self._leases: Leases | None = None
         self._operations: dict[ResourceKey, str] = {}
         """Of updates and deletes that this process has sent: where the service tells how they go."""
 
@@ -117,7 +118,9 @@ class AzureGateway:
         storage.upload(self._http, self._connection, source, destination)
 
     def leases(self) -> Leases:
-        return lease.of_datastore(self._http, self._connection)
+        if self._leases is None:  # A batch asks for each of its specs.
+            self._leases = lease.of_datastore(self._http, self._connection)
+        return self._leases
 
     def read_log(self, job: str, seen: LogPosition) -> tuple[Sequence[LogText], LogPosition]:
         return self._runs().read_log(job, seen)
@@ -128,7 +131,7 @@ class AzureGateway:
     def read_deployment_log(self, key: ResourceKey, lines: int) -> str:
         path = f"{paths.resource(self.workspace, key)}/getLogs"
         wanted = {"containerType": "InferenceServer", "tail": lines}
-        answer = self._send("POST", path, key.kind, json=wanted)
+        answer = self._send("POST", path, key.kind, json=wanted, asks=True)
         if is_missing(answer.status, answer.body):
             raise FineforgeError(Diagnostic("FF404", f"`{key}` does not exist", hint="`fineforge status` shows what there is"))
         if not answer.ok and re.search(NOT_YET, words(answer.body)[1], re.IGNORECASE):
@@ -206,7 +209,7 @@ class AzureGateway:
                 verb, part = "token", "accessToken"
             case _:
                 verb, part = "listKeys", "primaryKey"
-        answer = self._send("POST", f"{paths.resource(self.workspace, key)}/{verb}", "endpoint")
+        answer = self._send("POST", f"{paths.resource(self.workspace, key)}/{verb}", "endpoint", asks=True)
         return str(self._good(answer, key).get(part) or "")
 
     @property
@@ -218,8 +221,8 @@ class AzureGateway:
         path = f"{subscription}/providers/Microsoft.MachineLearningServices/locations/{region}/vmSizes"
         return dict(self._good(self._send("GET", path, "sizes"), "VM sizes"))
 
-    def _send(self, method: str, path: str, kind: str, json: Any = None, suffix: str = "") -> Answer:
-        return self._http.send(method, f"{ARM}{path}?api-version={paths.API_VERSIONS[kind]}{suffix}", json=json)
+    def _send(self, method: str, path: str, kind: str, json: Any = None, suffix: str = "", asks: bool = False) -> Answer:
+        return self._http.send(method, f"{ARM}{path}?api-version={paths.API_VERSIONS[kind]}{suffix}", json=json, asks=asks)
 
     def _read(self, key: ResourceKey) -> tuple[Raw | None, float | None]:
         """The body, None where the object does not exist; and when the service wants to be asked again, in seconds."""

@@ -57,24 +57,34 @@ class Http:
         self._pipelines = {scope: self._pipeline(scope) for scope in (ARM_SCOPE, ML_SCOPE, None)}
 
     def send(
-        self, method: str, url: str, *, scope: str | None = ARM_SCOPE, json: Any = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        scope: str | None = ARM_SCOPE,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        asks: bool = False,
     ) -> Answer:
         """One request, retried as azure-core retries, once more with a new token where the service takes the old one no longer.
 
+        `asks`: a POST that only asks is sent again, too, where the connection broke before the answer came.
+
         Raises FF401, FF402 or FF409; any answer of the service is returned.
         """
-        answer = self._send(method, url, scope, json, headers or {})
+        answer = self._send(method, url, scope, json, headers or {}, asks)
         if answer.status == 401 and scope is not None and self._connection.renew():
-            answer = self._send(method, url, scope, json, headers or {})
+            answer = self._send(method, url, scope, json, headers or {}, asks)
         return answer
 
     def close(self) -> None:
         self._transport.close()
 
-    def _send(self, method: str, url: str, scope: str | None, json: Any, headers: Mapping[str, str]) -> Answer:
+    def _send(self, method: str, url: str, scope: str | None, json: Any, headers: Mapping[str, str], asks: bool) -> Answer:
         request = HttpRequest(method, url, json=json, headers=dict(headers))
+        again = {"retry_on_methods": [method]} if asks else {}
         try:
-            response = self._pipelines[scope].run(request).http_response
+            response = self._pipelines[scope].run(request, **again).http_response
             text = response.text() if callable(getattr(response, "text", None)) else ""
         except FineforgeError:
             raise

@@ -30,7 +30,9 @@ def of_datastore(http: Http, connection: Connection) -> BlobLeases:
     """In the workspace's default datastore, by account key, SAS or the caller's own identity."""
 
     def opened() -> tuple[str, Any]:
-        from azure.storage.blob import ContainerClient, LinearRetry
+        from azure.storage.blob import ContainerClient
+
+        from fineforge.azure.patience import Patience
 
         try:
             account, container, credential = storage.access(http, connection)
@@ -38,7 +40,7 @@ def of_datastore(http: Http, connection: Connection) -> BlobLeases:
             said = error.diagnostics[0]
             hint = "; ".join(part for part in (said.hint, _WAY_OUT) if part)
             raise FineforgeError(Diagnostic("FF532", f"the apply lease: {said.message}", hint=hint)) from None
-        again = LinearRetry(backoff=min(connection.poll_seconds, 2), retry_total=RETRIES, random_jitter_range=0)
+        again = Patience(min(connection.poll_seconds, 2), RETRIES)
         more = {**connection.transport, "connection_timeout": SECONDS, "read_timeout": SECONDS, "retry_policy": again}
         return account, ContainerClient(f"https://{account}.blob.core.windows.net", container, credential, **more)
 

@@ -103,7 +103,8 @@ class Runs:
             "max_results": RUNS_PAGE,
         }
         while True:
-            body = self._good(self._http.send("POST", f"{self._tracking}/runs/search", scope=ML_SCOPE, json=wanted), job)
+            answer = self._http.send("POST", f"{self._tracking}/runs/search", scope=ML_SCOPE, json=wanted, asks=True)
+            body = self._good(answer, job)
             found += [(_named(entry), entry) for entry in body.get("runs") or ()]
             if not body.get("next_page_token"):
                 return [(run, entry) for run, entry in found if run.id != job]

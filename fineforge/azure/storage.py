@@ -25,11 +25,13 @@ _COMPLETED = {"upload_status": "completed"}
 def upload(http: Http, connection: Connection, source: Path, destination: str) -> None:
     """Puts `source` at `destination` unless a whole blob is there already. Raises FF417 where the storage refuses."""
     from azure.core.exceptions import AzureError, HttpResponseError
-    from azure.storage.blob import BlobClient, LinearRetry
+    from azure.storage.blob import BlobClient
+
+    from fineforge.azure.patience import Patience
 
     account, container, credential = access(http, connection)
     # The package's own way of trying again, 15 s and more apart, is silent for a minute and a half.
-    again = LinearRetry(backoff=connection.poll_seconds, retry_total=RETRIES, random_jitter_range=0)
+    again = Patience(connection.poll_seconds, RETRIES)
     url = f"https://{account}.blob.core.windows.net"
     client = BlobClient(url, container, destination, credential=credential, retry_policy=again, **connection.transport)
     try:
@@ -91,7 +93,8 @@ def access(http: Http, connection: Connection) -> tuple[str, str, Any]:
     account, container = properties["accountName"], properties["containerName"]
     if (properties.get("credentials") or {}).get("credentialsType", "None") == "None":
         return account, container, connection.credential
-    secrets = http.send("POST", f"{root}/listSecrets{version}", json={"expirableSecret": True, "expireAfterHours": 1})
+    wanted = {"expirableSecret": True, "expireAfterHours": 1}
+    secrets = http.send("POST", f"{root}/listSecrets{version}", json=wanted, asks=True)
     if not secrets.ok:
         raise refusal(secrets.status, secrets.body, f"datastore {DATASTORE}", secrets.headers)
     return account, container, secrets.body.get("sasToken") or secrets.body.get("key")

@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 
 from fineforge import local
-from fineforge.azure import AzureGateway, connection
+from fineforge.azure import AzureGateway, connection, lease, storage
 from fineforge.core import ResourceKey
 from fineforge.diagnostics import FineforgeError
 from tests.running_emulator import RunningEmulator
 
 CLUSTER = ResourceKey("compute", "gpu")
+ID = "11111111-1111-1111-1111-111111111111"
 YAML = "{name: gpu, type: amlcompute, size: Standard_NC24ads_A100_v4, min_instances: 0, max_instances: 1}"
 ERROR = {"what": "error", "path": "/computes/"}
 QUICK = {"headers": {"retry-after-ms": "10"}}
@@ -149,6 +150,48 @@ def test_an_upload_that_was_cut_off_is_sent_again(gateway: AzureGateway, emulato
     where = emulator.send("GET", "datastores/workspaceblobstore").json()["properties"]
     blob = f"https://{where['accountName']}.blob.core.windows.net/{where['containerName']}/up/rows.jsonl"
     assert emulator.send("GET", blob).content == b"x" * 1000
+
+
+@pytest.mark.parametrize(
+    ("fault", "where"),
+    [
+        ({"what": "error", "status": 429, "headers": {"Retry-After": "0"}, "method": "PUT"}, r"\.blob\."),
+        ({"what": "drop", "when": "after", "method": "PUT"}, r"\.blob\."),
+        ({"what": "drop", "when": "before"}, r"/listSecrets\Z"),
+        ({"what": "drop", "when": "after"}, r"/listSecrets\Z"),
+    ],
+)
+@pytest.mark.parametrize("does", ["upload", "lease"])
+def test_the_storage_is_asked_again(
+    does: str, fault: dict[str, Any], where: str, gateway: AzureGateway, emulator: RunningEmulator, tmp_path: Path
+) -> None:
+    """Throttled, or the connection broke: within the same run, with one request more than without."""
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes(b"x" * 1000)
+    emulator.faults({**fault, "path": where, "nth": 1})
+    sent = []
+    for name in ("struck", "spared"):
+        before = len(emulator.requests())
+        if does == "upload":
+            storage.upload(gateway._http, gateway._connection, file, f"up/{name}")
+        else:
+            assert lease.of_datastore(gateway._http, gateway._connection).take(f"shop/{name}", ID, 60)
+        sent.append(sum(".blob." in entry["host"] or "listSecrets" in entry["path"] for entry in emulator.requests()[before:]))
+    assert sent[0] == sent[1] + 1
+
+
+def test_a_storage_that_throttles_for_good(gateway: AzureGateway, emulator: RunningEmulator, tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes(b"x" * 1000)
+    emulator.faults({"what": "error", "status": 429, "headers": {"Retry-After": "0"}, "method": "PUT", "path": r"\.blob\."})
+    assert refused(gateway.upload, file, "up/rows.jsonl") == "FF406"
+    assert len([entry for entry in emulator.requests() if entry["method"] == "PUT"]) == 4
+
+
+def test_the_leases_of_many_specs_share_one_connection(gateway: AzureGateway, emulator: RunningEmulator) -> None:
+    for name in ("shop/one", "shop/two", "shop/three"):
+        assert gateway.leases().take(name, ID, 60)
+    assert len([entry for entry in emulator.requests() if entry["path"].endswith("/listSecrets")]) == 1
 
 
 def test_many_threads_one_token(gateway: AzureGateway, emulator: RunningEmulator) -> None:
