@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fineforge.core import Action, FieldChange, Mode, Plan, Step
@@ -114,19 +115,27 @@ def _unplanned(unplanned: Unplanned, problems: Sequence[Diagnostic]) -> Iterator
 
 
 def _spec(plan: Plan, file: str | None) -> Iterator[Piece]:
-    """A spec's pieces; a reader of the first one knows what happens to the model."""
+    """A spec's pieces; a reader of the first one knows what happens to the model. Every spec has that one before any has more."""
     place = f" ({code(file)})" if file else ""
-    title = f"### {code(plan.spec)}: {headline(effects(plan))}{place}"
-    rows = [row for step in plan.steps if step.action not in _STILL for row in _step(step)]
-    yield Piece(2, title, rows) if rows else Piece(2, title)
+    yield Piece(2, f"### {code(plan.spec)}: {headline(effects(plan))}{place}", group=plan.spec)
+    pieces = [*_problems(plan), *_steps(plan), *_details(plan)]
+    yield from (replace(piece, group=plan.spec) for piece in pieces)
+
+
+def _problems(plan: Plan) -> Iterator[Piece]:
     if plan.diagnostics:
         ordered = sorted(dict.fromkeys(plan.diagnostics), key=lambda found: list(Severity).index(found.severity))
-        yield Piece(1, "**Problems**\n", [_problem(found) for found in ordered])
+        yield Piece(3, "**Problems**\n", [_problem(found) for found in ordered])
+
+
+def _steps(plan: Plan) -> Iterator[Piece]:
+    rows = [row for step in plan.steps if step.action not in _STILL for row in _step(step)]
+    if rows:
+        yield Piece(4, "", rows)
     if costs := bills(plan):
         free = " on Azure; the emulator is free" if plan.target == LOCAL else ""
         rows = [f"- {code(name)}: {words(estimate)}" for name, estimate in costs]
-        yield Piece(3, f"**{'What would bill' if free else 'What will bill'}{free}**\n", rows)
-    yield from _details(plan)
+        yield Piece(5, f"**{'What would bill' if free else 'What will bill'}{free}**\n", rows)
 
 
 def _step(step: Step) -> Iterator[str]:
@@ -168,13 +177,13 @@ def _details(plan: Plan) -> Iterator[Piece]:
         if rows:
             head = "| parameter | value | from |\n|---|---|---|"
             yield _folded(
-                4, f"Parameters ({len(rows)}); all others are at the component's default", head, rows, "| … | {} more | |"
+                6, f"Parameters ({len(rows)}); all others are at the component's default", head, rows, "| … | {} more | |"
             )
     if rows := [*_made_of(plan)]:
-        yield _folded(5, "Model and data", "", rows)
+        yield _folded(7, "Model and data", "", rows)
     still = [f"- {LOOK[step.action][1]} {code(object_name(step))}" for step in plan.steps if step.action in _STILL]
     if still:
-        yield _folded(6, f"Unchanged ({len(still)})", "", still)
+        yield _folded(8, f"Unchanged ({len(still)})", "", still)
 
 
 def _made_of(plan: Plan) -> Iterator[str]:
@@ -202,4 +211,4 @@ def _unchanged(plans: Sequence[Plan]) -> Iterator[Piece]:
         words_ = "nothing is left to destroy" if plans[0].mode is Mode.DESTROY else "everything is as the spec says"
         yield Piece(2, f"### {code(plans[0].spec)}: no changes\n\n{words_}")
     elif plans:
-        yield _folded(6, f"Specs without changes ({len(plans)})", "", [f"- {code(plan.spec)}" for plan in plans])
+        yield _folded(8, f"Specs without changes ({len(plans)})", "", [f"- {code(plan.spec)}" for plan in plans])

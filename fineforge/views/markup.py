@@ -66,10 +66,13 @@ class Piece:
     tail: str = ""
     more: str = "- … and {} more"
     """Says how many rows are left out."""
+    group: str = ""
+    """The pieces of one are shown only where its first one is: that is their heading."""
 
     def fitted(self, room: int) -> str:
         """The piece in at most `room` bytes, with at least one of its rows; empty where it has no place."""
-        whole = "\n".join([self.head, *self.rows, *([self.tail] if self.tail else [])])
+        head = [self.head] if self.head else []
+        whole = "\n".join([*head, *self.rows, *([self.tail] if self.tail else [])])
         if _size(whole) <= room or room <= 0:
             return whole if room > 0 else ""
         kept = list(self.rows)
@@ -80,7 +83,7 @@ class Piece:
         if not kept:
             return ""
         left = self.more.format(len(self.rows) - len(kept))
-        return "\n".join([self.head, *kept, left, *([self.tail] if self.tail else [])])
+        return "\n".join([*head, *kept, left, *([self.tail] if self.tail else [])])
 
 
 def page(pieces: Sequence[Piece], limit: int, cut: str) -> str:
@@ -91,7 +94,11 @@ def page(pieces: Sequence[Piece], limit: int, cut: str) -> str:
         return "\n\n".join(whole)
     room = limit - _size(cut) - 20
     shown: dict[int, str] = {}
+    headings: dict[str, int] = {}
     for number in sorted(range(len(pieces)), key=lambda number: (pieces[number].rank, number)):
+        heading = headings.setdefault(pieces[number].group, number) if pieces[number].group else number
+        if heading not in (number, *shown):
+            continue
         text = whole[number] if _size(whole[number]) <= room - 2 else pieces[number].fitted(room - 2)
         if text:
             shown[number] = text

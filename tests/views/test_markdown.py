@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -199,6 +200,21 @@ def test_what_reviewers_need_most_is_cut_last() -> None:
     assert [full.count(words) for words in ("**replace**", "**create**", "Parameters", "Model and data")] == [5, 35, 5, 5]
     assert [tight.count(words) for words in ("**replace**", "**create**", "Model and data")] == [60, 420, 0]
     assert tighter.count("**replace**") == 300 and 0 < tighter.count("**create**") < 300 * 7
+    assert tighter.count("\n### ") == 300, "every spec is named before any has its steps"
+
+
+@pytest.mark.parametrize("count", [300, 900, 3000])
+def test_nothing_is_cut_to_stand_under_another_heading(count: int) -> None:
+    made = [
+        replace(plan, diagnostics=(Diagnostic("FF321", f"of {plan.spec}" + " and so on" * (number % 7)),))
+        for number, plan in enumerate(large(count))
+    ]
+    shown = markdown.write_plans(made, "dev")
+    sections = shown.split("\n### `")[1:]
+    assert sections and shown.count("✂") == 1
+    for section in sections:
+        name = section.partition("`")[0]
+        assert set(re.findall(r"spec-\d{4}", section)) == {name}, section
 
 
 @given(st.integers(0, 6000), st.lists(st.tuples(st.integers(0, 4), st.integers(0, 30)), max_size=8))
