@@ -66,10 +66,14 @@ def resolve(
         ("--set", overrides or {}),
     ]
     bounds = _bounds(model, component)
+    spoken_of = {name for _, values in layers for name in values}
     parameters = {}
     bound = {name for name in spec.component.assets.model_dump().values() if name}
     for name, fact in component.inputs.items():
         if fact.is_asset or name in bound:
+            continue
+        if name not in spoken_of and fact.default is not None:  # most inputs of most specs
+            parameters[name] = Parameter(name, fact.default, "component default", fact)
             continue
         parameter = _choose(name, fact, layers, spec, bounds, found)
         if parameter is not None:

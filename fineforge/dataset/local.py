@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -43,6 +44,7 @@ class Project:
     folder: Path
     """The spec's."""
     root: Path
+    """Resolved: no link is left in it."""
     allow_outside: bool = False
 
 
@@ -103,7 +105,7 @@ def unreadable(source: str, error: Exception, path: SpecPath = _SOURCE) -> Diagn
 
 
 def _inside(path: Path, source: str, project: Project, place: SpecPath) -> Path:
-    if project.allow_outside or path.resolve().is_relative_to(project.root.resolve()):
+    if project.allow_outside or Path(os.path.realpath(path)).is_relative_to(project.root):
         return path
     hint = "move it into the project, put a `fineforge.yaml` into a folder that holds both, or add `--allow-outside`"
     raise FineforgeError(Diagnostic("FF602", f"`{source}` leads out of the project", path=place, hint=hint))

@@ -35,7 +35,7 @@ def describe(
     """
     found: dict[str, DatasetFact] = {}
     problems = _without_config(dataset)
-    project = Project(folder, root, allow_outside)
+    project = Project(folder, root.resolve(), allow_outside)
     for name, split in dataset.splits.given().items():
         source = dataset.source_of(name)
         try:
