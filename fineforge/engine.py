@@ -11,8 +11,8 @@ Every function raises `FineforgeError` with placed diagnostics; `exit_code` on i
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -139,7 +139,8 @@ def plan(loaded: Loaded, gateway: Reader, mode: Mode = Mode.APPLY, retry_failed:
     _refuse_target(loaded, target)
     datasets = preparing.described(loaded) if mode is Mode.APPLY else preparing.described_if_there(loaded)
     asked = locking.newer(open_spec, loaded.pins, gateway, preparing.resolve) if mode is Mode.APPLY else list
-    live, world, lists = _read(loaded, gateway, datasets, mode)
+    with _placed(loaded):
+        live, world, lists = _read(loaded, gateway, datasets, mode)
     facts = locks.hold(live, loaded.pins)
     parameters, problems = _parameters(loaded, facts)
     found = [*problems, *(_without_retirement(checks.check(loaded.spec, facts, parameters, target)))]
@@ -306,7 +307,8 @@ def _job(loaded: Loaded, gateway: Reader, attempt: int | None) -> ResourceKey:
 def _named(loaded: Loaded, gateway: Reader) -> finding.Named:
     """The names of the spec's objects, whatever there is of them."""
     loaded = at(loaded, gateway.workspace.target)
-    facts = locks.hold(observe.read_facts(gateway, loaded.spec, _today(), preparing.described(loaded)), loaded.pins)
+    with _placed(loaded):
+        facts = locks.hold(observe.read_facts(gateway, loaded.spec, _today(), preparing.described(loaded)), loaded.pins)
     parameters, _ = _parameters(loaded, facts)
     return partial(identity.identify, loaded.spec, facts, parameters)
 
@@ -352,10 +354,17 @@ def _desired(loaded: Loaded, facts: Facts, parameters: Mapping[str, Parameter], 
     tags = {**loaded.project.tags, **loaded.spec.tags}
     source = git.source(loaded.path.resolve().parent)
     context = Context(loaded.spec, facts, named, parameters, loaded.project_name, tags, source)
-    try:
+    with _placed(loaded):
         return desired_all(context, Templates(project.templates(loaded.project)))
+
+
+@contextmanager
+def _placed(loaded: Loaded) -> Iterator[None]:
+    """What is raised inside about a key of the spec gets its place in the file."""
+    try:
+        yield
     except FineforgeError as error:
-        raise FineforgeError(*loaded.place(error.diagnostics)) from None
+        raise FineforgeError(*loaded.place(error.diagnostics), exit_code=error.exit_code) from None
 
 
 def _parameters(loaded: Loaded, facts: Facts) -> tuple[dict[str, Parameter], tuple[Diagnostic, ...]]:

@@ -93,7 +93,7 @@ def _decode(content: bytes, file: str) -> str:
     if len(content) > MAX_BYTES:
         raise FineforgeError(
             Diagnostic(
-                "FF109", f"`{file}` has {len(content):,} bytes; a spec may have {MAX_BYTES:,}", hint="is this the dataset?"
+                "FF109", f"`{file}` has more than the {MAX_BYTES:,} bytes that a spec may have", hint="is this the dataset?"
             )
         )
     try:
