@@ -55,7 +55,7 @@ def command(
     allow_outside: bool,
     given: Given,
 ) -> int:
-    from fineforge import batch, engine, planfile
+    from fineforge import engine
     from fineforge.core import Mode
     from fineforge.diagnostics import FineforgeError
 
@@ -63,6 +63,8 @@ def command(
     if out is not None:
         _refuse_foreign(out)
     if many.are_many(specs, select):
+        from fineforge import batch
+
         found = batch.load(specs, select, overrides, allow_outside, target, given)
         return _plan_many(output, found, target, mode, out, detailed_exitcode, retry_failed)
     spec = specs[0]
@@ -74,6 +76,8 @@ def command(
     show(made, output)
     code = exit_code(made, detailed_exitcode)
     if out is not None and code in (0, 2, 3):
+        from fineforge import planfile
+
         planfile.save([(spec.resolve(), made)], out)
         output.say(f"saved to {out}; `fineforge apply {out}` applies exactly this")
     return code
