@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,6 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.core import Plan
     from fineforge.variables import Given
 
 
@@ -39,14 +39,9 @@ def command(
     given: Given,
 ) -> int:
     from fineforge import engine, owning
-    from fineforge.cli.apply import approve_and_apply, terms_of
+    from fineforge.cli.apply import plan_and_apply, terms_of
 
     output.streams_events = True
     loaded = engine.load(spec, target=target, given=given)
-    with engine.connect(loaded, target) as gateway:
-
-        def make() -> Plan:
-            return owning.adopt(loaded, gateway, objects)
-
-        terms = terms_of(output, lock, lock_timeout)
-        return approve_and_apply(output, make(), loaded, gateway, auto_approve, terms, again=make)
+    make = partial(owning.adopt, loaded, objects=objects)
+    return plan_and_apply(output, loaded, target, make, auto_approve, terms_of(output, lock, lock_timeout))

@@ -1,4 +1,4 @@
-"""`fineforge apply`, and what it shares with `destroy`."""
+"""`fineforge apply`, and what it shares with every command that carries a plan out, or waits."""
 
 from __future__ import annotations
 
@@ -88,12 +88,11 @@ def command(
     if planfile.is_plan(spec):
         return _apply_saved(output, spec, terms, how, allow_outside, given, [target, overrides, retry_failed])
     loaded = engine.load(spec, overrides, allow_outside, target, given)
-    with engine.connect(loaded, target) as gateway:
 
-        def make() -> Plan:
-            return engine.plan(loaded, gateway, Mode.APPLY, retry_failed).plan
+    def make(gateway: Gateway) -> Plan:
+        return engine.plan(loaded, gateway, Mode.APPLY, retry_failed).plan
 
-        return approve_and_apply(output, make(), loaded, gateway, auto_approve, terms, how, make)
+    return plan_and_apply(output, loaded, target, make, auto_approve, terms, how)
 
 
 def terms_of(output: Output, lock: bool, timeout: float) -> Terms:
@@ -109,29 +108,29 @@ def terms_of(output: Output, lock: bool, timeout: float) -> Terms:
     return Terms(lock, timeout, tell)
 
 
-def approve_and_apply(
+def plan_and_apply(
     output: Output,
-    made: Plan,
     loaded: Loaded,
-    gateway: Gateway,
+    target: str | None,
+    make: Callable[[Gateway], Plan],
     auto_approve: bool,
     terms: Terms,
     how: How | None = None,
-    again: Callable[[], Plan] | None = None,
 ) -> int:
-    """Shows the plan, asks, carries it out. Where another apply was waited for, the plan is made (`again`), and approved, once
-    more."""
+    """Makes the plan, shows it, asks, carries it out. Where another apply was waited for, it is made, and approved, once more."""
     from fineforge import engine
 
-    if (code := _disapproved(output, made, auto_approve)) is not None:
-        return code
-    with interruptible_apply(output) as stop, engine.leased(made, loaded, gateway, terms, stop) as held:
-        if held is not None and held.waited:
-            terms.tell("the other apply is over: planning again")
-            made = again() if again is not None else engine.plan(loaded, gateway, made.mode).plan
-            if (code := _disapproved(output, made, auto_approve)) is not None:
-                return code
-        return carry_out(output, made, loaded, gateway, held or terms, stop, how or How())
+    with engine.connect(loaded, target) as gateway:
+        made = make(gateway)
+        if (code := _disapproved(output, made, auto_approve)) is not None:
+            return code
+        with interruptible_apply(output) as stop, engine.leased(made, loaded, gateway, terms, stop) as held:
+            if held is not None and held.waited:
+                terms.tell("the other apply is over: planning again")
+                made = make(gateway)
+                if (code := _disapproved(output, made, auto_approve)) is not None:
+                    return code
+            return carry_out(output, made, loaded, gateway, held or terms, stop, how or How())
 
 
 def _disapproved(output: Output, made: Plan, auto_approve: bool) -> int | None:

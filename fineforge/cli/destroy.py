@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ from fineforge.cli.output import Output
 if TYPE_CHECKING:
     from fineforge.core import Plan
     from fineforge.gateway import Gateway
-    from fineforge.project import Project
     from fineforge.variables import Given
 
 
@@ -42,27 +40,21 @@ def command(
     given: Given,
 ) -> int:
     from fineforge import engine, owning, project
-    from fineforge.cli.apply import approve_and_apply, terms_of
+    from fineforge.cli.apply import plan_and_apply, terms_of
     from fineforge.core import Mode
 
     output.streams_events = True
     terms = terms_of(output, lock, lock_timeout)
     if (spec is None) == (name is None):
         raise click.UsageError("give either a SPEC or `--name`")
-    if name is not None:
-        where = project.find(Path.cwd())
-        with engine.connect(owning.nameless(name, where), target) as gateway:
-            loaded, made = owning.destroy_plan(name, where, gateway)
-            again = partial(_planned_by_name, name, where, gateway)
-            return approve_and_apply(output, made, loaded, gateway, auto_approve, terms, again=again)
-    assert spec is not None
-    loaded = engine.load(spec, target=target, given=given)
-    with engine.connect(loaded, target) as gateway:
-        made = engine.plan(loaded, gateway, Mode.DESTROY).plan
-        return approve_and_apply(output, made, loaded, gateway, auto_approve, terms)
+    if spec is not None:
+        loaded = engine.load(spec, target=target, given=given)
+    else:
+        loaded = owning.nameless(name or "", project.find(Path.cwd()))
 
+    def make(gateway: Gateway) -> Plan:
+        if name is not None:
+            return owning.destroy_plan(name, loaded.project, gateway)[1]
+        return engine.plan(loaded, gateway, Mode.DESTROY).plan
 
-def _planned_by_name(name: str, where: Project, gateway: Gateway) -> Plan:
-    from fineforge import owning
-
-    return owning.destroy_plan(name, where, gateway)[1]
+    return plan_and_apply(output, loaded, target, make, auto_approve, terms)

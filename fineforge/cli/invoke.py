@@ -18,17 +18,15 @@ if TYPE_CHECKING:
 
 
 def _settings(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
-    """`NAME=VALUE`; a value that reads as JSON is a number or true or false, anything else is text."""
-    found: dict[str, Any] = {}
-    for entry in values:
-        name, equals, value = entry.partition("=")
-        if not equals or not name:
-            raise click.BadParameter(f"`{entry}` is not NAME=VALUE")
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
-    return found
+    return {name: _value(text) for name, text in options.pairs(values).items()}
+
+
+def _value(text: str) -> Any:
+    """What reads as JSON is a number or true or false, anything else is text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 @options.command("""Ask the deployed model, and print its answer.

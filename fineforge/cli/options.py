@@ -114,16 +114,23 @@ allow_outside = click.option("--allow-outside", is_flag=True, help="Let the spec
 retry_failed = click.option("--retry-failed", is_flag=True, help="Submit a failed or cancelled job again, as a new attempt.")
 
 
-def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """`NAME=VALUE` of a training parameter; the blocks' names may stand before it."""
+def pairs(values: tuple[str, ...], *prefixes: str) -> dict[str, str]:
+    """`NAME=VALUE` by name, the values as they are. What may stand before a name is left out."""
     found = {}
     for entry in values:
         name, equals, value = entry.partition("=")
-        name = name.strip().removeprefix("training.").removeprefix("optimization.")
+        name = name.strip()
+        for prefix in prefixes:
+            name = name.removeprefix(prefix)
         if not equals or not name:
             raise click.BadParameter(f"`{entry}` is not NAME=VALUE")
-        found[name] = value.strip()
+        found[name] = value
     return found
+
+
+def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Training parameters; the blocks' names may stand before them."""
+    return {name: value.strip() for name, value in pairs(values, "training.", "optimization.").items()}
 
 
 overrides = click.option(
@@ -165,15 +172,7 @@ def lease(function: Callable[..., int]) -> Callable[..., int]:
 
 
 def _variables(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """`NAME=VALUE` of a variable, the value as it is; `var.` may stand before it."""
-    found = {}
-    for entry in values:
-        name, equals, value = entry.partition("=")
-        name = name.strip().removeprefix("var.")
-        if not equals or not name:
-            raise click.BadParameter(f"`{entry}` is not NAME=VALUE")
-        found[name] = value
-    return found
+    return pairs(values, "var.")
 
 
 def variables(function: Callable[..., int]) -> Callable[..., int]:
