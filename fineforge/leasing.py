@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,8 @@ SECONDS = 60
 """The longest that a blob lease can be taken for, but for ever."""
 RENEW_SECONDS = 15.0
 """Three renewals may fail before it is over."""
+RENEWED_AT_ONCE = 8
+"""Of an apply of many specs: a thousand are through in a few seconds."""
 POLL_SECONDS = 3.0
 """Between two attempts to take one that somebody has."""
 MARGIN = 5.0
@@ -48,40 +51,36 @@ AT_ONCE = Terms()
 
 
 class Lease:
-    """One that is held. A thread of its own renews it."""
+    """One that is held, and renewed together with the others of this process."""
 
-    def __init__(self, attempt: _Attempt, waited: bool) -> None:
+    def __init__(self, attempt: _Attempt, waited: bool, asked: tuple[float, float]) -> None:
+        """`asked`: when it was asked for; by the answer it has run for a while."""
         self.waited = waited
         """Whether somebody else had it before: then the world may not be what was planned for."""
         self.why: Diagnostic | None = None
         """FF531 once it is lost."""
         self._attempt = attempt
         self._renewing = threading.Lock()
-        self._done = threading.Event()
-        self._good_since = _now()
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._over = False
+        self._good_since = asked
 
     def lost(self) -> bool:
         """Whether nothing new may be started. Asks the storage only where no renewal has come through for too long."""
         if self.why is None and self._stale():
-            self._renew()
+            self.renew()
         return self.why is not None
 
-    def start(self) -> None:
-        self._thread.start()
-
     def stop(self) -> None:
-        self._done.set()
-        self._thread.join()
+        """No renewal is under way any more, and none will be: it can be given back."""
+        with self._renewing:
+            self._over = True
 
-    def _keep(self) -> None:
-        while not self._done.wait(RENEW_SECONDS) and self.why is None:
-            self._renew()
-
-    def _renew(self) -> None:
+    def renew(self) -> None:
         """A renewal that gets no answer may be tried again as long as the lease lasts."""
         attempt = self._attempt
         with self._renewing:
+            if self._over or self.why is not None:
+                return
             asked = _now()
             try:
                 ours, reason = attempt.leases.renew(attempt.name, attempt.lease), ""
@@ -89,7 +88,7 @@ class Lease:
                 ours, reason = None, error.diagnostics[0].message
             if ours:
                 self._good_since = asked
-            elif self.why is None and (ours is False or self._stale()):
+            elif ours is False or self._stale():
                 self.why = _lost(attempt.name, reason or self._who_has_it())
                 attempt.terms.tell(f"{self.why.message}; nothing new is started, what runs goes on")
 
@@ -104,6 +103,39 @@ class Lease:
             return "somebody ended it"
         other = Holder.read(found.note) if found is not None and found.held else None
         return f"it is held by {other}" if other and other != self._attempt.mine else "somebody ended it"
+
+
+class _Renewals:
+    """One thread for all leases of this process, however many specs an apply is of; it lives as long as there are any."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._leases: set[Lease] = set()
+        self._none_left = threading.Event()
+
+    def begin(self, lease: Lease) -> None:
+        with self._lock:
+            self._leases.add(lease)
+            if len(self._leases) == 1:
+                self._none_left = threading.Event()
+                threading.Thread(target=self._keep, args=(self._none_left,), name="leases", daemon=True).start()
+
+    def end(self, lease: Lease) -> None:
+        lease.stop()
+        with self._lock:
+            self._leases.discard(lease)
+            if not self._leases:
+                self._none_left.set()
+
+    def _keep(self, none_left: threading.Event) -> None:
+        with ThreadPoolExecutor(RENEWED_AT_ONCE, thread_name_prefix="lease") as pool:
+            while not none_left.wait(RENEW_SECONDS):
+                with self._lock:
+                    held = list(self._leases)
+                wait([pool.submit(lease.renew) for lease in held])
+
+
+_RENEWALS = _Renewals()
 
 
 @contextmanager
@@ -166,14 +198,14 @@ class _Attempt:
 @contextmanager
 def _held(attempt: _Attempt) -> Iterator[Lease]:
     with holder.alive(attempt.lease, attempt.place):
-        lease = Lease(attempt, _wait(attempt))
+        lease = _wait(attempt)
         try:
             attempt.leases.write(attempt.name, attempt.lease, attempt.mine.note())
-            lease.start()
+            _RENEWALS.begin(lease)
             try:
                 yield lease
             finally:
-                lease.stop()
+                _RENEWALS.end(lease)
         finally:
             _give_back(attempt)
 
@@ -188,12 +220,12 @@ def _give_back(attempt: _Attempt) -> None:
         holder.forget(attempt.lease)
 
 
-def _wait(attempt: _Attempt) -> bool:
-    """Takes the lease, waiting for it as long as the terms allow. Whether somebody had it before.
+def _wait(attempt: _Attempt) -> Lease:
+    """Takes the lease, waiting for it as long as the terms allow.
 
     Where the storage gives no answer it may be ours all the same: what we left on this machine stays, for the next one to find.
     """
-    begin, told = time.monotonic(), None
+    begin, asked, told = time.monotonic(), _now(), None
     while (other := _take(attempt)) is not None:
         left = attempt.terms.timeout - (time.monotonic() - begin)
         if left <= 0 or attempt.stop.is_set():
@@ -203,7 +235,8 @@ def _wait(attempt: _Attempt) -> bool:
             attempt.terms.tell(f"`{attempt.name}` is held by {other}; waiting up to {round(left)} s")
             told = other
         attempt.stop.wait(min(POLL_SECONDS, left))
-    return told is not None
+        asked = _now()
+    return Lease(attempt, told is not None, asked)
 
 
 def _take(attempt: _Attempt) -> Holder | None:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +130,8 @@ def test_waits_until_it_is_free(told: Telling, monkeypatch: pytest.MonkeyPatch) 
 
     made = told.plan()
     with leasing.ensured(
-        leasing.Terms(timeout=60, tell=tell), made, tuple(NAME.split("/")), told.folder, told.gateway, threading.Event()
-    ) as lease:  # type: ignore[arg-type]
+        leasing.Terms(timeout=60, tell=tell), made, ("support", "support"), told.folder, told.gateway, threading.Event()
+    ) as lease:
         assert lease is not None and lease.waited
     (message,) = said
     assert message.startswith(f"`{NAME}` is held by `bob` on `elsewhere`") and message.endswith("waiting up to 60 s")
@@ -168,6 +169,49 @@ def test_renewed_while_it_lives(told: Telling, monkeypatch: pytest.MonkeyPatch) 
         assert lease is not None
         assert all(renewed.acquire(timeout=60) for _ in range(5)), "40 s later each time: it outlives the 60 s by far"
         assert not lease.lost()
+
+
+def test_many_leases_have_one_keeper(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is renewed, and the threads are not as many as the specs. The last one ends it, the next one begins it again."""
+    monkeypatch.setattr(leasing, "RENEW_SECONDS", 0.01)
+    names, renewed, renew = {f"shop/{number}" for number in range(40)}, dict[str, threading.Event](), MemoryLeases.renew
+    renewed.update((name, threading.Event()) for name in names)
+
+    def noting(self: MemoryLeases, name: str, lease: str) -> bool:
+        renewed[name].set()
+        return renew(self, name, lease)
+
+    monkeypatch.setattr(MemoryLeases, "renew", noting)
+    made, before = told.plan(), threading.active_count()
+    for _ in range(2):
+        with ExitStack() as stack:
+            for name in names:
+                project, _, spec = name.partition("/")
+                held = leasing.ensured(leasing.AT_ONCE, made, (project, spec), told.folder, told.gateway, threading.Event())
+                assert stack.enter_context(held) is not None
+            assert all(event.wait(60) for event in renewed.values())
+            assert threading.active_count() - before <= 1 + leasing.RENEWED_AT_ONCE
+        for event in renewed.values():
+            event.clear()
+    assert leasing.held(told.gateway) == []
+
+
+def test_a_lease_runs_from_when_it_was_asked_for(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The storage answered late; what it gave has been running since."""
+    now, take = [0.0], MemoryLeases.take
+    monkeypatch.setattr(leasing, "_now", lambda: (now[0], 1e9))
+    monkeypatch.setattr(MemoryLeases, "renew", _unreachable)
+
+    def late(self: MemoryLeases, name: str, lease: str, seconds: int) -> bool:
+        taken = take(self, name, lease, seconds)
+        now[0] += 30
+        return taken
+
+    monkeypatch.setattr(MemoryLeases, "take", late)
+    with engine.leased(told.plan(), told.loaded(), told.gateway, leasing.AT_ONCE, threading.Event()) as lease:
+        assert lease is not None and not lease.lost()
+        now[0] += 26
+        assert lease.lost()
 
 
 def test_ended_by_hand_nothing_new_is_started(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
