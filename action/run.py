@@ -41,7 +41,8 @@ class Job:
     runner: Runner
 
     def fineforge(self, *words: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
-        """Its command line, in the project's folder, without what the action alone may know."""
+        """Its command line, in the project's folder, without what the action alone may know. What it says to people goes to our
+        stdout: of two streams nobody knows which line the runner reads first, and it reads commands in both."""
         passed = {name: value for name, value in self.runner.environment.items() if not name.startswith("INPUT_")}
         executable = self.runner.environment.get("FINEFORGE_EXECUTABLE") or "fineforge"
         return subprocess.run(
@@ -50,6 +51,7 @@ class Job:
             env={**passed, "FINEFORGE_INPUT": "0", "NO_COLOR": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if capture else None,
+            stderr=sys.stdout,
             text=True,
             encoding="utf-8",
             check=False,
@@ -73,7 +75,7 @@ class Job:
 
 
 def validate(job: Job) -> int:
-    ended = job.fineforge("validate", *job.meant(), "--output=github").returncode
+    ended = _annotated(job, job.meant())
     job.runner.output({"exitcode": str(ended)})
     return ended
 
@@ -88,7 +90,7 @@ def policies(job: Job) -> int:
 
 def plan(job: Job) -> int:
     """Problems beside their lines, then the plan on the run's page and on the pull request."""
-    job.fineforge("validate", *job.meant(_DECIDING), "--output=github")
+    _annotated(job, job.meant(_DECIDING))
     saved = [f"--out={job.wanted.plan_file}"] if job.wanted.plan_file else []
     file = job.fresh("plan.json")
     with plain_text():
@@ -133,7 +135,7 @@ def drift(job: Job) -> int:
     """What somebody else changed, as an issue that comes and goes with it."""
     with plain_text():
         ran = job.fineforge("drift", *job.meant(), "--json", capture=True)
-    found = json.loads(ran.stdout) if ran.stdout.strip() else {"resource_drift": []}
+    found = {"resource_drift": [], **(json.loads(ran.stdout) if ran.stdout.strip() else {})}
     file = job.fresh("drift.json")
     file.write_text(json.dumps(found, indent=1), encoding="utf-8")
     target = found.get("target") or job.wanted.target or "the default target"
@@ -162,6 +164,14 @@ _COMMANDS: Mapping[str, Callable[[Job], int]] = {
     "validate": validate, "policies": policies, "plan": plan, "apply": apply, "resume": resume, "drift": drift,
     "approved": approved,
 }  # fmt: skip
+
+
+def _annotated(job: Job, words: Sequence[str]) -> int:
+    """Problems beside their lines. What people read of them quotes specs, so it commands nothing."""
+    with plain_text():
+        ran = job.fineforge("validate", *words, "--output=github", capture=True)
+    print(ran.stdout, end="", flush=True)
+    return ran.returncode
 
 
 def _planned(job: Job, file: Path, *more: str) -> subprocess.CompletedProcess[str]:

@@ -123,6 +123,17 @@ def test_plan_apply_resume_and_drift(pipeline: Pipeline) -> None:
     assert drifted.returncode == 3 and "##vso[task.logissue type=error]" in drifted.stdout and "max_instances" in drifted.stdout
 
 
+def test_what_a_spec_says_commands_no_agent(pipeline: Pipeline) -> None:
+    folder = pipeline.clone()
+    spec = folder / "specs" / "returns.yaml"
+    hostile = spec.read_text(encoding="utf-8").replace("name: returns", 'name: "##vso[task.prependpath]/tmp"')
+    spec.write_text(hostile, encoding="utf-8")
+    for name in ("plan", "drift"):
+        ran = pipeline.script(name, folder)
+        assert ran.returncode == 1 and "# #vso[task.prependpath]" in ran.stdout
+        assert not ran.stderr and "##vso[task.prependpath]" not in ran.stdout
+
+
 def test_the_pull_request_has_one_thread_that_is_replaced(pipeline: Pipeline) -> None:
     mallory = {"id": 1, "comments": [{"id": 1, "content": "<!-- fineforge local -->\nfine", "author": {"id": "mallory"}}]}
     threads: list[dict[str, Any]] = [mallory]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -228,3 +229,19 @@ def test_the_own_version_is_the_project_with_its_constraints() -> None:
     ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True, timeout=60)
     option, constraints, project = json.loads(ran.stdout)
     assert option == "--constraint" and Path(constraints).is_file() and Path(project, "pyproject.toml").is_file()
+
+
+def test_what_a_spec_says_commands_no_runner(quick: Runner) -> None:
+    quick.repository.commit("hostile", specs_returns_yaml=("name: returns", 'name: "##[add-mask]error"'))
+    for command in ("validate", "plan"):
+        ran = quick.job(command)
+        assert ran.code == 1 and "##[add-mask]" in ran.log
+        obeyed = re.sub(r"::stop-commands::(\w+)\n.*?::\1::\n", "", ran.log, flags=re.DOTALL)
+        lines = [line for line in obeyed.splitlines() if "##[" in line]
+        assert lines and all(line.startswith("::error file=specs/returns.yaml") for line in lines), "those begin with a command"
+
+
+def test_drift_that_cannot_be_looked_for_is_no_traceback(quick: Runner) -> None:
+    ran = quick.job("drift", target="nowhere")
+    assert ran.code == 1 and "Traceback" not in ran.log and "is not known" in ran.summary
+    assert ran.outputs["has-drift"] == "false" and ran.outputs["exitcode"] == "1" and not quick.github.issues

@@ -2,8 +2,12 @@
 # Plans $TARGET: a page of the run, a comment on the pull request, a file that `apply` applies, and whether anything would change.
 set -uo pipefail
 
-fineforge validate . --target "$TARGET"
-fineforge plan . --target "$TARGET" --detailed-exitcode --output markdown --out "$TARGET.plan.json" > "$TARGET.plan.md"
+# The agent obeys `##vso[...]` wherever it stands in a line, and what fineforge prints quotes specs and services.
+plain() { "$@" 2>&1 | sed -u 's/##/# #/g'; }
+
+planned() { fineforge plan . --target "$TARGET" --detailed-exitcode --output markdown --out "$TARGET.plan.json" > "$TARGET.plan.md"; }
+plain fineforge validate . --target "$TARGET"
+plain planned
 code=$?
 echo "##vso[task.uploadsummary]$PWD/$TARGET.plan.md"
 if [[ -n "${SYSTEM_PULLREQUEST_PULLREQUESTID:-}" ]]; then
