@@ -1,40 +1,27 @@
-"""`fineforge apply`, and what it shares with every command that carries a plan out, or waits."""
+"""`fineforge apply`, and how destroy, adopt and forget plan, ask and carry out."""
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
 from fineforge.cli import many, options
-from fineforge.cli.failures import INTERRUPTED, show
+from fineforge.cli.carrying import How, ended, event_view, interruptible_apply, tell_problems, terms_of
+from fineforge.cli.failures import show
 from fineforge.cli.output import Output
+from fineforge.cli.plans import exit_code
 
 if TYPE_CHECKING:
-    from fineforge.core import Outcome, Plan
-    from fineforge.diagnostics import Diagnostic
+    from fineforge.core import Plan
     from fineforge.engine import Loaded
     from fineforge.gateway import Gateway
     from fineforge.leasing import Lease, Terms
     from fineforge.variables import Given
-    from fineforge.views.events import EventView
-
-
-@dataclass(frozen=True, slots=True)
-class How:
-    """How an apply goes about it."""
-
-    detach: bool = False
-    parallelism: int = 8
 
 
 @options.command("""Make the workspace what the spec says: plan, ask, carry out.
@@ -95,19 +82,6 @@ def command(
     return plan_and_apply(output, loaded, target, make, auto_approve, terms, how)
 
 
-def terms_of(output: Output, lock: bool, timeout: float) -> Terms:
-    """How the apply lease is wanted; what is to be known of it is shown at once."""
-    from fineforge.leasing import Terms
-    from fineforge.views.stream import lease_line
-
-    def tell(message: str) -> None:
-        output.event(lease_line(message))
-        if not output.json:
-            output.alert("\n".join(output.paint_aside.wrap(message, after="  ")))
-
-    return Terms(lock, timeout, tell)
-
-
 def plan_and_apply(
     output: Output,
     loaded: Loaded,
@@ -135,7 +109,6 @@ def plan_and_apply(
 
 def _disapproved(output: Output, made: Plan, auto_approve: bool) -> int | None:
     """The exit code where the plan must not, or shall not, be carried out. Nothing is asked where nothing would happen."""
-    from fineforge.cli.plan import exit_code
 
     _show_aside(made, output)
     if code := exit_code(made, detailed=False):
@@ -159,25 +132,11 @@ def carry_out(
     return ended(output, view, outcome, stop)
 
 
-def ended(output: Output, view: EventView, outcome: Outcome, stop: threading.Event) -> int:
-    """Shows how an apply ended; the exit code."""
-    from fineforge import engine
-    from fineforge.views.stream import Both, JsonLines
-
-    code = INTERRUPTED if stop.is_set() else engine.outcome_exit_code(outcome)
-    if isinstance(view, JsonLines | Both):
-        view.end(outcome, code)
-    if not output.json:
-        _end(output, outcome)
-    return code
-
-
 def _apply_saved(
     output: Output, file: Path, terms: Terms, how: How, allow_outside: bool, given: Given, decided: list[object]
 ) -> int:
     """What the plan says was read and approved when it was saved; so nobody is asked again."""
     from fineforge import batch, engine, planfile
-    from fineforge.cli.plan import exit_code
     from fineforge.diagnostics import Diagnostic, FineforgeError
     from fineforge.policies import judging
 
@@ -202,10 +161,6 @@ def _apply_saved(
         return carry_out(output, made, loaded, gateway, held or terms, stop, how or How())
 
 
-def interruptible_apply(output: Output) -> AbstractContextManager[threading.Event]:
-    return interruptible(output, "interrupted: starting nothing more; once again leaves at once")
-
-
 def _show_aside(made: Plan, output: Output) -> None:
     """The plan is not the result of an apply: it goes to stderr, and as JSON into the event stream."""
     from fineforge.views.diagnostics import write_all
@@ -216,62 +171,3 @@ def _show_aside(made: Plan, output: Output) -> None:
         output.alert(summary(made) if output.quiet else write_plan(made, output.paint_aside))
     if made.diagnostics and not output.json:
         output.alert("\n" + write_all(made.diagnostics, output.paint_aside))
-
-
-def tell_problems(output: Output, found: Sequence[Diagnostic], spec: str | None = None) -> None:
-    """What is wrong, into the event stream where one is wanted."""
-    from fineforge.views.stream import diagnostic_line
-
-    for diagnostic in dict.fromkeys(found):
-        output.event(diagnostic_line(diagnostic, spec))
-
-
-def event_view(output: Output, made: Plan) -> EventView:
-    from fineforge.views.stream import Both, JsonLines
-
-    lines = JsonLines(output.event, made)
-    if output.json:
-        return lines
-    shown = _shown_to_people(output)
-    return Both(shown, lines) if output.saving else shown
-
-
-def _shown_to_people(output: Output) -> EventView:
-    from fineforge.views.events import Lines
-
-    if output.terminal:
-        from fineforge.views.progress import Bars
-
-        return Bars(output.stderr, output.paint_aside, output.quiet)
-    return Lines(output.alert, output.paint_aside, output.quiet)
-
-
-def _end(output: Output, outcome: Outcome) -> None:
-    from fineforge.views.diagnostics import write_all
-    from fineforge.views.events import write_outcome
-
-    found = [*outcome.failed.values(), *outcome.moved.values(), *outcome.refused.values()]
-    found += [outcome.lost] if outcome.lost is not None else []
-    if found:
-        output.alert("\n" + write_all(found, output.paint_aside))
-    output.alert("")
-    output.result(write_outcome(outcome, output.paint))
-
-
-@contextmanager
-def interruptible(output: Output, words: str) -> Iterator[threading.Event]:
-    """Ctrl-C, or SIGTERM as CI sends it: stop waiting, let what was started go on. The second time leave at once."""
-    stop = threading.Event()
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            os._exit(INTERRUPTED)
-        stop.set()
-        output.alert(words)
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

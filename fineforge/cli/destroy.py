@@ -40,7 +40,8 @@ def command(
     given: Given,
 ) -> int:
     from fineforge import engine, owning, project
-    from fineforge.cli.apply import plan_and_apply, terms_of
+    from fineforge.cli.apply import plan_and_apply
+    from fineforge.cli.carrying import terms_of
     from fineforge.core import Mode
 
     output.streams_events = True

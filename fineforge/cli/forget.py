@@ -39,7 +39,8 @@ def command(
     given: Given,
 ) -> int:
     from fineforge import engine, owning
-    from fineforge.cli.apply import plan_and_apply, terms_of
+    from fineforge.cli.apply import plan_and_apply
+    from fineforge.cli.carrying import terms_of
 
     output.streams_events = True
     loaded = engine.load(spec, target=target, given=given)

@@ -31,7 +31,7 @@ def command(
     output: Output, spec: Path, target: str | None, follow: bool, attempt: int | None, deployment: bool, tail: int, given: Given
 ) -> int:
     from fineforge import engine
-    from fineforge.cli.apply import interruptible
+    from fineforge.cli.carrying import interruptible
     from fineforge.cli.failures import INTERRUPTED
     from fineforge.views.paint import visible
 

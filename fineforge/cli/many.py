@@ -17,7 +17,7 @@ from fineforge.cli.output import Output
 if TYPE_CHECKING:
     from fineforge import leasing
     from fineforge.batch import Batch, Planned
-    from fineforge.cli.apply import How
+    from fineforge.cli.carrying import How
     from fineforge.core import Mode
     from fineforge.diagnostics import Diagnostic
     from fineforge.gateway import Gateway
@@ -57,7 +57,7 @@ def plan(
 
 def show_plans(output: Output, planned: Planned | None, target: str) -> None:
     """The plans on stdout, what is wrong with them on stderr."""
-    from fineforge.cli.plan import write_for_programs
+    from fineforge.cli.plans import write_for_programs
     from fineforge.views import many as view
 
     if planned is None:
@@ -79,7 +79,7 @@ def nothing_meant(output: Output, target: str) -> None:
 
 def exit_code(planned: Planned | None, detailed: bool) -> int:
     """As of one plan: the worst of all. A spec that cannot be planned is an error."""
-    from fineforge.cli.plan import exit_code as of_one
+    from fineforge.cli.plans import exit_code as of_one
     from fineforge.diagnostics import errors
 
     if planned is None:
@@ -160,17 +160,17 @@ def apply_saved(output: Output, file: Path, planned: Planned, how: How, terms: l
 
 def _carry_out(output: Output, planned: Planned, gateway: Gateway, how: How, terms: leasing.Terms) -> int:
     from fineforge import batch as batches
-    from fineforge.cli import apply as single
+    from fineforge.cli import carrying
 
     merged = batches.one_plan(planned)
     if not merged.steps:
         return 0
-    view = single.event_view(output, merged)
-    with single.interruptible_apply(output) as stop:
+    view = carrying.event_view(output, merged)
+    with carrying.interruptible_apply(output) as stop:
         with view:
             warn = partial(show, output=output)
             outcome, held_back = batches.apply(planned, gateway, view, stop, how.parallelism, warn, how.detach, terms)
-        code = single.ended(output, view, outcome, stop)
+        code = carrying.ended(output, view, outcome, stop)
     _alert(output, [found for problems in held_back.values() for found in problems])
     return code or (1 if held_back else 0)
 
@@ -289,7 +289,7 @@ def _everything(planned: Planned) -> list[Diagnostic]:
 
 
 def _alert(output: Output, found: Sequence[Diagnostic]) -> None:
-    from fineforge.cli.apply import tell_problems
+    from fineforge.cli.carrying import tell_problems
     from fineforge.views.diagnostics import write_all
 
     if output.streams_events:
