@@ -112,6 +112,12 @@ def test_the_documentation_names_every_variable_of_the_environment() -> None:
     assert read - {"FINEFORGE_EMULATOR_PID"} == named
 
 
+def test_a_word_of_the_glossary_has_one_meaning() -> None:
+    words = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(words) >= 30
+    assert len(words) == len(set(words))
+
+
 def test_the_changes_name_every_command() -> None:
     listed = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition("- Commands: ")[2].partition(".")[0]
     assert sorted(listed.replace("\n", " ").replace(",", " ").split()) == sorted(COMMANDS)
