@@ -6,14 +6,13 @@ spec. Values of the other inputs are `fineforge.params`.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fineforge.catalog.facts import ComponentFact
 from fineforge.core import DatasetFact
-from fineforge.diagnostics import Diagnostic
+from fineforge.diagnostics import Diagnostic, did_you_mean
 from fineforge.spec import Spec
 
 _MODELS = ("mlflow_model", "custom_model", "triton_model")
@@ -101,8 +100,7 @@ def _choose(
             return str(given)
         message = f"`{component.name}` {component.version} has no {port} `{given}`"
         assets = [name for name in names if port == "output" or component.inputs[name].is_asset]
-        near = difflib.get_close_matches(given, assets, 1)
-        found.append(Diagnostic("FF149", message, path=path, hint=f"did you mean `{near[0]}`?" if near else _listed(assets)))
+        found.append(Diagnostic("FF149", message, path=path, hint=did_you_mean(given, assets, _listed(assets))))
         return None
     if known in names:
         return known

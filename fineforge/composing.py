@@ -8,7 +8,6 @@ the layers and what may stand in them. How they are laid over each other is `fin
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -16,7 +15,7 @@ from itertools import chain
 from typing import Any
 
 from fineforge.core import SpecPath
-from fineforge.diagnostics import Diagnostic, FineforgeError, SourceSpan
+from fineforge.diagnostics import Diagnostic, FineforgeError, SourceSpan, did_you_mean
 from fineforge.merging import BLOCKS, Merged
 from fineforge.shape import dotted, known_keys, shown
 from fineforge.source import Source
@@ -180,8 +179,7 @@ def layer_problems(layer: Layer) -> list[Diagnostic]:
         if reason := _OWN[layer.kind].get(name):
             problem = Diagnostic("FF162", f"`{name}` cannot stand in {_WHERE[layer.kind]}", path=(name,), hint=reason)
         else:
-            near = difflib.get_close_matches(name, known, 1, cutoff=0.6)
-            hint = f"did you mean `{near[0]}`?" if near else "known here: " + ", ".join(f"`{key}`" for key in known)
+            hint = did_you_mean(name, known, "known here: " + ", ".join(f"`{key}`" for key in known))
             problem = Diagnostic("FF120", f"unknown key `{dotted((*layer.prefix, name))}`", path=(name,), hint=hint)
         found.append(layer.place(problem, key=True))
     return found
@@ -228,8 +226,7 @@ def _overlay_problems(parsed: Source, target: str | None, known: Collection[str]
             said = "has no value" if partial is None else f"must be a mapping of keys to values, not {shown(partial)}"
             yield _at(parsed, path, "FF122", f"`{dotted(path)}` {said}", hint)
         elif name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean `{near[0]}`?" if near else "known: " + ", ".join(f"`{entry}`" for entry in known)
+            hint = did_you_mean(name, known, "known: " + ", ".join(f"`{entry}`" for entry in known))
             yield _at(parsed, path, "FF163", f"there is no target `{name}` that an overlay could be for", hint)
         elif isinstance(targets, list) and name not in targets:
             yield _at(parsed, path, "FF163", f"the overlay for `{name}` is never used: `targets` does not list it", "")

@@ -6,6 +6,7 @@ a terminal is `fineforge.views`. Nothing here prints.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -60,6 +61,12 @@ REFUSALS = frozenset({"FF306", "FF307", "FF320"})
 def refused(diagnostics: Iterable[Diagnostic]) -> bool:
     """Whether refusals are all that is wrong: a command then ends with 4."""
     return all(diagnostic.code in REFUSALS for diagnostic in diagnostics)
+
+
+def did_you_mean(given: str, known: Iterable[str], otherwise: str = "") -> str:
+    """A hint: the known name that looks like what was given, `otherwise` where none does."""
+    near = difflib.get_close_matches(given, list(known), 1)
+    return f"did you mean `{near[0]}`?" if near else otherwise
 
 
 def errors(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

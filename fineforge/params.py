@@ -15,7 +15,7 @@ from fineforge.catalog.facts import ComponentFact, InputFact, ModelFact
 from fineforge.catalog.parse import typed
 from fineforge.catalog.snapshot import TASK_DEFAULTS
 from fineforge.core import Facts, SpecPath
-from fineforge.diagnostics import Diagnostic, Severity
+from fineforge.diagnostics import Diagnostic, Severity, did_you_mean
 from fineforge.spec import Spec
 
 COMPUTE_INPUTS = ("compute_model_import", "compute_preprocess", "compute_finetune", "compute_model_evaluation")
@@ -142,12 +142,12 @@ def _overriding(name: str, origin: str, value: Any, lower: tuple[tuple[str, Any]
     recommended = next((other for where, other in lower if where == "model default"), None)
     if origin not in _USERS or recommended is None:
         return []
-    where = "" if origin == "spec" else f" ({_WHERE[origin]})"
-    message = f"`{name}: {_text(value)}`{where} overrides the model's own default, `{_text(recommended)}`"
+    message = f"`{name}: {_text(value)}`{_WHERE[origin]} overrides the model's own default, `{_text(recommended)}`"
     return [Diagnostic("FF136", message, Severity.NOTE, _place(spec, name, origin))]
 
 
-_WHERE = {"project": "`defaults` of the project file", "spec": "the spec", "--set": "--set"}
+_WHERE = {"project": " (`defaults` of the project file)", "spec": "", "--set": " (--set)"}
+"""What a message adds where the spec itself is not at fault, and no line can be shown."""
 
 
 def _place(spec: Spec, name: str, origin: str) -> SpecPath:
@@ -198,10 +198,8 @@ def _refusal(name: str, origin: str, given: Any, problem: str, fact: InputFact, 
         message = f"{shown}, the {origin}, {problem}"
         hint = "the next lower default is used; set it in the spec to be sure"
         return Diagnostic("FF135", message, Severity.WARNING, ("model",), hint=hint)
-    where = "" if origin == "spec" else f" ({_WHERE[origin]})"
-    near = difflib.get_close_matches(_text(given).lower(), fact.enum, 1) if fact.enum else []
-    hint = f"did you mean `{near[0]}`?" if near else ""
-    return Diagnostic("FF132", f"{shown}{where} {problem}", path=_place(spec, name, origin), hint=hint)
+    hint = did_you_mean(_text(given).lower(), fact.enum)
+    return Diagnostic("FF132", f"{shown}{_WHERE[origin]} {problem}", path=_place(spec, name, origin), hint=hint)
 
 
 def _unsettable(name: str, component: ComponentFact) -> bool:
@@ -210,7 +208,7 @@ def _unsettable(name: str, component: ComponentFact) -> bool:
 
 
 def _unknown(name: str, origin: str, component: ComponentFact, spec: Spec) -> Diagnostic:
-    path, where = _place(spec, name, origin), "" if origin == "spec" else f" ({_WHERE[origin]})"
+    path, where = _place(spec, name, origin), _WHERE[origin]
     if name in DERIVED:
         message = f"`{name}`{where} is decided by `compute` and `job.nodes`"
         return Diagnostic("FF134", message, path=path, hint="delete it here")

@@ -6,7 +6,6 @@ its name the scope of ownership.
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, StringConstraints
 
 from fineforge import composing, source
-from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.diagnostics import Diagnostic, FineforgeError, did_you_mean
 from fineforge.gateway import LOCAL, Workspace
 from fineforge.policies import rules
 from fineforge.policies.rules import Policy
@@ -105,8 +104,7 @@ class Project:
             hint = f"add `targets` to `fineforge.yaml`, set {_VARIABLES[0]}, {_VARIABLES[1]} and"
             hint += f" {_VARIABLES[2]}, or use `--target local`"
             raise FineforgeError(Diagnostic("FF161", "no workspace is configured", hint=hint))
-        near = difflib.get_close_matches(target, (LOCAL, *self.targets), 1)
-        hint = f"did you mean `{near[0]}`?" if near else f"known: {known}"
+        hint = did_you_mean(target, (LOCAL, *self.targets), f"known: {known}")
         raise FineforgeError(Diagnostic("FF161", f"there is no target `{target}`", hint=hint))
 
 

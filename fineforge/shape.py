@@ -5,7 +5,6 @@ Here belongs how a wrong shape is said, for any model; what the keys are is with
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, TypeVar, get_args
@@ -14,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, Str
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from fineforge.core import SpecPath
-from fineforge.diagnostics import Diagnostic
+from fineforge.diagnostics import Diagnostic, did_you_mean
 from fineforge.source import Source
 
 
@@ -187,13 +186,12 @@ def shown(value: Any) -> str:
 
 def _option(given: str, expected: str) -> str:
     options = re.findall(r"'([^']+)'", expected) or [expected]
-    near = difflib.get_close_matches(given, options, 1)
     listed = ", ".join(f"`{option}`" for option in options)
-    return f"did you mean `{near[0]}`?" if near else f"one of {listed}" if len(options) > 1 else f"write {listed}"
+    return did_you_mean(given, options, f"one of {listed}" if len(options) > 1 else f"write {listed}")
 
 
 def _unknown_key(model: type[Shape], path: SpecPath) -> Diagnostic:
     known = known_keys(model, path[:-1])
-    near = difflib.get_close_matches(str(path[-1]), known, 1, cutoff=0.6)
-    hint = f"did you mean `{near[0]}`?" if near else ("known here: " + ", ".join(f"`{key}`" for key in known) if known else "")
+    listed = "known here: " + ", ".join(f"`{key}`" for key in known) if known else ""
+    hint = did_you_mean(str(path[-1]), known, listed)
     return Diagnostic("FF120", f"unknown key `{dotted(path)}`", path=path, hint=hint)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from fineforge import source
 from fineforge.core import SpecPath
-from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.diagnostics import Diagnostic, FineforgeError, did_you_mean
 from fineforge.redaction import hides
 from fineforge.shape import Shape, shown
 from fineforge.source import Source
@@ -261,8 +261,7 @@ def _meant(body: str) -> str:
 
 
 def _undeclared(name: str, declared: Iterable[str], who: str) -> Diagnostic:
-    near = difflib.get_close_matches(name, list(declared), 1, cutoff=0.6)
-    hint = f"did you mean `{near[0]}`?" if near else "declare it under `variables` in `fineforge.yaml`"
+    hint = did_you_mean(name, declared, "declare it under `variables` in `fineforge.yaml`")
     message = f"{who} `{name}`, which is no variable" if who else f"there is no variable `{name}`"
     return Diagnostic("FF164", message, hint=hint)
 

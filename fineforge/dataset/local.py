@@ -6,7 +6,6 @@ Here belong finding a split's files, their content's digest and reading the line
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from fineforge.core import DatasetFact, SpecPath
 from fineforge.dataset.places import Places
-from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.diagnostics import Diagnostic, FineforgeError, did_you_mean
 from fineforge.spec import Split
 
 FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
@@ -59,7 +58,7 @@ def locate(source: str, name: str, split: Split, project: Project) -> Found:
         return Found(_shown(base, project), (base,), _format(base) or "jsonl")
     if not base.is_dir():
         known = [entry.name for entry in base.parent.iterdir()] if base.parent.is_dir() else []
-        hint = _near(base.name, known) or "paths are relative to the spec's folder"
+        hint = did_you_mean(base.name, known, "paths are relative to the spec's folder")
         raise FineforgeError(Diagnostic("FF601", f"there is no file or folder `{source}`", path=place, hint=hint))
     return _of_folder(base, source, name, split, project)
 
@@ -141,8 +140,8 @@ def _of_folder(base: Path, source: str, name: str, split: Split, project: Projec
             _inside(file, _shown(file, project), project, place)
         return Found(f"{source}/{wanted}-*", tuple(shards), _one_format(source, shards, place))
     known = sorted(entry for entry in base.iterdir() if _format(entry))
-    hint = _near(wanted, [entry.stem for entry in known])
-    hint = hint or "it holds " + (", ".join(f"`{entry.name}`" for entry in known[:20]) or "no .jsonl")
+    listed = "it holds " + (", ".join(f"`{entry.name}`" for entry in known[:20]) or "no .jsonl")
+    hint = did_you_mean(wanted, [entry.stem for entry in known], listed)
     raise FineforgeError(Diagnostic("FF601", f"`{source}` holds no `{wanted}.jsonl`", path=place, hint=hint))
 
 
@@ -171,11 +170,6 @@ def _one_format(source: str, files: Sequence[Path], place: SpecPath) -> str:
 def _format(file: Path) -> str:
     ending = file.suffix.lower().removeprefix(".")
     return ending if ending in FORMATS else ""
-
-
-def _near(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return f"did you mean `{near[0]}`?" if near else ""
 
 
 def _shown(file: Path, project: Project) -> str:

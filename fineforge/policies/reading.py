@@ -6,7 +6,6 @@ plan is `judging`'s.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +15,7 @@ from typing import Any
 
 from fineforge import expressions, git, project, source
 from fineforge.core import SpecPath
-from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, SourceSpan
+from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, SourceSpan, did_you_mean
 from fineforge.policies.rules import PATTERNS, Case, Policy, RulesFile, Shipped, ShippedFile
 from fineforge.project import Project
 from fineforge.shape import fit, known_keys, shown
@@ -147,8 +146,7 @@ def _rules(policy: Policy, parsed: Source, path: SpecPath) -> Iterator[Rule]:
         yield _rule(policy, policy, parsed, path)
         return
     if policy.use not in shipped():
-        near = difflib.get_close_matches(policy.use, shipped(), 1)
-        hint = f"did you mean `{near[0]}`?" if near else "shipped are " + ", ".join(f"`{name}`" for name in shipped())
+        hint = did_you_mean(policy.use, shipped(), "shipped are " + ", ".join(f"`{name}`" for name in shipped()))
         raise FineforgeError(_problem(parsed, (*path, "use"), f"there is no shipped rule `{policy.use}`", hint))
     ready = shipped()[policy.use]
     if problems := list(_not_given(policy, ready, parsed, path)):
