@@ -17,11 +17,11 @@ from typing import Any, assert_never
 import yaml
 
 from fineforge import fields, ownership
-from fineforge.checking import refusals, without_bytes
 from fineforge.core import Action, Event, EventKind, Observed, Outcome, Plan, Raw, ResourceKey, Status, Step
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.following import Follower
 from fineforge.gateway import Gateway
+from fineforge.gating import refusals, without_bytes
 from fineforge.kinds import KINDS
 from fineforge.kinds.compute import refused_for_quota
 

@@ -34,11 +34,11 @@ from fineforge import (
     reaching,
 )
 from fineforge import lock as locks
-from fineforge.checking import answer_text, chat_request
 from fineforge.core import DatasetFact, Desired, Event, Facts, Mode, Outcome, Plan, ResourceKey, World
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors, refused
 from fineforge.following import tell_log
 from fineforge.gateway import LOCAL, Gateway, Reader
+from fineforge.gating import answer_text, chat_request
 from fineforge.kinds import Context, desired_all
 from fineforge.loading import Loaded, at, load, only_target
 from fineforge.locking import Moved
