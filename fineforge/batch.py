@@ -158,9 +158,11 @@ def saved(entries: Sequence[tuple[Path, Plan]], allow_outside: bool = False, giv
     found = load([path for path, _ in entries], (), None, allow_outside, entries[0][1].target if entries else None, given)
     if found.failed:
         raise FineforgeError(*(diagnostic for problems in found.failed.values() for diagnostic in problems))
-    made = [
-        (one, judging.judged(plan_, engine.at(one, plan_.target))) for one, (_, plan_) in zip(found.specs, entries, strict=True)
-    ]
+    made: list[tuple[Loaded, Plan]] = []
+    for one, (path, plan_) in zip(found.specs, entries, strict=True):
+        meant = engine.at(one, plan_.target)
+        planfile.refuse_changed(plan_, meant.spec, path)
+        made.append((one, judging.judged(plan_, meant)))
     plans, after = _share(made)
     return Planned(tuple(plans), {}, after=after)
 

@@ -621,6 +621,11 @@ CODES: dict[str, Code] = {
         "the saved plan is for another workspace",
         "The target leads elsewhere by now. A plan is applied where it was made for, or not at all.",
     ),
+    "FF523": Code(
+        "the spec has changed since the plan",
+        "What was reviewed is no longer what the spec, its layers, variables or lock file say. A saved plan is applied exactly "
+        "as it was made, or not at all: plan again.",
+    ),
     "FF530": Code(
         "another apply is under way",
         "Somebody is applying or destroying the same spec at the same target, and holds its apply lease; the message says who, "

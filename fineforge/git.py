@@ -73,16 +73,21 @@ def source(root: Path) -> str:
     return f"{re.sub(r'(?<=://)[^/@]*@', '', address)}@{commit}"
 
 
-_TREES: dict[Path, Path] = {}
-"""Work trees of other commits -> the one that they were made for."""
+_TREES: dict[Path, tuple[Path, str]] = {}
+"""Work trees of other commits -> the one that they were made for, and the commit."""
 
 
 def now(path: Path) -> Path:
     """Where a file or folder of another commit's work tree is in the one that is worked in; any other path as it is."""
-    for tree, top in _TREES.items():
+    for tree, (top, _) in _TREES.items():
         if path.resolve().is_relative_to(tree):
             return top / path.resolve().relative_to(tree)
     return path
+
+
+def commit_of(path: Path) -> str:
+    """The commit whose work tree (`at`) a file lies in; empty for any other file."""
+    return next((of for tree, (_, of) in _TREES.items() if path.resolve().is_relative_to(tree)), "")
 
 
 @contextmanager
@@ -99,7 +104,7 @@ def at(reference: str, paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
                 if not was.exists():
                     hint = "`git log --follow` knows where it was"
                     raise FineforgeError(Diagnostic("FF182", f"`{path}` was not there at `{reference}`", hint=hint))
-            _TREES[tree.resolve()] = top
+            _TREES[tree.resolve()] = top, found
             yield there
         finally:
             _TREES.pop(tree.resolve(), None)

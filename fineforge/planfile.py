@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from fineforge import __version__, files
+from fineforge import __version__, files, git
 from fineforge.core import Action, FieldChange, Mode, Plan, ResourceKey, Step, Upload
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, SourceSpan
 from fineforge.gateway import Workspace
+from fineforge.ownership import digest
 from fineforge.planner import PLAN_FORMAT
+from fineforge.spec import Spec
 
 _KIND = "fineforge-plan"
 
 
 def save(plans: Sequence[tuple[Path, Plan]], path: Path) -> None:
     """Writes plans beside the specs that they were made from, mode 0600, whole or not at all. No secret is in it, and no row."""
-    head = {"kind": _KIND, "format": PLAN_FORMAT, "cli_version": __version__}
-    told = [{"spec_path": str(spec), "plan": to_json(plan)} for spec, plan in plans]
+    commit = next((git.commit_of(spec) for spec, _ in plans), "")
+    head = {"kind": _KIND, "format": PLAN_FORMAT, "cli_version": __version__, "commit": commit}
+    told = [{"spec_path": str(git.now(spec)), "plan": to_json(plan)} for spec, plan in plans]
     files.write(path, json.dumps({**head, "plans": told}, indent=1), mode=0o600)
 
 
@@ -34,14 +38,21 @@ def is_plan(path: Path) -> bool:
         return False
 
 
+@contextmanager
+def opened(path: Path) -> Iterator[list[tuple[Path, Plan]]]:
+    """The plans with their specs as `load` gives them; those that were planned `--at` a commit, as they were at that commit."""
+    entries = load(path)
+    commit = str(_document(path).get("commit") or "")
+    if not commit:
+        yield entries
+        return
+    with git.at(commit, [spec for spec, _ in entries]) as there:
+        yield [(was, plan) for was, (_, plan) in zip(there, entries, strict=True)]
+
+
 def load(path: Path) -> list[tuple[Path, Plan]]:
     """The plans, each with the spec that it was made from. Raises FF521 where it is none of ours or of another format."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise FineforgeError(Diagnostic("FF521", f"`{path}` is not a saved plan: {str(error).lower()}")) from None
-    if not isinstance(document, dict) or document.get("kind") != _KIND:
-        raise FineforgeError(Diagnostic("FF521", f"`{path}` is not a saved plan"))
+    document = _document(path)
     if document.get("format") != PLAN_FORMAT:
         made_by = document.get("cli_version", "an unknown version")
         message = f"`{path}` is a plan of format {document.get('format')} (fineforge {made_by}); this is format {PLAN_FORMAT}"
@@ -52,12 +63,32 @@ def load(path: Path) -> list[tuple[Path, Plan]]:
         raise FineforgeError(Diagnostic("FF521", f"`{path}` is damaged: {error}", hint="plan again")) from None
 
 
+def _document(path: Path) -> Mapping[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise FineforgeError(Diagnostic("FF521", f"`{path}` is not a saved plan: {str(error).lower()}")) from None
+    if not isinstance(document, dict) or document.get("kind") != _KIND:
+        raise FineforgeError(Diagnostic("FF521", f"`{path}` is not a saved plan"))
+    return document
+
+
 def consume(path: Path) -> None:
     """A plan is applied at most once: the file is set aside before the first write."""
     try:
         path.replace(path.with_name(path.name + ".applied"))
     except OSError as error:
         raise files.refused(path, error, "set aside") from None
+
+
+def refuse_changed(made: Plan, spec: Spec, path: Path) -> None:
+    """FF523 where the spec, as it is meant at the plan's target, is not the one that was planned: what was reviewed is not what
+    is wanted any more."""
+    if made.spec_digest == digest(spec.model_dump(mode="json")):
+        return
+    message = f"`{path}`, or what it is composed of, has changed since the plan was made"
+    hint = "plan again; where the plan was made with `--var`, give the same ones here"
+    raise FineforgeError(Diagnostic("FF523", message, hint=hint), exit_code=5)
 
 
 def refuse_elsewhere(made: Plan, here: Workspace) -> None:

@@ -138,27 +138,25 @@ def _apply_saved(
     """What the plan says was read and approved when it was saved; so nobody is asked again."""
     from fineforge import batch, engine, planfile
     from fineforge.diagnostics import Diagnostic, FineforgeError
-    from fineforge.policies import judging
 
     if any(decided):
         hint = "leave out `--target`, `--set` and `--retry-failed`: the plan has them in it"
         raise FineforgeError(Diagnostic("FF006", f"`{file}` is a saved plan and cannot be changed", hint=hint))
-    entries = planfile.load(file)
-    if len(entries) != 1:
-        return many.apply_saved(output, file, batch.saved(entries, allow_outside, given), how, terms)
-    (spec, made), *_ = entries
-    loaded = engine.load(spec, None, allow_outside, made.target, given)
-    made = judging.judged(made, engine.at(loaded, made.target))  # by the rules of today
-    _show_aside(made, output)
-    if code := exit_code(made, detailed=False):
-        return code
-    with (
-        engine.connect(loaded, made.target) as gateway,
-        interruptible_apply(output) as stop,
-        engine.leased(made, loaded, gateway, terms, stop) as held,
-    ):
-        planfile.consume(file)
-        return carry_out(output, made, loaded, gateway, held or terms, stop, how or How())
+    with planfile.opened(file) as entries:
+        planned = batch.saved(entries, allow_outside, given)  # by the rules of today
+        if len(entries) != 1:
+            return many.apply_saved(output, file, planned, how, terms)
+        ((loaded, made),) = planned.plans
+        _show_aside(made, output)
+        if code := exit_code(made, detailed=False):
+            return code
+        with (
+            engine.connect(loaded, made.target) as gateway,
+            interruptible_apply(output) as stop,
+            engine.leased(made, loaded, gateway, terms, stop) as held,
+        ):
+            planfile.consume(file)
+            return carry_out(output, made, loaded, gateway, held or terms, stop, how)
 
 
 def _show_aside(made: Plan, output: Output) -> None:

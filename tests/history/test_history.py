@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fineforge import engine, git
+from fineforge import batch, engine, git, planfile
 from fineforge.core import Action, Plan
 from fineforge.diagnostics import FineforgeError, errors
 from tests.memory import MemoryGateway
@@ -148,3 +148,23 @@ def test_the_command_line_validates_and_plans_at_a_commit(told: Telling) -> None
     assert "FF121" in broken.stderr
     older = subprocess.run([*words, "--at", first], cwd=told.folder, capture_output=True, text=True, env=environment, check=False)
     assert "FF161" in older.stderr and "FF121" not in older.stderr
+
+
+def test_a_saved_plan_of_another_commit_is_applied_as_of_that_commit(told: Telling) -> None:
+    """Its work tree is gone by then, and the spec that is worked in says something else."""
+    told.apply()
+    first = commit(told.folder, "first")
+    spec, file = told.folder / "spec.yaml", told.folder / "plan.json"
+    told.data["deployment"]["instances"] = 2
+    told.apply()
+    commit(told.folder, "second")
+    with git.at(first, [spec]) as (older,):
+        planfile.save([(older, engine.plan(engine.load(older), told.gateway).plan)], file)
+    assert [path for path, _ in planfile.load(file)] == [spec]
+    with planfile.opened(file) as entries:
+        ((loaded, made),) = batch.saved(entries).plans
+        assert engine.outcome_exit_code(engine.apply(made, loaded, told.gateway, lambda _: None)) == 0
+    assert ask(told.folder, "worktree", "list").count("\n") == 0
+    assert [change.after for step in told.plan().writes for change in step.changes] == [2]
+    with pytest.raises(FineforgeError, match="FF523"):
+        batch.saved(planfile.load(file))

@@ -113,6 +113,21 @@ def test_the_data_changed_since(client: Client, tmp_path: Path) -> None:
     assert client.emulator.requests(writes=True) == []
 
 
+def test_the_spec_changed_since(changed: Callable[..., Client], tmp_path: Path) -> None:
+    """What was reviewed is not what the file says by now; a comment more is nothing."""
+    client, file = changed(compute={"max_nodes": 3}), tmp_path / "plan.json"
+    assert client.run("plan", "{spec}", "--target", "local", "--out", str(file)).returncode == 0
+    reviewed = client.spec.read_text(encoding="utf-8")
+    client.spec.write_text(reviewed.replace("max_nodes: 3", "max_nodes: 4"), encoding="utf-8")
+    client.emulator.control("DELETE", "/requests")
+    refused = client.run("apply", str(file))
+    assert refused.returncode == 5 and "FF523" in refused.stderr
+    assert client.emulator.requests(writes=True) == [] and file.exists()
+    client.spec.write_text(f"# as it was\n{reviewed}", encoding="utf-8")
+    assert client.run("apply", str(file)).returncode == 0
+    assert client.pending() == []
+
+
 def bigger(body: dict[str, Any]) -> None:
     body["properties"]["properties"]["scaleSettings"]["maxNodeCount"] = 9
 
