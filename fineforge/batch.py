@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -196,8 +197,10 @@ def apply(
     warn: Callable[[Sequence[Diagnostic]], None] = lambda _: None,
     detach: bool = False,
     terms: leasing.Terms = leasing.AT_ONCE,
+    progress: Callable[..., object] = lambda *_: None,
 ) -> tuple[Outcome, Failures]:
-    """Carries out every plan that can be, as one graph; and why a spec's plan was not begun: its data, or its lease.
+    """Carries out every plan that can be, as one graph; and why a spec's plan was not begun: its data, or its lease. `progress`
+    is that of `engine.apply`, with the spec's name before all else.
 
     Raises FineforgeError before anything is written where the plans break their contract or are for another workspace.
     """
@@ -211,7 +214,7 @@ def apply(
             try:
                 planfile.refuse_elsewhere(plan_, gateway.workspace)
                 held = stack.enter_context(engine.leased(plan_, loaded, gateway, terms, stop))
-                files |= _prepared(plan_, loaded, warn)
+                files |= _prepared(plan_, loaded, warn, partial(progress, plan_.spec), stop)
             except FineforgeError as error:
                 held_back[loaded.path] = error.diagnostics
                 continue
@@ -225,12 +228,17 @@ def apply(
         return leasing.judged(outcome, leases), held_back
 
 
-def _prepared(made: Plan, loaded: Loaded, warn: Callable[[Sequence[Diagnostic]], None]) -> Mapping[str, Path]:
+def _prepared(
+    made: Plan,
+    loaded: Loaded,
+    warn: Callable[[Sequence[Diagnostic]], None],
+    progress: Callable[..., object],
+    stop: threading.Event,
+) -> Mapping[str, Path]:
     """The files that a plan uploads, by where they go."""
     wanted = {upload.split: upload.destination for step in made.steps for upload in step.uploads}
-    if not wanted:
-        return {}
-    files, warnings = preparing.uploads(engine.at(loaded, made.target), wanted, made.facts.get("context_length"))
+    context = made.facts.get("context_length")
+    files, warnings = preparing.uploads(engine.at(loaded, made.target), wanted, context, progress, stop)
     if warnings:
         warn(warnings)
     return files

@@ -171,12 +171,13 @@ def apply(
     warn: Callable[[Sequence[Diagnostic]], None] = lambda _: None,
     detach: bool = False,
     lease: leasing.Terms | leasing.Lease = leasing.AT_ONCE,
+    progress: Progress = lambda *_: None,
 ) -> Outcome:
     """Carries out exactly the plan's steps. Datasets are prepared and their rows checked before the first write.
 
     `warn` gets what the rows' checks found short of an error, if anything. With `detach` a job that runs is not waited for: it is
     `running` in the outcome, what needs it is skipped, and the next apply goes on from there. `lease`: see
-    `fineforge.leasing.ensured`.
+    `fineforge.leasing.ensured`; `progress`: `fineforge.dataset.Progress`.
 
     Raises FineforgeError before anything is written where the plan has errors, breaks its contract, or rows are bad. What happens
     to single steps is in the outcome.
@@ -189,7 +190,7 @@ def apply(
     uploads = {upload.split: upload.destination for step in made.steps for upload in step.uploads}
     stop = stop or threading.Event()
     with leased(made, loaded, gateway, lease, stop) as held:
-        files, warnings = preparing.uploads(loaded, uploads, made.facts.get("context_length")) if uploads else ({}, ())
+        files, warnings = preparing.uploads(loaded, uploads, made.facts.get("context_length"), progress, stop)
         if warnings:
             warn(warnings)
         halted = held.lost if held else lambda: False

@@ -5,6 +5,7 @@ What a row must be, and how rows are read, is `fineforge.dataset`, which is impo
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,10 @@ class Data:
     files: Mapping[str, Prepared]
     """Of the splits that are prepared: data assets of the workspace are not."""
     warnings: tuple[Diagnostic, ...]
+
+
+class _Stopped(Exception):
+    """Nobody waits for the data any more."""
 
 
 def described(loaded: Loaded) -> dict[str, DatasetFact]:
@@ -70,19 +75,30 @@ def prepared(
 
 
 def uploads(
-    loaded: Loaded, wanted: Mapping[str, str], context_length: int | None, progress: Progress | None = None
+    loaded: Loaded, wanted: Mapping[str, str], context_length: int | None, progress: Progress, stop: threading.Event
 ) -> tuple[Mapping[str, Path], tuple[Diagnostic, ...]]:
     """The prepared files that a plan uploads, by where they go, and warnings. `wanted` is that place by split.
 
-    FF606 where the data is not what the plan was made for.
+    Nothing where `stop` is set meanwhile: then no step is begun either. FF606 where the data is not what the plan was made for.
     """
+    if not wanted:
+        return {}, ()
     facts = described(loaded)
     for split, destination in wanted.items():
         if split not in facts or identity.upload_path(loaded.spec, facts[split]) != destination:
             raise FineforgeError(
                 Diagnostic("FF606", f"the `{split}` data has changed since the plan", hint="plan again"), exit_code=5
             )
-    data = prepared(loaded, context_length, progress, facts)
+
+    def told(split: str, rows: int, count: int | None, fetched: int) -> None:
+        if stop.is_set():
+            raise _Stopped
+        progress(split, rows, count, fetched)
+
+    try:
+        data = prepared(loaded, context_length, told, facts)
+    except _Stopped:
+        return {}, ()
     return {wanted[split]: file.path for split, file in data.files.items() if split in wanted}, data.warnings
 
 

@@ -127,8 +127,8 @@ def carry_out(
 
     view = event_view(output, made)
     with view:
-        warn = partial(show, output=output)
-        outcome = engine.apply(made, loaded, gateway, view, stop, how.parallelism, warn, how.detach, lease)
+        warn, progress = partial(show, output=output), partial(view.preparing, made.spec)
+        outcome = engine.apply(made, loaded, gateway, view, stop, how.parallelism, warn, how.detach, lease, progress)
     return ended(output, view, outcome, stop)
 
 

@@ -168,8 +168,8 @@ def _carry_out(output: Output, planned: Planned, gateway: Gateway, how: How, ter
     view = carrying.event_view(output, merged)
     with carrying.interruptible_apply(output) as stop:
         with view:
-            warn = partial(show, output=output)
-            outcome, held_back = batches.apply(planned, gateway, view, stop, how.parallelism, warn, how.detach, terms)
+            warn, progress = partial(show, output=output), view.preparing
+            outcome, held_back = batches.apply(planned, gateway, view, stop, how.parallelism, warn, how.detach, terms, progress)
         code = carrying.ended(output, view, outcome, stop)
     _alert(output, [found for problems in held_back.values() for found in problems])
     return code or (1 if held_back else 0)

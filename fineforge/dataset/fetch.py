@@ -58,6 +58,8 @@ class Pieces:
     folder: Path
     arrived: int = 0
     """Bytes that have arrived so far."""
+    told: Callable[[], object] = lambda: None
+    """Called as bytes arrive, from several threads; what it raises ends the fetching."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set where nobody needs what is on its way any more."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -97,6 +99,7 @@ class Pieces:
             raise Stopped
         with self._lock:
             self.arrived += count
+        self.told()
 
     def _there(self, folder: Path, prefix: str) -> Path | None:
         """A piece that is whole: its name ends with its digest."""

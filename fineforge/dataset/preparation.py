@@ -23,7 +23,8 @@ from fineforge.dataset.rows import WARNINGS, Checks, parsed, shared_prompts, sum
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors
 
 Progress = Callable[[str, int, int | None, int], object]
-"""Gets the split, how many rows are done, how many there will be (None: not known), and the bytes fetched so far."""
+"""Gets the split, how many rows are done, how many there will be (None: not known), and the bytes fetched so far. Is called from
+several threads, and may end the preparation by an exception of its own."""
 
 _OUT_OF_REACH = ("FF619", "FF620", "FF622")
 """After these, nobody waits for the other splits of the same source to fail as well."""
@@ -110,9 +111,15 @@ class _Job:
     cache: Path
     progress: Progress | None
     content: _Content = field(default_factory=_Content)
+    wanted: int | None = None
+    """Rows that there will be, where known."""
+    pieces: Pieces = field(init=False)
     part: BinaryIO | None = None
     """The new file; None where the one in the cache is used."""
     done: bool = False
+
+    def __post_init__(self) -> None:
+        self.pieces = Pieces(self.cache / "pieces", told=self._tell)
 
     def run(self, stack: contextlib.ExitStack) -> None:
         """Checks every row, and writes those of a new file into `part`, which lives as long as `stack`."""
@@ -125,7 +132,8 @@ class _Job:
             self.part = stack.enter_context(cache.unfinished(self.cache))
             with cache.scratch(self.cache) as scratch:
                 self._read(scratch)
-        self._tell(self.content.rows)
+        self.wanted = self.content.rows
+        self._tell()
         self.done = True
 
     @property
@@ -175,19 +183,17 @@ class _Job:
             return record if cache.digest(self.target) == record["sha256"] else None
 
     def _read(self, scratch: Path) -> None:
-        pieces = Pieces(self.cache / "pieces")
-        reader = reading.opened(self.fact, scratch, pieces, self.checks.places)
+        reader = reading.opened(self.fact, scratch, self.pieces, self.checks.places)
         reading.need_columns(self.fact, reader, self.checks.columns or ())
         wanted = reading.wanted(self.fact, reader)
         self.content.available = wanted.total
-        count = len(wanted.rows) if wanted.total is not None and "filter" not in self.fact.selection else None
+        self.wanted = len(wanted.rows) if wanted.total is not None and "filter" not in self.fact.selection else None
         part = self._part(reader, wanted.rows)
         for index, (number, text, value) in enumerate(reading.made(self.fact, reader, wanted.rows, self.checks)):
             if index in part:
                 self._take(number, text or b"", value)
             if index % _TOLD == 0:
-                self._tell(count, pieces.arrived)
-        self._tell(count, pieces.arrived)
+                self._tell()
 
     def _part(self, reader: reading.Reader, rows: Sequence[int]) -> range:
         """Which of the rows that are left belong to this split. Behind a filter they must be counted before they can be cut."""
@@ -209,9 +215,9 @@ class _Job:
             self.part.write(text)
             self.part.write(b"\n")
 
-    def _tell(self, count: int | None, fetched: int = 0) -> None:
+    def _tell(self) -> None:
         if self.progress is not None:
-            self.progress(self.fact.split, self.content.rows, count, fetched)
+            self.progress(self.fact.split, self.content.rows, self.wanted, self.pieces.arrived)
 
 
 def _no_rows(fact: DatasetFact, available: int | None, path: SpecPath) -> Diagnostic:

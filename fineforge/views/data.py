@@ -71,6 +71,12 @@ def size(count: float) -> str:
     return ""
 
 
+def progress_text(rows: int, wanted: int | None, fetched: int) -> str:
+    """`512 of 1,039 rows, 12.0 MiB fetched`; `wanted` rows where that is known."""
+    of = f" of {wanted:,}" if wanted is not None else ""
+    return f"{rows:,}{of} rows" + (f", {size(fetched)} fetched" if fetched else "")
+
+
 def write_cache(place: Path, limit: int, kinds: Mapping[str, tuple[int, int]], paint: Paint) -> str:
     """`kinds` is what there is: name -> how many files, how many bytes."""
     held = sum(count for _, count in kinds.values())
@@ -126,12 +132,25 @@ def _cut(text: str, room: int) -> str:
     return flat.rstrip() + "…"
 
 
+class Seldom:
+    """Whether it is time to tell something again: not before `seconds` have passed, and then as long after the last time."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._next = seconds, time.monotonic() + seconds
+
+    def due(self) -> bool:
+        if (now := time.monotonic()) < self._next:
+            return False
+        self._next = now + self._seconds
+        return True
+
+
 class Counter:
     """Draws on a terminal how far the preparation is; anywhere else it draws nothing."""
 
     def __init__(self, stream: TextIO, draw: bool, paint: Paint) -> None:
         self._stream, self._draw, self._paint = stream, draw, paint
-        self._lock, self._next = threading.Lock(), 0.0
+        self._lock, self._seldom = threading.Lock(), Seldom(0.1)
 
     def __enter__(self) -> Self:
         return self
@@ -143,11 +162,8 @@ class Counter:
     def __call__(self, split: str, rows: int, wanted: int | None, fetched: int) -> None:
         """Ten times a second at most: a terminal is slower than rows."""
         with self._lock:
-            if self._draw and (now := time.monotonic()) >= self._next:
-                self._next = now + 0.1
-                of = f" of {wanted:,}" if wanted is not None else ""
-                arrived = f", {size(fetched)} fetched" if fetched else ""
-                self._write(f"{split}: {rows:,}{of} rows{arrived}"[: self._paint.width - 1])
+            if self._draw and self._seldom.due():
+                self._write(f"{split}: {progress_text(rows, wanted, fetched)}"[: self._paint.width - 1])
 
     def _write(self, text: str) -> None:
         self._stream.write(f"\r\x1b[2K{text}")

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from fineforge.core import WRITES, Action, Event, EventKind, Outcome, Step
+from fineforge.views.data import Seldom, progress_text
 from fineforge.views.paint import Paint, visible
 from fineforge.views.text import LOOK, object_name
 
@@ -21,6 +22,10 @@ class EventView(Protocol):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
     def __call__(self, event: Event) -> None: ...
+
+    def preparing(self, spec: str, split: str, rows: int, wanted: int | None, fetched: int) -> None:
+        """How far a split of the data is, before the first step begins: its rows, how many there will be, and bytes fetched."""
+        ...
 
 
 DONE_WORDS = {
@@ -45,6 +50,7 @@ class Lines:
         self._write, self._paint, self._quiet = write, paint, quiet
         self._lock = threading.Lock()
         self._said: dict[str, str] = {}
+        self._seldom = Seldom(10)
 
     def __enter__(self) -> Self:
         return self
@@ -57,6 +63,11 @@ class Lines:
             line = self._line(event)
             if line is not None and not self._repeats(event, line):
                 self._write(line)
+
+    def preparing(self, spec: str, split: str, rows: int, wanted: int | None, fetched: int) -> None:
+        with self._lock:
+            if not self._quiet and self._seldom.due():
+                self._write(f"    {spec}: {split} data: {progress_text(rows, wanted, fetched)}")
 
     def _line(self, event: Event) -> str | None:
         if event.kind in (EventKind.LOG, EventKind.METRIC, EventKind.PROGRESS) and self._quiet:

@@ -75,6 +75,22 @@ class ChangeSummaryLine(Line):
 
 
 @dataclass(frozen=True, slots=True)
+class DataProgressLine(Line):
+    """How far a split of the data is, before the first step begins: once a second at most, and when it is done."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = DESCRIBED
+    type: ClassVar[tuple[str, ...]] = ("data_progress",)
+
+    spec: str
+    split: str
+    rows: int
+    wanted: int | None
+    """How many rows there will be; null where that is not known yet."""
+    fetched: int
+    """Bytes that have come from the network."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepLine(Line):
     """A step begins, goes on, or ends."""
 
@@ -136,6 +152,7 @@ LINES: tuple[type[Line], ...] = (
     PlannedChangeLine,
     ResourceDriftLine,
     ChangeSummaryLine,
+    DataProgressLine,
     StepLine,
     OutputsLine,
     OutcomeLine,

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 from fineforge.core import Action, Event, EventKind
+from fineforge.views.data import progress_text
 from fineforge.views.events import ended, metrics_text
 from fineforge.views.paint import Paint, visible
 from fineforge.views.text import LOOK, object_name
@@ -46,6 +47,16 @@ class Bars:
         with self._lock:
             _HANDLERS[event.kind](self, event)
 
+    def preparing(self, spec: str, split: str, rows: int, wanted: int | None, fetched: int) -> None:
+        name = f"prepare {spec}: {split} data"
+        with self._lock:
+            if rows == wanted or self._quiet:
+                self._drop(name)
+                return
+            if name not in self._tasks:
+                self._tasks[name] = self._progress.add_task(name[: max(20, self._paint.width - 48)], total=wanted, note="")
+            self._progress.update(self._tasks[name], total=wanted, completed=rows, note=progress_text(rows, wanted, fetched))
+
     def _start(self, event: Event) -> None:
         if event.step.action in (Action.NOOP, Action.READ):
             return
@@ -68,12 +79,15 @@ class Bars:
             self._console.print(Text(f"    | {visible(event.message)}", style="dim", overflow="fold"))
 
     def _end(self, event: Event) -> None:
-        task = self._tasks.pop(event.step.id, None)
-        if task is not None:
-            self._progress.remove_task(task)
+        self._drop(event.step.id)
         line = ended(event, self._paint)
         if line is not None:
             self._console.print(Text.from_ansi(line))
+
+    def _drop(self, name: str) -> None:
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            self._progress.remove_task(task)
 
 
 _HANDLERS: dict[EventKind, Callable[[Bars, Event], None]] = {

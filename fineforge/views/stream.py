@@ -18,6 +18,7 @@ from fineforge.core import Action, Event, EventKind, Outcome, Plan
 from fineforge.diagnostics import Diagnostic
 from fineforge.redaction import redact
 from fineforge.views import lines
+from fineforge.views.data import Seldom, progress_text
 from fineforge.views.events import EventView, end_line, metrics_text
 from fineforge.views.json import drift_shapes, outcome_shape, output_shapes, problem_shape, spec_of, step_shape
 from fineforge.views.shapes import to_data
@@ -30,6 +31,7 @@ class JsonLines:
     def __init__(self, write: Callable[[str], None], plan: Plan) -> None:
         self._write, self._plan = write, plan
         self._lock = threading.Lock()
+        self._seldom, self._prepared = Seldom(1), set[tuple[str, str]]()
 
     def __enter__(self) -> Self:
         """What is planned. What is wrong with it has been told by then."""
@@ -52,6 +54,15 @@ class JsonLines:
         line = lines.StepLine(spec_of(self._plan, step), step.id, round(event.seconds, 1), dict(event.values), problem)
         level = "error" if event.kind in (EventKind.FAILED, EventKind.REFUSED) else "info"
         self._say(_TYPES[event.kind], _message(event), line, level)
+
+    def preparing(self, spec: str, split: str, rows: int, wanted: int | None, fetched: int) -> None:
+        with self._lock:
+            done = rows == wanted and (spec, split) not in self._prepared
+            if not done and not self._seldom.due():
+                return
+            self._prepared |= {(spec, split)} if done else set()
+        line = lines.DataProgressLine(spec, split, rows, wanted, fetched)
+        self._say("data_progress", f"{split} data: {progress_text(rows, wanted, fetched)}", line)
 
     def end(self, outcome: Outcome, exit_code: int) -> None:
         """The last lines: what stands now, and how it ended."""
@@ -85,6 +96,10 @@ class Both:
     def __call__(self, event: Event) -> None:
         self._lines(event)
         self._shown(event)
+
+    def preparing(self, spec: str, split: str, rows: int, wanted: int | None, fetched: int) -> None:
+        self._lines.preparing(spec, split, rows, wanted, fetched)
+        self._shown.preparing(spec, split, rows, wanted, fetched)
 
     def end(self, outcome: Outcome, exit_code: int) -> None:
         self._lines.end(outcome, exit_code)

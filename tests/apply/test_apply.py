@@ -50,6 +50,21 @@ def test_each_step_is_told_once_and_after_its_needs(told: Telling) -> None:
     assert {EventKind.LOG, EventKind.METRIC} & {kind for kind, name in seen if name == job} == {EventKind.METRIC}
 
 
+def test_an_interruption_ends_the_preparation_of_data(told: Telling) -> None:
+    """Nothing is begun after it, and the next apply does it all."""
+    made, stop, split = told.plan(), threading.Event(), list[str]()
+
+    def interrupt(name: str, *_: Any) -> None:
+        split.append(name)
+        stop.set()
+
+    outcome = engine.apply(made, told.loaded(), told.gateway, lambda _: None, stop, progress=interrupt)
+    assert split == ["train"]
+    assert told.gateway.writes == [] and set(outcome.skipped) == {step.id for step in made.steps}
+    assert engine.outcome_exit_code(outcome) == 130
+    told.apply()
+
+
 def test_what_is_independent_goes_at_the_same_time(told: Telling) -> None:
     """The cluster and two data assets meet in their creates: one after the other, they would wait for ever."""
     together = threading.Barrier(3, timeout=30)

@@ -350,13 +350,31 @@ def test_an_interrupted_run_waits_for_nothing_more(hub: Hub, tmp_path: Path) -> 
     """It has the first thousand rows of four, and what was on its way."""
     files = shards(hub, "train", 4000, size=1000)
 
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
+    def interrupt(_: str, rows: int, *__: Any) -> None:
+        if rows:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         prepare(facts(), tmp_path / "cache", progress=interrupt)
     assert hub.sent < sum(file.stat().st_size for file in files) / 2
     assert not [name for name in left(tmp_path / "cache") if name.startswith(".") or name.endswith(".jsonl")]
+
+
+def test_bytes_are_told_before_there_are_rows(hub: Hub, tmp_path: Path) -> None:
+    """A row group may take minutes to come; whoever has enough of it need not wait for its end."""
+    shards(hub, "train", 400, size=4000)
+    told: list[tuple[Any, ...]] = []
+    prepare(facts(), tmp_path / "cache", progress=lambda *values: told.append(values))
+    assert told[0][1:3] == (0, None) and 0 < told[0][3] < hub.sent
+    assert told[-1] == ("train", 400, 400, hub.sent)
+
+    def enough(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    hub.requests.clear()
+    with pytest.raises(KeyboardInterrupt):
+        prepare(facts(), tmp_path / "other", progress=enough)
+    assert len(hub.data()) <= 4
 
 
 OFFLINE = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,12 +72,12 @@ def test_a_plans_uploads(spec_file: Path) -> None:
     wanted = {
         split: identity.upload_path(loaded.spec, fact) for split, fact in preparing.described(loaded).items() if not fact.asset
     }
-    files, warnings = preparing.uploads(loaded, wanted, None)
+    files, warnings = preparing.uploads(loaded, wanted, None, lambda *_: None, threading.Event())
     assert sorted(path.name.partition("-")[2] for path in files.values()) == ["train.jsonl", "validation.jsonl"]
     assert warnings == ()
     write(spec_file.parent / "data/train.jsonl", row("Another?"))
     with pytest.raises(FineforgeError, match="FF606 the `train` data has changed since the plan") as error:
-        preparing.uploads(loaded, wanted, None)
+        preparing.uploads(loaded, wanted, None, lambda *_: None, threading.Event())
     assert error.value.exit_code == 5
 
 

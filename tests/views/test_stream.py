@@ -6,6 +6,7 @@ import json
 import sys
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Telling:
 def applied(told: Telling, mode: Mode = Mode.APPLY) -> tuple[list[dict[str, Any]], Outcome]:
     made, lines = told.plan(mode), [stream.version_line()]
     with stream.JsonLines(lines.append, made) as view:
-        outcome = engine.apply(made, told.loaded(), told.gateway, view, threading.Event())
+        tell = partial(view.preparing, made.spec)
+        outcome = engine.apply(made, told.loaded(), told.gateway, view, threading.Event(), progress=tell)
         view.end(outcome, engine.outcome_exit_code(outcome))
     return read(lines), outcome
 
@@ -66,6 +68,7 @@ def test_a_real_apply(told: Telling) -> None:
     types = [entry["type"] for entry in lines]
     steps = len(outcome.plan.steps)
     assert types[: steps + 2] == ["version", *["planned_change"] * steps, "change_summary"]
+    assert types[steps + 2 : types.index("apply_start")] == ["data_progress"] * 2
     assert types[-2:] == ["outputs", "outcome"]
     assert types.count("apply_start") == types.count("apply_complete") == steps
     assert "apply_progress" in types
@@ -118,6 +121,31 @@ def test_every_kind_of_event_has_a_line_that_keeps_to_the_schema(told: Telling) 
     assert "abcdef" not in "".join(lines)
     assert next(entry["@message"] for entry in found if entry["type"] == "metric") == "step 40, loss 1.25"
     assert {entry["type"] for entry in found if entry["@level"] == "error"} == {"apply_errored", "gate_refused"}
+
+
+def test_the_data_is_told_of_once_a_second_and_when_it_is_done(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("fineforge.views.data.time.monotonic", lambda: now)
+    written: list[str] = []
+    view = stream.JsonLines(written.append, told.plan())
+    for now, rows, wanted, fetched in ((100.5, 0, None, 1 << 20), (101.5, 0, 512, 2 << 20), (101.6, 256, 512, 2 << 20)):  # noqa: B007
+        view.preparing("support", "train", rows, wanted, fetched)
+    view.preparing("support", "train", 512, 512, 3 << 20)
+    view.preparing("support", "train", 512, 512, 3 << 20)
+    view.preparing("support", "test", 1, 1, 0)
+    found = read(written)
+    assert [(entry["split"], entry["rows"], entry["wanted"], entry["fetched"]) for entry in found] == [
+        ("train", 0, 512, 2 << 20),
+        ("train", 512, 512, 3 << 20),
+        ("test", 1, 1, 0),
+    ]
+    assert found[0]["@message"] == "train data: 0 of 512 rows, 2.0 MiB fetched"
+    shown: list[str] = []
+    lines, quiet = Lines(shown.append, Paint(False, 80)), Lines(shown.append, Paint(False, 80), quiet=True)
+    for now in (105.0, 112.0, 113.0, 123.0):
+        lines.preparing("support", "train", 256, None, int(now) << 20)
+        quiet.preparing("support", "train", 256, None, 0)
+    assert shown == [f"    support: train data: 256 rows, {mebibytes} MiB fetched" for mebibytes in (112, 123)]
 
 
 def test_what_went_wrong_is_in_the_outcome(told: Telling) -> None:
@@ -174,7 +202,8 @@ def test_people_and_the_file_follow_one_apply(told: Telling, tmp_path: Path) -> 
     output = Output(sys.stdout, sys.stderr, saving=Saving(file))
     made = told.plan()
     with stream.Both(Lines(lines.append, Paint()), stream.JsonLines(output.event, made)) as view:
-        outcome = engine.apply(made, told.loaded(), told.gateway, view, threading.Event())
+        tell = partial(view.preparing, made.spec)
+        outcome = engine.apply(made, told.loaded(), told.gateway, view, threading.Event(), progress=tell)
         view.end(outcome, 0)
         assert not file.exists()
     output.close()
