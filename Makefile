@@ -52,6 +52,7 @@ schema: venv
 	$(BIN)/fineforge schema > docs/fineforge.schema.json
 	$(BIN)/fineforge schema plan > docs/plan.schema.json
 	$(BIN)/fineforge schema events > docs/events.schema.json
+	$(BIN)/fineforge schema answers > docs/answers.schema.json
 
 # The README's picture, from a real plan.
 picture: venv

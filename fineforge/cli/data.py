@@ -56,7 +56,7 @@ def _show(output: Output, name: str, found: Data, rows: int) -> None:
     assets = {split: fact.asset for split, fact in found.facts.items() if fact.asset}
     if output.json:
         warnings = [as_data(warning) for warning in found.warnings]
-        output.data({**data.splits_data(name, views, assets), "diagnostics": warnings})
+        output.answer({**data.splits_data(name, views, assets), "diagnostics": warnings})
     else:
         output.result(data.write_splits(views, assets, output.paint) or "this spec has no data")
 
@@ -92,7 +92,7 @@ def _cache(output: Output, clear: bool) -> int:
         output.say(f"{data.size(freed)} freed in {place}")
         kinds = preparing.cached()[2]
     if output.json:
-        output.data(data.cache_data(place, limit, kinds))
+        output.answer(data.cache_data(place, limit, kinds))
     elif not clear:
         output.result(data.write_cache(place, limit, kinds, output.paint))
     return 0

@@ -40,7 +40,7 @@ def command(output: Output, specs: tuple[Path, ...], select: tuple[str, ...], ta
     others = planned.problems if planned else ()
     if output.json:
         document = json.plan_data(plans, failed, others)
-        output.data({key: document[key] for key in ("format_version", "target", "errored", "resource_drift", "diagnostics")})
+        output.answer({key: document[key] for key in ("target", "errored", "resource_drift", "diagnostics")})
     else:
         output.result(drift.write_drift(plans, name, output.paint))
         problems = [*others, *(found for made in plans for found in errors(made.diagnostics))]

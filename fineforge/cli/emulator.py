@@ -17,15 +17,15 @@ def group() -> None:
 
 @group.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="A free one by default.")
-@click.option("--trainer", type=click.Choice(["real", "instant"]), default="", help="`instant` trains nothing; for tests.")
+@click.option("--trainer", type=click.Choice(["real", "instant"]), help="`instant` trains nothing, for tests; `real` by default.")
 @click.option("--lifecycle", type=click.Choice(["instant", "timed", "stepped"]), default="instant", hidden=True)
 @click.option("--test-hooks", is_flag=True, hidden=True)
 @streams
-def start(output: Output, port: int, trainer: str, lifecycle: str, test_hooks: bool) -> int:
+def start(output: Output, port: int, trainer: str | None, lifecycle: str, test_hooks: bool) -> int:
     """Start it in the background, if it does not run."""
     from fineforge import local
 
-    emulator = local.start(port, trainer, lifecycle, test_hooks)
+    emulator = local.start(port, trainer or "", lifecycle, test_hooks)
     click.echo(f"the emulator answers on {emulator.facts['host']}:{emulator.facts['port']}", output.stdout)
     click.echo("plan against it: fineforge plan SPEC --target local", output.stderr)
     return 0
@@ -46,15 +46,13 @@ def stop(output: Output) -> int:
 @streams
 def status(output: Output, as_json: bool) -> int:
     """Whether it runs, and where."""
-    import json
-
     from fineforge import local
 
     found = local.read()
     hidden = ("client_secret",)
     facts = {key: value for key, value in found.facts.items() if key not in hidden} if found else {}
     if as_json:
-        click.echo(json.dumps({"running": found is not None, **facts}), output.stdout)
+        output.answer({"running": found is not None, **facts})
     elif found is None:
         click.echo("not running; `fineforge emulator start` starts it", output.stdout)
     else:

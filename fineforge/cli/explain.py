@@ -53,7 +53,7 @@ def _code(output: Output, code: str) -> int:
         raise FineforgeError(Diagnostic("FF005", f"there is no code `{code}`", hint="docs/error-codes.md lists them all"))
     entry = CODES[code]
     if output.json:
-        output.data({"code": code, "title": entry.title, "explanation": entry.explanation})
+        output.answer({"code": code, "title": entry.title, "explanation": entry.explanation})
     else:
         output.result(write_code(code, entry, output.paint))
     return 0
@@ -73,7 +73,7 @@ def _spec(output: Output, path: Path, target: str | None, overrides: dict[str, s
     problems = [diagnostic for diagnostic in found.diagnostics if diagnostic.severity is not Severity.NOTE]
     if output.json:
         told = {name: parameter_data(entry) for name, entry in found.parameters.items()}
-        output.data({"target": composed.target, "parameters": told, "values": composition_data(composed)})
+        output.answer({"target": composed.target, "parameters": told, "values": composition_data(composed)})
         return 1 if errors(problems) else 0
     parts = [write_composition(path.name, composed, output.paint)] if composed.is_composed else []
     output.result("\n\n".join([*parts, write_parameters(path.name, found.parameters, output.paint)]))
@@ -112,7 +112,7 @@ def _result(output: Output, facts: list[Any], texts: list[str]) -> None:
     from dataclasses import asdict
 
     if output.json:
-        output.data([asdict(fact) for fact in facts])
+        output.answer({"facts": [asdict(fact) for fact in facts]})
     else:
         output.result("\n\n".join(texts))
 

@@ -27,6 +27,9 @@ def ending(error: BaseException, output: Output, arguments: Sequence[str]) -> in
         case click.Abort() | KeyboardInterrupt():
             output.alert("interrupted")
             return INTERRUPTED
+        case click.exceptions.NoArgsIsHelpError():  # a group without a command: its help, as it is laid out
+            output.alert(error.format_message())
+            return 1
         case click.ClickException():
             show([_usage(error)], output)
             return 1
@@ -54,7 +57,7 @@ def show(diagnostics: Sequence[Diagnostic], output: Output) -> None:
     if output.json and output.streams_events:
         return
     if output.json:
-        output.data({"errored": True, "diagnostics": [as_data(diagnostic) for diagnostic in dict.fromkeys(diagnostics)]})
+        output.answer({"errored": True, "diagnostics": [as_data(diagnostic) for diagnostic in dict.fromkeys(diagnostics)]})
     else:
         output.alert(write_all(diagnostics, output.paint_aside))
 

@@ -65,7 +65,7 @@ def command(
     with engine.connect(loaded, target) as gateway:
         answer = engine.invoke(loaded, gateway, messages, {**sample, **settings}, deployment)
     if output.json:
-        output.data({"messages": messages, "answer": answer})
+        output.answer({"messages": messages, "answer": answer})
     else:
         output.result(answer)
     return 0

@@ -42,7 +42,7 @@ def list_(output: Output, spec: Path | None, target: str | None) -> int:
         with reaching.reach(here, here.target(target)) as gateway:
             found, where = leasing.held(gateway), gateway.workspace.target
     if output.json:
-        output.data(leases_data(where, found))
+        output.answer(leases_data(where, found))
     else:
         output.result(write_leases(where, found, output.paint))
     return 0

@@ -192,7 +192,7 @@ def status(output: Output, batch: Batch, target: str | None) -> int:
         if gateway is None:
             nothing_meant(output, _target(batch, target))
             if output.json:
-                output.data({"specs": [], "orphans": []})
+                output.answer({"specs": [], "orphans": []})
             return 0
         where, reads = gateway.workspace.target, SharedReads(gateway, len(meant.specs))
 
@@ -209,7 +209,7 @@ def status(output: Output, batch: Batch, target: str | None) -> int:
     ordered = [(loaded.spec.name, found[loaded.spec.name]) for loaded in meant.specs if loaded.spec.name in found]
     if output.json:
         lost = [{"spec": found.spec, "objects": [str(have.key) for have in found.objects]} for found in orphans]
-        output.data({"specs": [status_data(name, where, states, now) for name, states in ordered], "orphans": lost})
+        output.answer({"specs": [status_data(name, where, states, now) for name, states in ordered], "orphans": lost})
     else:
         told = [write_status(name, where, states, now, output.paint) for name, states in ordered]
         told += [write_orphans(found.spec, found.objects, output.paint) for found in orphans]

@@ -30,7 +30,7 @@ def command(output: Output, spec: Path, target: str | None, attempt: int | None,
         job, found = engine.metrics(loaded, gateway, attempt)
         where = gateway.workspace.target
     if output.json:
-        output.data(metrics_data(loaded.spec.name, where, job, found))
+        output.answer(metrics_data(loaded.spec.name, where, job, found))
     else:
         output.result(write_metrics(job, found, output.paint))
     return 0

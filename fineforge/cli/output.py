@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -39,6 +40,12 @@ class Output:
     def data(self, value: Any) -> None:
         """What was asked for, as JSON."""
         _write(self.stdout, _pretty(value))
+
+    def answer(self, value: Mapping[str, Any]) -> None:
+        """The same, under its version: a shape of `fineforge.views.answers`."""
+        from fineforge.views.answers import ANSWERS_FORMAT
+
+        self.data({"format_version": ANSWERS_FORMAT, **value})
 
     def document(self, value: Any) -> None:
         """The same for the file of `--json-into`."""

@@ -33,7 +33,7 @@ def test(output: Output, files: tuple[Path, ...]) -> int:
     everything = [*problems, *(found for result in results for found in result.problems)]
     if output.json:
         told = [{"file": str(one.file), "case": one.name, "passed": one.passed, "wrong": list(one.wrong)} for one in results]
-        output.data({"cases": told, "diagnostics": [as_data(found) for found in dict.fromkeys(everything)]})
+        output.answer({"cases": told, "diagnostics": [as_data(found) for found in dict.fromkeys(everything)]})
     else:
         output.result(_text(results))
         if everything:

@@ -32,7 +32,7 @@ def command(
     loaded = engine.load(spec, overrides, target=target, given=given)
     wanted = [one for one in engine.render(loaded, target) if not kinds or one.key.kind in kinds]
     if output.json:
-        output.data({str(one.key): one.document for one in wanted})
+        output.answer({"objects": {str(one.key): one.document for one in wanted}})
     else:
         output.result("\n".join(f"---\n# {one.key}\n{one.text.rstrip()}" for one in wanted))
     return 0

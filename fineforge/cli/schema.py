@@ -10,15 +10,15 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 
-@options.command("""Print a JSON Schema: of a spec, of `plan --json`, or of the lines of `apply --json`.
+@options.command("""Print a JSON Schema: of a spec, of `plan --json`, of the lines of `apply --json`, or of what others answer.
 
 Editors check and complete a spec that begins with `# yaml-language-server: $schema=fineforge.schema.json`.""")
-@click.argument("what", type=click.Choice(["spec", "plan", "events"]), default="spec")
+@click.argument("what", type=click.Choice(["spec", "plan", "events", "answers"]), default="spec")
 @options.streams
 def command(output: Output, what: str) -> int:
-    from fineforge.views.schemas import events_schema, plan_schema
+    from fineforge.views.schemas import answers_schema, events_schema, plan_schema
 
-    output.data({"spec": document, "plan": plan_schema, "events": events_schema}[what]())
+    output.data({"spec": document, "plan": plan_schema, "events": events_schema, "answers": answers_schema}[what]())
     return 0
 
 

@@ -32,7 +32,7 @@ def command(output: Output, specs: tuple[Path, ...], select: tuple[str, ...], ta
         states, name, where = engine.status(loaded, gateway), loaded.spec.name, gateway.workspace.target
     now = datetime.now(UTC)
     if output.json:
-        output.data(status_data(name, where, states, now))
+        output.answer(status_data(name, where, states, now))
     else:
         output.result(write_status(name, where, states, now, output.paint))
     return 0

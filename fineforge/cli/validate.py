@@ -61,7 +61,7 @@ def _show(output: Output, found: Mapping[Path, Sequence[Diagnostic]], problems: 
         specs = [
             {"file": str(path), "valid": not errors(ds), "diagnostics": [as_data(d) for d in ds]} for path, ds in found.items()
         ]
-        output.data({"specs": specs, "diagnostics": [as_data(problem) for problem in problems]})
+        output.answer({"specs": specs, "diagnostics": [as_data(problem) for problem in problems]})
         return
     everything = [*(diagnostic for diagnostics in found.values() for diagnostic in diagnostics), *problems]
     if everything:

@@ -12,7 +12,7 @@ from fineforge.cli.output import Output
 @options.streams
 def command(output: Output) -> int:
     if output.json:
-        output.data({"fineforge": __version__, **_stands_on()})
+        output.answer({"fineforge": __version__, "packages": _stands_on()})
     else:
         output.result(f"fineforge {__version__}")
     return 0

@@ -1,4 +1,4 @@
-"""The published schemas of what programs read: docs/plan.schema.json and docs/events.schema.json, made of the shapes.
+"""The published schemas of what programs read: plan, events and answers, each docs/NAME.schema.json, made of the shapes.
 
 They allow keys that they do not know, for a later minor version may have them, and refuse other major versions.
 """
@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from fineforge.views.answers import ANSWERS, ANSWERS_FORMAT
 from fineforge.views.lines import EVENTS_FORMAT, LINES, Line, VersionLine
 from fineforge.views.shapes import PLAN_FORMAT, PlanDocument
 
@@ -40,6 +41,21 @@ def events_schema() -> dict[str, Any]:
         "required": [*_HEAD, "type"],
         "properties": _HEAD,
         "oneOf": [*known, unknown],
+        "$defs": definitions,
+    }
+
+
+def answers_schema() -> dict[str, Any]:
+    """Of what other commands answer with `--json`; `#/$defs/Status` and the like are those of each."""
+    definitions: dict[str, Any] = {}
+    for answer in ANSWERS:
+        schema = TypeAdapter(answer).json_schema()
+        schema["properties"]["format_version"]["pattern"] = _same_major(ANSWERS_FORMAT)
+        definitions |= {**schema.pop("$defs", {}), answer.__name__: schema}
+    return {
+        "$schema": _DIALECT,
+        "title": f"An answer of fineforge ({ANSWERS_FORMAT})",
+        "anyOf": [{"$ref": f"#/$defs/{answer.__name__}"} for answer in ANSWERS],
         "$defs": definitions,
     }
 

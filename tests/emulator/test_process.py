@@ -183,6 +183,8 @@ def test_the_commands(home: Path) -> None:
     assert fineforge("emulator", "logs").returncode == 1
     started = fineforge("emulator", "start", "--trainer", "instant")
     assert started.returncode == 0 and started.stdout.startswith("the emulator answers on 127.0.0.1:")
+    assert fineforge("emulator", "start").stdout == started.stdout, "one that runs is enough, whatever its trainer"
+    assert "FF706" in fineforge("emulator", "start", "--trainer", "real").stderr
     status = json.loads(fineforge("emulator", "status", "--json").stdout)
     assert status["running"] and status["home"] == str(home) and "client_secret" not in status
     told = fineforge("emulator", "exec", "--", "sh", "-c", 'echo "$AZUREML_ARM_WORKSPACE_NAME $1"; exit 7', "sh", "--json")
