@@ -98,6 +98,7 @@ def test_a_file_of_cases_alone_is_about_the_project_file_s_rules(folder: Path, c
     assert run(["policy", "test", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told == {
+        "format_version": "1.0",
         "cases": [{"file": str(folder / "policies/own.yaml"), "case": "not here", "passed": True, "wrong": []}],
         "diagnostics": [],
     }

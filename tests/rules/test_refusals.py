@@ -226,6 +226,8 @@ SHOWN_ELSEWHERE = {
     "busy": "test_operations",
     "endpoint_busy": "test_operations",
     "logs_busy": "test_operations",
+    "logs_container": "test_operations",
+    "job_child": "tests/emulator/test_routes",
     "job_running": "test_operations",
     "cluster_quota": "test_quota",
     "job_input_value": "test_jobs",
