@@ -154,6 +154,12 @@ def plan(
     return Planned(tuple(shared), failed, batch.problems, batch.selected, after)
 
 
+def beside(planned: Planned, others: Sequence[tuple[Loaded, Plan]]) -> Planned:
+    """The plans and others of the same workspace, which may write to the same clusters."""
+    plans, after = _share((*planned.plans, *others))
+    return replace(planned, plans=tuple(plans), after=after)
+
+
 def saved(entries: Sequence[tuple[Path, Plan]], allow_outside: bool = False, given: Given | None = None) -> Planned:
     """Plans that were saved, beside their specs as they are now. Raises every spec that cannot be read, at once."""
     found = load([path for path, _ in entries], (), None, allow_outside, entries[0][1].target if entries else None, given)
@@ -198,25 +204,26 @@ def apply(
     detach: bool = False,
     terms: leasing.Terms = leasing.AT_ONCE,
     progress: Callable[..., object] = lambda *_: None,
-) -> tuple[Outcome, Failures]:
+) -> tuple[Outcome, Mapping[Path, FineforgeError]]:
     """Carries out every plan that can be, as one graph; and why a spec's plan was not begun: its data, or its lease. `progress`
     is that of `engine.apply`, with the spec's name before all else.
 
     Raises FineforgeError before anything is written where the plans break their contract or are for another workspace.
     """
     stop = stop or threading.Event()
-    held_back: dict[Path, tuple[Diagnostic, ...]] = {}
+    held_back: dict[Path, FineforgeError] = {}
     files: dict[str, Path] = {}
     begun: list[tuple[Loaded, Plan]] = []
     with ExitStack() as stack:
         leases: list[leasing.Lease] = []
-        for loaded, plan_ in ((loaded, plan_) for loaded, plan_ in planned.plans if not errors(plan_.diagnostics)):
+        sound = [entry for entry in planned.plans if not errors(entry[1].diagnostics)]
+        for loaded, plan_ in sorted(sound, key=lambda entry: entry[1].spec):  # in one order, or two applies wait for each other
             try:
                 planfile.refuse_elsewhere(plan_, gateway.workspace)
                 held = stack.enter_context(engine.leased(plan_, loaded, gateway, terms, stop))
                 files |= _prepared(plan_, loaded, warn, partial(progress, plan_.spec), stop)
             except FineforgeError as error:
-                held_back[loaded.path] = error.diagnostics
+                held_back[loaded.path] = error
                 continue
             leases += [held] if held is not None else []
             begun.append((loaded, plan_))

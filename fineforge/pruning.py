@@ -6,10 +6,8 @@ are, and the plan of their end, is `fineforge.owning`.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from fineforge import discovery, git, owning
-from fineforge.batch import Batch, Planned
+from fineforge.batch import Batch, Planned, beside
 from fineforge.diagnostics import Diagnostic, FineforgeError, errors
 from fineforge.gateway import Reader
 from fineforge.policies import judging
@@ -24,8 +22,7 @@ def with_orphans(planned: Planned, batch: Batch, gateway: Reader, allow_delete: 
     names = [loaded.spec.name for loaded in batch.specs]
     wanted = frozenset(step.key for _, plan in planned.plans for step in plan.steps)
     ends = [owning.destroy_plan(found.spec, project, gateway) for found in owning.orphans(names, project.name, gateway)]
-    spared = ((loaded, judging.judged(owning.spare(plan, wanted), loaded)) for loaded, plan in ends)
-    return replace(planned, plans=(*planned.plans, *spared))
+    return beside(planned, [(loaded, judging.judged(owning.spare(plan, wanted), loaded)) for loaded, plan in ends])
 
 
 def _refusal(planned: Planned, batch: Batch, allow_delete: bool) -> tuple[str, str] | None:

@@ -83,12 +83,13 @@ def tell_problems(output: Output, found: Sequence[Diagnostic], spec: str | None 
         output.event(diagnostic_line(diagnostic, spec))
 
 
-def ended(output: Output, view: EventView, outcome: Outcome, stop: threading.Event) -> int:
-    """Shows how an apply ended; the exit code."""
+def ended(output: Output, view: EventView, outcome: Outcome, stop: threading.Event, others: Sequence[int] = ()) -> int:
+    """Shows how an apply ended; the exit code, which is the worst of its own and those of what was not begun."""
     from fineforge import engine
     from fineforge.views.stream import Both, JsonLines
 
-    code = INTERRUPTED if stop.is_set() else engine.outcome_exit_code(outcome)
+    codes = {engine.outcome_exit_code(outcome), *others}
+    code = INTERRUPTED if stop.is_set() else next((code for code in (INTERRUPTED, 1, 5, 4) if code in codes), 0)
     if isinstance(view, JsonLines | Both):
         view.end(outcome, code)
     if not output.json:

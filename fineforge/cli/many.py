@@ -129,7 +129,7 @@ def apply(output: Output, batch: Batch, target: str | None, wanted: Wanted, term
         if merged.writes and not wanted.auto_approve and not options.need_terminal(output, "Do you want this to be done?"):
             output.alert("nothing was changed")
             return 1
-        return _carry_out(output, planned, gateway, wanted.how, terms) or worst
+        return _carry_out(output, planned, gateway, wanted.how, terms, worst)
 
 
 def _nothing_done(output: Output) -> int:
@@ -158,21 +158,21 @@ def apply_saved(output: Output, file: Path, planned: Planned, how: How, terms: l
         return _carry_out(output, planned, gateway, how, terms)
 
 
-def _carry_out(output: Output, planned: Planned, gateway: Gateway, how: How, terms: leasing.Terms) -> int:
+def _carry_out(output: Output, planned: Planned, gateway: Gateway, how: How, terms: leasing.Terms, worst: int = 0) -> int:
+    """`worst`: the exit code for what could not be planned."""
     from fineforge import batch as batches
     from fineforge.cli import carrying
 
     merged = batches.one_plan(planned)
     if not merged.steps:
-        return 0
+        return worst
     view = carrying.event_view(output, merged)
     with carrying.interruptible_apply(output) as stop:
         with view:
             warn, progress = partial(show, output=output), view.preparing
             outcome, held_back = batches.apply(planned, gateway, view, stop, how.parallelism, warn, how.detach, terms, progress)
-        code = carrying.ended(output, view, outcome, stop)
-    _alert(output, [found for problems in held_back.values() for found in problems])
-    return code or (1 if held_back else 0)
+        _alert(output, [found for error in held_back.values() for found in error.diagnostics])
+        return carrying.ended(output, view, outcome, stop, [worst, *(error.exit_code for error in held_back.values())])
 
 
 def status(output: Output, batch: Batch, target: str | None) -> int:

@@ -193,6 +193,23 @@ def test_what_no_spec_wants_is_pruned(repository: Repository) -> None:
     assert repository.plan().writes == 0
 
 
+def test_specs_that_go_together_leave_one_cluster(repository: Repository) -> None:
+    """Each takes its own mark off it, and its owner changes it: one write after the other."""
+    for name in ("one", "two", "three"):
+        repository.write(name)
+    repository.apply()
+    for name in ("two", "three"):
+        (repository.folder / "specs" / f"{name}.yaml").unlink()
+    repository.write("one", compute={"name": CLUSTER.name, "size": "Standard_NC96ads_A100_v4", "max_nodes": 4})
+    planned = pruned(repository)
+    assert len([step for _, made in planned.plans for step in made.writes if step.key == CLUSTER]) == 3
+    assert check_plan(batch.one_plan(planned)) == ()
+    assert engine.outcome_exit_code(repository.apply(planned)) == 0
+    assert not [tag for tag in repository.tags(CLUSTER) if "used-by" in tag and not tag.endswith("-one")]
+    assert (repository.gateway.get(CLUSTER) or {})["properties"]["properties"]["scaleSettings"]["maxNodeCount"] == 4
+    assert repository.plan().writes == 0 and pruned(repository).writes == 0
+
+
 def test_other_projects_are_not_touched(repository: Repository) -> None:
     repository.write("one")
     repository.apply()

@@ -266,7 +266,7 @@ def test_prune_beside_an_apply_of_another_branch(repository: Repository) -> None
     assert planned.writes
     written = len(repository.gateway.writes)
     outcome, held_back = batch.apply(planned, repository.gateway, lambda _: None)
-    assert [entry.code for problems in held_back.values() for entry in problems] == ["FF530"]
+    assert [(entry.code, error.exit_code) for error in held_back.values() for entry in error.diagnostics] == [("FF530", 5)]
     assert len(repository.gateway.writes) == written and not outcome.failed
     file.write_text(text, encoding="utf-8")
     leases.release("shop/theirs", lease)
