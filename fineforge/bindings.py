@@ -7,7 +7,7 @@ spec. Values of the other inputs are `fineforge.params`.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fineforge.catalog.facts import ComponentFact
@@ -61,22 +61,27 @@ def bind(
 
 def _model(spec: Spec, component: ComponentFact, model_type: str, found: list[Diagnostic]) -> str | None:
     known = _KNOWN_MODELS.get(model_type, "")
-    candidates = [name for name, fact in component.inputs.items() if fact.type == model_type]
+
+    def candidates() -> list[str]:
+        return [name for name, fact in component.inputs.items() if fact.type == model_type]
+
     return _choose(spec, "model", known, candidates, component, component.inputs, f"the base model ({model_type})", found)
 
 
 def _split(spec: Spec, component: ComponentFact, split: str, found: list[Diagnostic]) -> str | None:
-    assets = [name for name, fact in component.inputs.items() if fact.is_asset and fact.type not in _MODELS]
-    candidates = [name for name in assets if re.search(SPLITS[split], name, re.IGNORECASE)]
-    files = [name for name in candidates if component.inputs[name].type == "uri_file"]
-    return _choose(
-        spec, split, f"{split}_file_path", files or candidates, component, component.inputs, f"the `{split}` split", found
-    )
+    def candidates() -> list[str]:
+        assets = [name for name, fact in component.inputs.items() if fact.is_asset and fact.type not in _MODELS]
+        called = [name for name in assets if re.search(SPLITS[split], name, re.IGNORECASE)]
+        return [name for name in called if component.inputs[name].type == "uri_file"] or called
+
+    return _choose(spec, split, f"{split}_file_path", candidates, component, component.inputs, f"the `{split}` split", found)
 
 
 def _output(spec: Spec, component: ComponentFact, found: list[Diagnostic]) -> str | None:
-    candidates = [name for name, kind in component.outputs.items() if kind == "mlflow_model"]
-    candidates = candidates or [name for name, kind in component.outputs.items() if kind in _MODELS]
+    def candidates() -> list[str]:
+        models = {name: kind for name, kind in component.outputs.items() if kind in _MODELS}
+        return [name for name, kind in models.items() if kind == "mlflow_model"] or list(models)
+
     what = "the trained model"
     return _choose(spec, "trained_model", "mlflow_model_folder", candidates, component, component.outputs, what, found)
 
@@ -85,7 +90,7 @@ def _choose(
     spec: Spec,
     key: str,
     known: str,
-    candidates: list[str],
+    candidates: Callable[[], list[str]],
     component: ComponentFact,
     names: Collection[str],
     what: str,
@@ -104,11 +109,12 @@ def _choose(
         return None
     if known in names:
         return known
-    if len(candidates) == 1:
-        return candidates[0]
-    several = f"several {port}s" if candidates else f"no {port}"
+    likely = candidates()
+    if len(likely) == 1:
+        return likely[0]
+    several = f"several {port}s" if likely else f"no {port}"
     message = f"`{component.name}` {component.version} has {several} for {what}"
-    hint = f"name one in `component.assets.{key}`" + (f"; {_listed(candidates)}" if candidates else "")
+    hint = f"name one in `component.assets.{key}`" + (f"; {_listed(likely)}" if likely else "")
     at = ("dataset", "splits", key) if key in SPLITS and spec.dataset and key in spec.dataset.splits.given() else ("component",)
     found.append(Diagnostic("FF149", message, path=at, hint=hint))
     return None

@@ -55,8 +55,8 @@ def below(where: Project, folder: Path) -> tuple[Layer, ...]:
 def folder_files(where: Project, folder: Path) -> list[Path]:
     """Where defaults for a folder's specs may stand, from the project's root inwards, whether or not there are any."""
     folder = folder.resolve()
-    inwards = [place for place in (*reversed(folder.parents), folder) if place.is_relative_to(where.root)]
-    return [place / FOLDER_FILE for place in inwards]
+    inwards = folder.relative_to(where.root).parts if folder.is_relative_to(where.root) else None
+    return [where.root.joinpath(*inwards[:n], FOLDER_FILE) for n in range(len(inwards) + 1)] if inwards is not None else []
 
 
 def meant(parsed: Source, lower: Sequence[Layer], where: Project, target: str | None) -> str:

@@ -7,7 +7,7 @@ defaults, the spec, `--set`. (The official walkthrough lets the model's defaults
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,16 +66,20 @@ def resolve(
         ("--set", overrides or {}),
     ]
     bounds = _bounds(model, component)
-    spoken_of = {name for _, values in layers for name in values}
+    said: dict[str, list[tuple[str, Any]]] = {}
+    for origin, values in layers:
+        for name, value in values.items():
+            said.setdefault(name, []).append((origin, value))
     parameters = {}
-    bound = {name for name in spec.component.assets.model_dump().values() if name}
+    assets = spec.component.assets
+    bound = {getattr(assets, port) for port in type(assets).model_fields}
     for name, fact in component.inputs.items():
         if fact.is_asset or name in bound:
             continue
-        if name not in spoken_of and fact.default is not None:  # most inputs of most specs
+        if name not in said and fact.default is not None:  # most inputs of most specs
             parameters[name] = Parameter(name, fact.default, "component default", fact)
             continue
-        parameter = _choose(name, fact, layers, spec, bounds, found)
+        parameter = _choose(name, fact, said.get(name, ()), spec, bounds, found)
         if parameter is not None:
             parameters[name] = parameter
     for origin, values in layers:
@@ -112,20 +116,26 @@ def _from_compute(component: ComponentFact, spec: Spec, facts: Facts) -> dict[st
 
 
 def _choose(
-    name: str, fact: InputFact, layers: list[Layer], spec: Spec, bounds: Mapping[str, float], found: list[Diagnostic]
+    name: str,
+    fact: InputFact,
+    said: Sequence[tuple[str, Any]],
+    spec: Spec,
+    bounds: Mapping[str, float],
+    found: list[Diagnostic],
 ) -> Parameter | None:
+    """The highest of what the layers say, (origin, value), lowest first; what is wrong with any of it goes into `found`."""
     opinions: list[tuple[str, Any]] = [] if fact.default is None else [("component default", fact.default)]
     refused = False
-    for origin, values in layers:
-        if name not in values or (name in DERIVED and origin in _USERS):
+    for origin, given in said:
+        if name in DERIVED and origin in _USERS:
             continue
-        value = _fit(values[name], fact)
+        value = _fit(given, fact)
         problem = _problem(name, value, fact, bounds)
         if problem is None:
             opinions.append((origin, value))
         else:
             refused = True
-            found.append(_refusal(name, origin, values[name], problem, fact, spec))
+            found.append(_refusal(name, origin, given, problem, fact, spec))
     if not opinions:
         if not fact.optional and not refused:
             hint = f"the component wants it: {fact.description.lower()}" if fact.description else ""

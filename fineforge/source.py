@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -170,8 +171,9 @@ class _Frame:
     path: SpecPath
     anchor: str | None
     start: Any
+    expects_key: bool
+    """Whether a key comes next; never in a list."""
     key: Any = None
-    has_key: bool = False
     nodes: int = 1
     merges: list[Any] = field(default_factory=list)
 
@@ -190,23 +192,14 @@ class _Builder:
         self.documents = 0
 
     def take(self, event: Any) -> None:
-        match type(event).__name__:
-            case "ScalarEvent":
-                self._tag(event)
-                self._scalar(event)
-            case "MappingStartEvent" | "SequenceStartEvent":
-                self._tag(event)
-                self._open(event, {} if isinstance(event, yaml.MappingStartEvent) else [])
-            case "MappingEndEvent" | "SequenceEndEvent":
-                self._close(event)
-            case "AliasEvent":
-                self._alias(event)
-            case "DocumentStartEvent":
-                self.documents += 1
-                if self.documents > 1:
-                    self._refuse("FF104", "a second document starts here", event, "one spec per file: split it at `---`")
-            case _:
-                pass
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event)
+
+    def _document(self, event: Any) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            self._refuse("FF104", "a second document starts here", event, "one spec per file: split it at `---`")
 
     def _tag(self, event: Any) -> None:
         if event.tag not in (None, "!") and not event.tag.startswith("tag:yaml.org,2002:str"):
@@ -214,6 +207,7 @@ class _Builder:
             self._refuse("FF106", f"the tag `{tag}` is not allowed", event, "write plain values; a spec constructs nothing")
 
     def _scalar(self, event: Any) -> None:
+        self._tag(event)
         if self._expects_key():
             self._take_key(event.value, event)
             return
@@ -223,12 +217,19 @@ class _Builder:
             self.anchors[event.anchor] = (value, 1)
         self._add(value, event, 1)
 
+    def _mapping(self, event: Any) -> None:
+        self._open(event, {})
+
+    def _sequence(self, event: Any) -> None:
+        self._open(event, [])
+
     def _open(self, event: Any, value: dict[Any, Any] | list[Any]) -> None:
+        self._tag(event)
         if self._expects_key():
             self._refuse("FF101", "a key must be a plain word", event, "")
         if len(self.stack) >= MAX_DEPTH:
             self._refuse("FF110", f"nested deeper than {MAX_DEPTH} levels", event, "")
-        self.stack.append(_Frame(value, self._path(), event.anchor, event.start_mark))
+        self.stack.append(_Frame(value, self._path(), event.anchor, event.start_mark, isinstance(value, dict)))
 
     def _close(self, event: Any) -> None:
         frame = self.stack.pop()
@@ -267,10 +268,10 @@ class _Builder:
             frame.value.append(value)
         elif frame.key == "<<":
             self._merge(frame, value, event, start)
-            frame.has_key = False
+            frame.expects_key = True
         else:
             frame.value[frame.key] = value
-            frame.has_key = False
+            frame.expects_key = True
 
     def _merge(self, frame: _Frame, value: Any, event: Any, start: Any) -> None:
         sources = value if isinstance(value, list) else [value]
@@ -279,7 +280,7 @@ class _Builder:
         frame.merges.extend(sources)
 
     def _expects_key(self) -> bool:
-        return bool(self.stack) and isinstance(self.stack[-1].value, dict) and not self.stack[-1].has_key
+        return bool(self.stack) and self.stack[-1].expects_key
 
     def _take_key(self, key: str, event: Any) -> None:
         frame = self.stack[-1]
@@ -287,7 +288,7 @@ class _Builder:
         if key != "<<" and path in self.keys and path in self.values:
             first = self.keys[path][0] + 1
             self._refuse("FF103", f"`{key}` is given twice, first in line {first}", event, "keep one of them")
-        frame.key, frame.has_key = key, True
+        frame.key, frame.expects_key = key, False
         begin, end = event.start_mark, event.end_mark
         self.keys[path] = (begin.line, begin.column, end.line, end.column)
 
@@ -303,10 +304,23 @@ class _Builder:
         raise FineforgeError(Diagnostic(code, message, span=_span(self.file, self.lines, place), hint=hint))
 
 
+_HANDLERS: Mapping[type, Callable[[_Builder, Any], None]] = {
+    yaml.ScalarEvent: _Builder._scalar,
+    yaml.MappingStartEvent: _Builder._mapping,
+    yaml.SequenceStartEvent: _Builder._sequence,
+    yaml.MappingEndEvent: _Builder._close,
+    yaml.SequenceEndEvent: _Builder._close,
+    yaml.AliasEvent: _Builder._alias,
+    yaml.DocumentStartEvent: _Builder._document,
+}
+
+
 def _resolve(text: str) -> Any:
     """The YAML 1.2 core schema; a digit string with a leading zero stays text, for it may be a digest."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
+    if text[0] not in "+-.0123456789":
+        return text
     if _INTEGER.match(text):
         digits = text.lstrip("+-")
         return text if len(digits) > 1 and digits[0] == "0" else int(text) if len(digits) < 20 else text
