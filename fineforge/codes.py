@@ -36,8 +36,8 @@ CODES: dict[str, Code] = {
     ),
     "FF004": Code(
         "the file exists already",
-        "`init` and `plan --out` write new files and never overwrite one that they did not write. Choose another name, or move "
-        "the file away.",
+        "`init` and `plan --out` write new files and never overwrite one that they did not write. The hint says what "
+        "to do instead; or move the file away.",
     ),
     "FF005": Code(
         "nothing of that name can be explained",

@@ -82,13 +82,18 @@ def near_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     return [folded[entry] for entry in difflib.get_close_matches(name.lower(), folded, count, cutoff=0.5)]
 
 
-def still_offered(task: str, today: str) -> str:
-    """Base models of the snapshot that can be fine-tuned for the task, for a hint."""
-    names = sorted(
-        model.name
+def offered(task: str, today: str) -> list[ModelFact]:
+    """Base models of the snapshot that can be fine-tuned for the task."""
+    return [
+        model
         for model in load().models.values()
         if task in model.tasks and not model.archived and not (model.finetune_retirement and model.finetune_retirement <= today)
-    )
+    ]
+
+
+def still_offered(task: str, today: str) -> str:
+    """Their names, for a hint."""
+    names = sorted(model.name for model in offered(task, today))
     return f"still offered for {task}: " + (", ".join(f"`{name}`" for name in names) or "none that fineforge knows")
 
 

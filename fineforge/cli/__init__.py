@@ -83,8 +83,8 @@ class Commands(click.Group):
     no_args_is_help=False,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 fine, 1 error, 2 changes and 3 drift (with --detailed-exitcode), 4 refused by a gate, "
-    "5 the world moved or another apply is under way, 130 interrupted.",
+    epilog="Exit codes: 0 fine, 1 error, 2 changes, 3 drift, 4 refused by a gate or a policy, 5 the world moved or another apply "
+    "is under way, 130 interrupted. `plan` tells 2 and 3 only with `--detailed-exitcode`.",
 )
 @click.option("--version", "show_version", is_flag=True, help="Print the version.")
 @click.pass_context

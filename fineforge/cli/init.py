@@ -39,9 +39,9 @@ def _files(name: str, model_name: str, project: bool) -> dict[str, str]:
 
     found = {f"{name}.yaml": _spec(name, model_name)}
     found |= {f"data/{name}/{split}.jsonl": _rows(split) for split in ("train", "validation")}
-    found["fineforge.schema.json"] = json.dumps(document(), indent=2) + "\n"
+    found[_SCHEMA_FILE] = json.dumps(document(), indent=2) + "\n"
     if project:
-        found["fineforge.yaml"] = _PROJECT.format(name=name)
+        found[_PROJECT_FILE] = _PROJECT.format(name=name)
     return found
 
 
@@ -52,7 +52,9 @@ def _write(files: dict[Path, str]) -> None:
 
     there = [path for path, text in files.items() if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text]
     if there:
-        raise FineforgeError(*(Diagnostic("FF004", f"`{path}` exists already", hint="choose another name") for path in there))
+        hints = {_PROJECT_FILE: "leave `--project` out: a spec beside it belongs to it", _SCHEMA_FILE: _RENEW}
+        found = ((path, hints.get(path.name, "choose another name")) for path in there)
+        raise FineforgeError(*(Diagnostic("FF004", f"`{path}` exists already", hint=hint) for path, hint in found))
     try:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,20 +64,33 @@ def _write(files: dict[Path, str]) -> None:
         raise refused(Path(error.filename), error) from None
 
 
+_PROJECT_FILE, _SCHEMA_FILE = "fineforge.yaml", "fineforge.schema.json"
+_RENEW = f"it is of another version: `fineforge schema > {_SCHEMA_FILE}` renews it"
+_TASK = "chat-completion"
+
+
 def _spec(name: str, model_name: str) -> str:
     from fineforge import source
     from fineforge import spec as specs
 
     model, component, train_size, serve_size = _choices(model_name)
     text = _SPEC.format(
-        name=name, model=model[0], version=model[1], component=component, train_size=train_size, serve_size=serve_size
+        name=name,
+        cluster=f"{name[:20].rstrip('-')}-gpu",
+        model=model[0],
+        version=model[1],
+        component=component,
+        train_size=train_size,
+        serve_size=serve_size,
     )
     specs.parse(source.load(text.encode(), f"{name}.yaml"))
     return text
 
 
 def _choices(model_name: str) -> tuple[tuple[str, str], str, str, str]:
-    """Model, newest chat-completion component, and the cheapest sizes that the model may use."""
+    """Model, newest chat-completion component, and the first sizes of the model's lists that are still there."""
+    from datetime import UTC, datetime
+
     from fineforge.catalog import snapshot
     from fineforge.diagnostics import Diagnostic, FineforgeError
 
@@ -85,11 +100,15 @@ def _choices(model_name: str) -> tuple[tuple[str, str], str, str, str]:
         near = snapshot.near_names(model_name, [known for known, _ in catalog.models])
         hint = "did you mean " + " or ".join(f"`{entry}`" for entry in near) + "?" if near else ""
         raise FineforgeError(Diagnostic("FF005", f"the catalog has no base model `{model_name}`", hint=hint))
-    model = models[0]
-    versions = [version for name, version in catalog.components if name == snapshot.TASK_COMPONENTS["chat-completion"]]
+    model, today = models[0], datetime.now(UTC).date().isoformat()
+    if model not in snapshot.offered(_TASK, today):
+        message, hint = f"`{model.name}` is not offered for fine-tuning with `{_TASK}`", snapshot.still_offered(_TASK, today)
+        raise FineforgeError(Diagnostic("FF144", message, hint=f"{hint}; `fineforge explain model {model.name}` says more"))
+    retired = {size.name.lower() for size in catalog.sizes.values() if size.retired and size.retired <= today}
+    versions = [version for name, version in catalog.components if name == snapshot.TASK_COMPONENTS[_TASK]]
     component = max(versions, key=lambda version: [int(part) for part in version.split(".")])
-    train = (model.finetune_sizes or ("Standard_NC24ads_A100_v4",))[0]
-    serve = (model.inference_sizes or ("Standard_NC24ads_A100_v4",))[0]
+    lists = (model.finetune_sizes or (), model.inference_sizes or ())
+    train, serve = (next((size for size in sizes if size.lower() not in retired), "Standard_NC24ads_A100_v4") for sizes in lists)
     return (model.name, model.version), component, train, serve
 
 
@@ -127,7 +146,7 @@ dataset:
     train: {{percent: 100}}
     validation: {{percent: 100}}
 
-compute: {{name: {name}-gpu, size: {train_size}, min_nodes: 0, max_nodes: 1}}
+compute: {{name: {cluster}, size: {train_size}, min_nodes: 0, max_nodes: 1}}
 
 training:                           # the component's inputs; `fineforge explain {name}.yaml` lists them all
   num_train_epochs: 1
