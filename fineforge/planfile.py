@@ -7,13 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from fineforge import __version__, files, git
-from fineforge.core import Action, FieldChange, Mode, Plan, ResourceKey, Step, Upload
-from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, SourceSpan
+from fineforge.core import Plan
+from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.gateway import Workspace
+from fineforge.kinds import KINDS
 from fineforge.ownership import digest
 from fineforge.planner import PLAN_FORMAT
 from fineforge.spec import Spec
@@ -30,12 +34,13 @@ def save(plans: Sequence[tuple[Path, Plan]], path: Path) -> None:
 
 
 def is_plan(path: Path) -> bool:
-    """Whether a file looks like a saved plan; a spec never starts with a brace and this word."""
+    """Whether a file looks like a saved plan: a spec never has a brace first, and this word near it."""
     try:
         with path.open("rb") as stream:
-            return _KIND.encode() in stream.read(200)
+            begin = stream.read(200)
     except OSError:
         return False
+    return begin.lstrip().startswith(b"{") and _KIND.encode() in begin
 
 
 @contextmanager
@@ -58,9 +63,19 @@ def load(path: Path) -> list[tuple[Path, Plan]]:
         message = f"`{path}` is a plan of format {document.get('format')} (fineforge {made_by}); this is format {PLAN_FORMAT}"
         raise FineforgeError(Diagnostic("FF521", message, hint="plan again with this version"))
     try:
-        return [(Path(entry["spec_path"]), _plan(entry["plan"])) for entry in document["plans"]]
+        found = [(Path(entry["spec_path"]), _plan(entry["plan"])) for entry in document["plans"]]
+        if not found or len({spec for spec, _ in found}) < len(found) or any(spec.is_dir() for spec, _ in found):
+            raise ValueError("`plans` is to hold one plan for each spec")
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _damaged(path, f"`{'.'.join(map(str, first['loc']))}`: {first['msg'].lower()}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FineforgeError(Diagnostic("FF521", f"`{path}` is damaged: {error}", hint="plan again")) from None
+        raise _damaged(path, str(error)) from None
+    return found
+
+
+def _damaged(path: Path, words: str) -> FineforgeError:
+    return FineforgeError(Diagnostic("FF521", f"`{path}` is damaged: {words}", hint="plan again"))
 
 
 def _document(path: Path) -> Mapping[str, Any]:
@@ -115,37 +130,17 @@ def to_json(value: Any) -> Any:
     return value
 
 
-def _plan(data: dict[str, Any]) -> Plan:
-    steps = {step["id"]: _step(step) for step in data["steps"]}
-    return Plan(
-        format=data["format"],
-        mode=Mode(data["mode"]),
-        target=data["target"],
-        spec=data["spec"],
-        spec_digest=data["spec_digest"],
-        facts=data["facts"],
-        steps=tuple(steps.values()),
-        drift=tuple(steps[step["id"]] for step in data["drift"]),
-        diagnostics=tuple(_diagnostic(entry) for entry in data["diagnostics"]),
-    )
+def _plan(data: Any) -> Plan:
+    """Raises ValueError or TypeError where a key is missing, unknown, or of another type: nothing of a plan is guessed."""
+    made = _reader().validate_python(data)
+    if to_json(made) != data:
+        raise ValueError("it does not hold what a plan of this format holds")
+    if unknown := {step.key.kind for step in made.steps} - set(KINDS):
+        raise ValueError(f"`{min(unknown)}` is no kind of object")
+    dict(made.facts.get("workspace") or {}), int(made.facts.get("context_length") or 0)  # what an apply goes by
+    return made
 
 
-def _step(data: dict[str, Any]) -> Step:
-    changes = (FieldChange(**{**change, "action": Action(change["action"])}) for change in data["changes"])
-    return Step(
-        **{
-            **data,
-            "key": ResourceKey(**data["key"]),
-            "action": Action(data["action"]),
-            "changes": tuple(changes),
-            "depends_on": tuple(data["depends_on"]),
-            "uploads": tuple(Upload(**upload) for upload in data["uploads"]),
-            "fallback": _step(data["fallback"]) if data["fallback"] else None,
-            "path": tuple(data["path"]),
-        }
-    )
-
-
-def _diagnostic(data: dict[str, Any]) -> Diagnostic:
-    span = SourceSpan(**data["span"]) if data["span"] else None
-    return Diagnostic(**{**data, "severity": Severity(data["severity"]), "path": tuple(data["path"]), "span": span})
+@cache
+def _reader() -> TypeAdapter[Plan]:
+    return TypeAdapter(Plan)

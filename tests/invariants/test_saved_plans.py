@@ -74,6 +74,12 @@ def test_of_another_format_or_damaged(applied: Client, tmp_path: Path) -> None:
     exploding = {**entry, "plan": {**entry["plan"], "mode": "explode"}}
     edits: list[Any] = [{"format": 99}, {"kind": "another"}]
     edits += [{"plans": plans} for plans in (7, [7], [{}], [{**entry, "plan": {}}], [exploding], [{**entry, "plan": 7}])]
+    edits += [{"plans": []}, {"plans": [entry, entry]}, {"plans": [{**entry, "spec_path": str(tmp_path)}]}]
+    step, *others = entry["plan"]["steps"]
+    odd = [{**step, "key": {**step["key"], "kind": "moon"}}, {**step, "text": 7}, {**step, "more": 1}, without(step, "expected")]
+    edits += [{"plans": [{**entry, "plan": {**entry["plan"], "steps": [one, *others]}}]} for one in odd]
+    facts = ({"workspace": "w"}, {"context_length": "many"}, None)
+    edits += [{"plans": [{**entry, "plan": {**entry["plan"], "facts": wrong}}]} for wrong in facts]
     for change in edits:
         file.write_text(json.dumps({**saved, **change}))
         with pytest.raises(FineforgeError) as caught:
@@ -83,6 +89,19 @@ def test_of_another_format_or_damaged(applied: Client, tmp_path: Path) -> None:
         file.write_text(text)
         with pytest.raises(FineforgeError, match="FF521"):
             planfile.load(file)
+
+
+def without(step: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in step.items() if name != key}
+
+
+def test_a_spec_is_no_plan_whatever_it_is_called(tmp_path: Path) -> None:
+    """`plan --out` writes over older plans only."""
+    file = tmp_path / "spec.yaml"
+    file.write_text("version: 1\nname: fineforge-plan-demo\n", encoding="utf-8")
+    assert not planfile.is_plan(file)
+    planfile.save([], file)
+    assert planfile.is_plan(file)
 
 
 def test_where_nothing_can_be_written(applied: Client, tmp_path: Path) -> None:
