@@ -73,8 +73,9 @@ def test_of_another_format_or_damaged(applied: Client, tmp_path: Path) -> None:
     (entry,) = saved["plans"]
     exploding = {**entry, "plan": {**entry["plan"], "mode": "explode"}}
     edits: list[Any] = [{"format": 99}, {"kind": "another"}]
-    edits += [{"plans": plans} for plans in (7, [7], [{}], [{**entry, "plan": {}}], [exploding], [{**entry, "plan": 7}])]
-    edits += [{"plans": []}, {"plans": [entry, entry]}, {"plans": [{**entry, "spec_path": str(tmp_path)}]}]
+    plans: list[Any] = [7, [7], [{}], [{**entry, "plan": {}}], [exploding], [{**entry, "plan": 7}]]
+    plans += [[], [entry, entry], [{**entry, "spec_path": str(tmp_path)}]]
+    edits += [{"plans": wrong} for wrong in plans]
     step, *others = entry["plan"]["steps"]
     odd = [{**step, "key": {**step["key"], "kind": "moon"}}, {**step, "text": 7}, {**step, "more": 1}, without(step, "expected")]
     edits += [{"plans": [{**entry, "plan": {**entry["plan"], "steps": [one, *others]}}]} for one in odd]
