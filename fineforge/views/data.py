@@ -133,10 +133,10 @@ def _cut(text: str, room: int) -> str:
 
 
 class Seldom:
-    """Whether it is time to tell something again: not before `seconds` have passed, and then as long after the last time."""
+    """Whether it is time to tell something again: not before `seconds` have passed, the first time unless it is `at_once`."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds, self._next = seconds, time.monotonic() + seconds
+    def __init__(self, seconds: float, at_once: bool = False) -> None:
+        self._seconds, self._next = seconds, time.monotonic() + (0 if at_once else seconds)
 
     def due(self) -> bool:
         if (now := time.monotonic()) < self._next:

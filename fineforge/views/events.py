@@ -44,13 +44,17 @@ DONE_WORDS = {
 
 
 class Lines:
-    """One line for everything that starts, changes its state or ends."""
+    """One line for everything that starts, changes its state or ends. Metrics are told every ten seconds, and the last ones:
+    every one of them is in the job's log, in `fineforge metrics` and in the lines for programs."""
 
     def __init__(self, write: Callable[[str], None], paint: Paint, quiet: bool = False) -> None:
         self._write, self._paint, self._quiet = write, paint, quiet
         self._lock = threading.Lock()
         self._said: dict[str, str] = {}
         self._seldom = Seldom(10)
+        self._paces: dict[str, Seldom] = {}
+        self._held: dict[str, str] = {}
+        """Step -> its newest metrics, while they are not told."""
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +65,9 @@ class Lines:
     def __call__(self, event: Event) -> None:
         with self._lock:
             line = self._line(event)
-            if line is not None and not self._repeats(event, line):
+            if event.kind in _ENDS and (held := self._held.pop(event.step.id, "")):
+                self._write(held)
+            if line is not None and not self._repeats(event, line) and not self._holds(event, line):
                 self._write(line)
 
     def preparing(self, spec: str, split: str, rows: int, wanted: int | None, fetched: int) -> None:
@@ -81,7 +87,7 @@ class Lines:
                 return f"    | {visible(event.message)}" if event.message.strip() else None
             case EventKind.METRIC:
                 return f"    {object_name(event.step)}: {metrics_text(event)}"
-            case EventKind.DONE | EventKind.FAILED | EventKind.SKIPPED | EventKind.REFUSED | EventKind.DETACHED:
+            case _:
                 return ended(event, self._paint)
 
     def _repeats(self, event: Event, line: str) -> bool:
@@ -91,6 +97,16 @@ class Lines:
         same = self._said.get(event.step.id) == line
         self._said[event.step.id] = line
         return same
+
+    def _holds(self, event: Event, line: str) -> bool:
+        if event.kind is not EventKind.METRIC:
+            return False
+        now = self._paces.setdefault(event.step.id, Seldom(10, at_once=True)).due()
+        self._held[event.step.id] = "" if now else line
+        return not now
+
+
+_ENDS = frozenset({EventKind.DONE, EventKind.FAILED, EventKind.SKIPPED, EventKind.REFUSED, EventKind.DETACHED})
 
 
 def started(step: Step, paint: Paint) -> str | None:
@@ -120,10 +136,12 @@ def ended(event: Event, paint: Paint) -> str | None:
 
 
 def metrics_text(event: Event) -> str:
-    """`step 40, epoch 2, loss 1.234, 0.8 steps/s, about 3 min left`; the pace as far as it is known."""
-    first = [name for name in ("step", "epoch", "loss", "eval_loss", "learning_rate") if name in event.values]
-    rest = [name for name in event.values if name not in first and name not in ("percent", "steps_per_second", "seconds_left")]
-    told = [f"{name} {event.values[name]:.4g}" for name in (*first, *rest)]
+    """`step 40, epoch 2, loss 1.234, 0.8 steps/s, about 3 min left`; the pace as far as it is known. Other metrics only where
+    there is no loss."""
+    names = [name for name in ("step", "epoch", "loss", "eval_loss", "learning_rate") if name in event.values]
+    if not {"loss", "eval_loss"} & set(names):
+        names += [name for name in event.values if name not in (*names, "percent", "steps_per_second", "seconds_left")]
+    told = [f"{name} {event.values[name]:.4g}" for name in names]
     if "steps_per_second" in event.values:
         told.append(f"{event.values['steps_per_second']:.3g} steps/s")
     if "seconds_left" in event.values:

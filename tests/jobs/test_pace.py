@@ -139,3 +139,21 @@ def test_the_log_alone() -> None:
     told: list[str] = []
     tell_log("j", Telling(LogText("", "a\nb")), told.append)  # type: ignore[arg-type]
     assert told == ["a", "b"]
+
+
+def test_lines_tell_metrics_seldom_and_the_last_ones_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training may log every second; where no line can be overwritten, that would bury all else."""
+    now = [100.0]
+    monkeypatch.setattr("fineforge.views.data.time.monotonic", lambda: now[0])
+    lines: list[str] = []
+    view = Lines(lines.append, Paint())
+    for second, step in ((100.0, 1), (101.0, 2), (109.0, 3), (110.0, 4), (115.0, 5)):
+        now[0] = second
+        view(Event(EventKind.METRIC, STEP, values={"step": step, "loss": 1.0, "grad_norm": 2.0}))
+    view(Event(EventKind.DONE, STEP, seconds=20))
+    assert [line.strip() for line in lines] == [
+        "job j: step 1, loss 1",
+        "job j: step 4, loss 1",
+        "job j: step 5, loss 1",
+        "✓ job j: created in 20 s",
+    ]
