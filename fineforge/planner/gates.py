@@ -23,8 +23,7 @@ def decide_model(case: Case, want: Desired) -> Decision:
         return decision
     if case.facts.model is not None and case.facts.model.twin:
         why = "metric gates are not judged on a twin"
-        note = step_on(job.key, Action.NOOP, why, suffix="metrics", path=("gates", "metrics"))
-        return Decision([note, *decision.steps], decision.diagnostics)
+        return Decision([replace(step, reason=why) for step in decision.steps], decision.diagnostics)
     if case.facts.metrics is not None:
         refusals = _judge(case)
         return Decision(diagnostics=[*decision.diagnostics, *refusals]) if refusals else decision
