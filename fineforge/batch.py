@@ -24,6 +24,7 @@ from fineforge.gateway import READS, Gateway, Reader, Workspace
 from fineforge.kinds import KINDS
 from fineforge.planner import check_plan
 from fineforge.policies import judging, reading
+from fineforge.project import shown_path
 from fineforge.shared import SharedReads
 from fineforge.variables import Given
 
@@ -66,6 +67,15 @@ class Planned:
     def broken(self) -> bool:
         """Whether some spec could not be planned, or its plan cannot be applied."""
         return bool(self.failed or errors(self.problems) or any(errors(plan.diagnostics) for _, plan in self.plans))
+
+    @property
+    def unplanned(self) -> dict[str, tuple[Diagnostic, ...]]:
+        return named(self.failed)
+
+
+def named(failed: Failures) -> dict[str, tuple[Diagnostic, ...]]:
+    """Specs that could not be read or planned, by the names that people know them by."""
+    return {shown_path(path): found for path, found in failed.items()}
 
 
 def load(

@@ -35,7 +35,7 @@ def find(paths: Sequence[Path]) -> tuple[list[Path], list[Diagnostic]]:
         inside = list(_below(path, problems))
         if not inside and not problems:
             hint = "a spec is a .yaml file; `fineforge init` writes one"
-            problems.append(Diagnostic("FF181", f"`{path}` holds no spec", hint=hint))
+            problems.append(Diagnostic("FF181", f"`{project.shown_path(path)}` holds no spec", hint=hint))
         found += inside
     return list(dict.fromkeys(found)), problems
 
@@ -80,7 +80,7 @@ def _below(folder: Path, problems: list[Diagnostic]) -> Iterator[Path]:
                 continue
             if file.is_symlink() and not file.exists():
                 hint = "mend the link, delete it, or name it in `.fineforgeignore`"
-                problems.append(Diagnostic("FF180", f"`{file}` is a link that leads nowhere", hint=hint))
+                problems.append(Diagnostic("FF180", f"`{project.shown_path(file)}` is a link that leads nowhere", hint=hint))
                 continue
             yield file
 

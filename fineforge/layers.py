@@ -29,7 +29,7 @@ def read(path: Path, target: str | None = None, given: Given | None = None) -> t
     Without a target it is the one that `Project.target` says, or the first that the spec is for. Without `given`, the environment
     alone gives variables. Raises FF1xx, every error of a file at once.
     """
-    parsed = source.load(project.read_file(path), str(path))
+    parsed = source.load(project.read_file(path), project.shown_path(path))
     where = project.find(path.parent)
     lower = below(where, path.parent)
     known = (LOCAL, *where.targets) if where.targets else (LOCAL, "default")

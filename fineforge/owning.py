@@ -5,7 +5,7 @@ What a step does is the planner's; here belongs reading what it needs to know, f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from fineforge import engine, observe, ownership, project, source, spec
@@ -52,14 +52,17 @@ def forget(loaded: Loaded, gateway: Reader, kinds: Sequence[str]) -> Plan:
     return _ownership(loaded, gateway, engine.plan(loaded, gateway, Mode.DESTROY), None, tuple(kinds))
 
 
-def orphans(names: Sequence[str], project_name: str, gateway: Reader) -> list[Orphans]:
-    """Objects of the project whose spec is none of `names`, by spec. Archived ones are where they belong, and not among them."""
+def orphans(
+    names: Sequence[str], project_name: str, gateway: Reader, wanted: Collection[ResourceKey] = frozenset()
+) -> list[Orphans]:
+    """Objects of the project whose spec is none of `names`, by spec. Archived ones are where they belong, and not among them; nor
+    are those that the specs of these names want, as a cluster that outlives who made it."""
     world = observe.read_ours(gateway, project_name)
     found: dict[str, list[Observed]] = {}
     for have in world.observed.values():
         if have is None or have.owner is None or have.owner.project != project_name or have.archived:
             continue
-        if have.owner.spec not in names:
+        if have.owner.spec not in names and have.key not in wanted:
             found.setdefault(have.owner.spec, []).append(have)
     order = list(KINDS)
     return [

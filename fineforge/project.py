@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from fineforge import composing, source
+from fineforge import composing, git, source
 from fineforge.diagnostics import Diagnostic, FineforgeError, did_you_mean
 from fineforge.gateway import LOCAL, Workspace
 from fineforge.policies import rules
@@ -145,8 +145,8 @@ def read_file(file: Path) -> bytes:
 
 
 def shown_path(file: Path) -> str:
-    """A file's name as it is said: from the working directory on where it lies below it."""
-    here = Path.cwd()
+    """A file's name as it is said: from the working directory on where it lies below it; of another commit's, where it is now."""
+    here, file = Path.cwd(), git.now(file)
     return str(file.relative_to(here) if file.is_relative_to(here) else file)
 
 

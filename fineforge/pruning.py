@@ -6,6 +6,8 @@ are, and the plan of their end, is `fineforge.owning`.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fineforge import discovery, git, owning
 from fineforge.batch import Batch, Planned, beside
 from fineforge.diagnostics import Diagnostic, FineforgeError, errors
@@ -15,31 +17,42 @@ from fineforge.policies import judging
 
 def with_orphans(planned: Planned, batch: Batch, gateway: Reader, allow_delete: bool) -> Planned:
     """The plans, and beside them those that end what no spec wants. Raises FF192 where that cannot be told, or was not meant."""
-    if reason := _refusal(planned, batch, allow_delete):
+    if wrong := _wrong(planned, batch):
+        hint = "mend them first: a spec that cannot be read may want what would be deleted"
+        raise FineforgeError(Diagnostic("FF192", "`--prune` is refused: not every spec can be planned", hint=hint), *wrong)
+    if reason := _refusal(batch, allow_delete):
         words, hint = reason
         raise FineforgeError(Diagnostic("FF192", f"`--prune` is refused: {words}", hint=hint))
     project = batch.specs[0].project
     names = [loaded.spec.name for loaded in batch.specs]
     wanted = frozenset(step.key for _, plan in planned.plans for step in plan.steps)
-    ends = [owning.destroy_plan(found.spec, project, gateway) for found in owning.orphans(names, project.name, gateway)]
+    left = owning.orphans(names, project.name, gateway, wanted)
+    ends = [owning.destroy_plan(found.spec, project, gateway) for found in left]
     return beside(planned, [(loaded, judging.judged(owning.spare(plan, wanted), loaded)) for loaded, plan in ends])
 
 
-def _refusal(planned: Planned, batch: Batch, allow_delete: bool) -> tuple[str, str] | None:
+def _wrong(planned: Planned, batch: Batch) -> list[Diagnostic]:
+    unread = {**batch.failed, **planned.failed}
+    found = [*batch.problems, *(one for problems in unread.values() for one in problems)]
+    return [*errors(found), *(one for _, plan in planned.plans for one in errors(plan.diagnostics))]
+
+
+def _refusal(batch: Batch, allow_delete: bool) -> tuple[str, str] | None:
     """Why nothing may be pruned, and what to do; None where it may. `batch` is what was read, for every target."""
     if batch.selected:
         return "only some specs were selected", "leave `--select` out"
-    wrong = len(batch.failed) + len(planned.failed) + sum(1 for _, plan in planned.plans if errors(plan.diagnostics))
-    if wrong or errors(batch.problems):
-        return "not every spec can be planned", "mend them first: a spec that cannot be read may want what would be deleted"
     roots = {loaded.project.root for loaded in batch.specs}
     if len(roots) != 1 or not batch.specs[0].project.name:
         return "the specs are not of one project with a `fineforge.yaml`", "its name is what says which objects are the project's"
     (root,) = roots
-    known = {loaded.path.resolve() for loaded in batch.specs}
-    others = [path for path in discovery.find([root])[0] if path.resolve() not in known]
-    if others:
+    if others := unread(batch, root):
         return f"`{others[0]}` of the project was not read", f"apply the whole project: `{root}`"
     if git.is_shallow(root):
         return "the clone is shallow", "fetch all of it: `fetch-depth: 0` of actions/checkout"
-    return None if allow_delete else ("it deletes", "look at `plan`, then add `--allow-delete`")
+    return None if allow_delete else ("it deletes", "`status` names what; with `--allow-delete` the plan is shown first")
+
+
+def unread(batch: Batch, root: Path) -> list[Path]:
+    """Specs of the project that are not in the batch: it cannot say that nobody wants what they want."""
+    known = {loaded.path.resolve() for loaded in batch.specs}
+    return [path for path in discovery.find([root])[0] if path.resolve() not in known]

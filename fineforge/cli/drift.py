@@ -36,7 +36,7 @@ def command(output: Output, specs: tuple[Path, ...], select: tuple[str, ...], ta
         many.nothing_meant(output, name)
         return 0
     plans = [made for _, made in planned.plans] if planned else []
-    failed = {str(path): found for path, found in planned.failed.items()} if planned else {}
+    failed = planned.unplanned if planned else {}
     others = planned.problems if planned else ()
     if output.json:
         document = json.plan_data(plans, failed, others)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fineforge import leasing
     from fineforge.batch import Batch, Planned
     from fineforge.cli.carrying import How
-    from fineforge.core import Mode
+    from fineforge.core import Mode, ResourceKey
     from fineforge.diagnostics import Diagnostic
     from fineforge.gateway import Gateway
     from fineforge.owning import Orphans
@@ -58,6 +58,7 @@ def plan(
 def show_plans(output: Output, planned: Planned | None, target: str) -> None:
     """The plans on stdout, what is wrong with them on stderr."""
     from fineforge.cli.plans import write_for_programs
+    from fineforge.project import shown_path
     from fineforge.views import many as view
 
     if planned is None:
@@ -65,8 +66,8 @@ def show_plans(output: Output, planned: Planned | None, target: str) -> None:
         if output.format != "markdown":
             write_for_programs(output, [], None)
         return
-    failed = {str(path): found for path, found in planned.failed.items()}
-    files = {made.spec: str(loaded.path) for loaded, made in planned.plans}
+    failed = planned.unplanned
+    files = {made.spec: shown_path(loaded.path) for loaded, made in planned.plans}
     if not write_for_programs(output, [made for _, made in planned.plans], target, failed, planned.problems, files):
         output.result(view.write_plans(planned, target, output.paint))
     _alert(output, _everything(planned))
@@ -204,7 +205,7 @@ def status(output: Output, batch: Batch, target: str | None) -> int:
 
         with ThreadPoolExecutor(batches.PARALLEL) as pool:
             list(pool.map(read, meant.specs))
-        orphans = _orphans(batch, gateway)
+        orphans = _orphans(batch, gateway, {state.key for states in found.values() for state in states})
     now = datetime.now(UTC)
     ordered = [(loaded.spec.name, found[loaded.spec.name]) for loaded in meant.specs if loaded.spec.name in found]
     if output.json:
@@ -218,14 +219,17 @@ def status(output: Output, batch: Batch, target: str | None) -> int:
     return 1 if failed else 0
 
 
-def _orphans(batch: Batch, gateway: Gateway) -> list[Orphans]:
-    """What no spec of the project wants; asked only where all of them are meant, and the project has a name."""
-    from fineforge import owning
+def _orphans(batch: Batch, gateway: Gateway, wanted: set[ResourceKey]) -> list[Orphans]:
+    """What no spec of the project wants; asked only where all of them were read, and the project has a name."""
+    from fineforge import owning, pruning
 
-    names = {loaded.project.name for loaded in batch.specs}
-    if batch.selected or batch.failed or len(names) != 1 or not next(iter(names)):
+    projects = {(loaded.project.root, loaded.project.name) for loaded in batch.specs}
+    if batch.selected or batch.failed or len(projects) != 1:
         return []
-    return owning.orphans([loaded.spec.name for loaded in batch.specs], next(iter(names)), gateway)
+    ((root, name),) = projects
+    if not name or pruning.unread(batch, root):
+        return []
+    return owning.orphans([loaded.spec.name for loaded in batch.specs], name, gateway, wanted)
 
 
 @contextmanager

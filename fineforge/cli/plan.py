@@ -59,6 +59,7 @@ def command(
     from fineforge import engine
     from fineforge.core import Mode
     from fineforge.diagnostics import FineforgeError
+    from fineforge.project import shown_path
 
     mode = Mode.DESTROY if destroy else Mode.APPLY
     if out is not None:
@@ -73,7 +74,7 @@ def command(
         loaded = engine.load(spec, overrides, allow_outside, target, given)
         made = _plan_one(output, loaded, target, mode, check_data, retry_failed)
     except FineforgeError as error:
-        return _unplanned(output, error, target, {str(spec): error.diagnostics}, mode)
+        return _unplanned(output, error, target, {shown_path(spec): error.diagnostics}, mode)
     show(made, output)
     code = exit_code(made, detailed_exitcode)
     if out is not None and code in (0, 2, 3):
@@ -110,13 +111,13 @@ def _unplanned(
 def _plan_many(
     output: Output, found: Batch, target: str | None, mode: Mode, out: Path | None, detailed: bool, retry_failed: bool
 ) -> int:
-    from fineforge import planfile
+    from fineforge import batch, planfile
     from fineforge.diagnostics import FineforgeError
 
     try:
         planned, name = many.plan(output, found, target, mode, retry_failed)
     except FineforgeError as error:
-        return _unplanned(output, error, target, {str(path): entries for path, entries in found.failed.items()}, mode)
+        return _unplanned(output, error, target, batch.named(found.failed), mode)
     many.show_plans(output, planned, name)
     code = many.exit_code(planned, detailed)
     if out is not None and planned is not None and code in (0, 2, 3):

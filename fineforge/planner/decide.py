@@ -158,6 +158,8 @@ def taken(case: Case, want: Desired, have: Observed) -> Diagnostic:
     owner = have.owner
     whose = f"the spec `{owner.spec}` of project `{owner.project}`" if owner else "somebody who does not use fineforge"
     hint = "choose another name" + (", or set `endpoint.existing: true`" if want.key.kind == "endpoint" else "")
+    if owner is None and want.key.kind in ("endpoint", "deployment"):
+        hint += "; `fineforge adopt` makes it this spec's own"
     if owner is not None and owner.spec == case.spec.name:
         hint += f"; if this project was `{owner.project}` once, it must keep that name: it says whose objects are"
     return Diagnostic("FF303", f"`{want.key}` exists already and belongs to {whose}", path=want.path, hint=hint)

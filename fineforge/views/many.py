@@ -25,8 +25,8 @@ def write_plans(planned: Planned, target: str, paint: Paint) -> str:
     if still:
         parts.append("\n".join([paint("strong", f"unchanged on {target}"), *paint.wrap(_some(still), "  ")]))
     if planned.failed:
-        names = [str(path) for path in planned.failed]
-        parts.append("\n".join([paint("remove", "not planned"), *paint.wrap(_some(names), "  ")]))
+        names = _some(list(planned.unplanned))
+        parts.append("\n".join([paint("remove", "not planned"), *paint.wrap(names, "  ")]))
     return "\n\n".join([*parts, paint("strong", summary(planned))])
 
 

@@ -17,7 +17,7 @@ from fineforge.redaction import visible_value
 from fineforge.views.effects import effects, headline, removals, replaced
 from fineforge.views.markup import Piece, code, page, plain, words
 from fineforge.views.recipe import recipe_text, summary_text
-from fineforge.views.text import LOOK, OBVIOUS, bills, decided, object_name, origin, shown, summary_of, trains
+from fineforge.views.text import LOOK, OBVIOUS, bills, decided, object_name, origin, shown, summary_of, trains, undone
 
 LIMIT = 64_000
 """Bytes. GitHub takes 65,536 characters
@@ -67,7 +67,7 @@ def _top(plans: Sequence[Plan], target: str, unplanned: Unplanned) -> Piece:
     told += [f"**{broken} with errors**"] if broken else []
     told += [f"target {code(target)}"] if target else []
     drift = sum(len(plan.drift) for plan in plans)
-    told += [f"drift: {drift} of the changes undo what somebody else did"] if drift else []
+    told += [f"drift: {undone(drift)}"] if drift else []
     where = _where(plans[0].facts.get("workspace") or {}) if plans else ""
     lines = [
         marker(target),
@@ -117,7 +117,10 @@ def _unplanned(unplanned: Unplanned, problems: Sequence[Diagnostic]) -> Iterator
 def _spec(plan: Plan, file: str | None) -> Iterator[Piece]:
     """A spec's pieces; a reader of the first one knows what happens to the model. Every spec has that one before any has more."""
     place = f" ({code(file)})" if file else ""
-    yield Piece(2, f"### {code(plan.spec)}: {headline(effects(plan))}{place}", group=plan.spec)
+    found = effects(plan)
+    told = [headline(found)] if found or not errors(plan.diagnostics) else []
+    told += ["cannot be applied"] if errors(plan.diagnostics) else []
+    yield Piece(2, f"### {code(plan.spec)}: {'; '.join(told)}{place}", group=plan.spec)
     pieces = [*_problems(plan), *_steps(plan), *_details(plan)]
     yield from (replace(piece, group=plan.spec) for piece in pieces)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fineforge.core import Action, FieldChange, Mode, Plan, Step
+from fineforge.diagnostics import errors
 from fineforge.gateway import LOCAL
 from fineforge.redaction import visible_value
 from fineforge.views.paint import Paint, cells, pad, visible
@@ -54,6 +55,10 @@ def write_plan(plan: Plan, paint: Paint) -> str:
 def summary(plan: Plan) -> str:
     """`Plan: 1 to add, 0 to change, 0 to delete, 3 unchanged`: the line that scripts look for; words and order are stable."""
     return summary_of(plan.steps)
+
+
+def undone(drift: int) -> str:
+    return f"{drift} of the changes {'undoes' if drift == 1 else 'undo'} what somebody else did"
 
 
 def summary_of(steps: Iterable[Step]) -> str:
@@ -243,7 +248,9 @@ def _end(plan: Plan, paint: Paint) -> str:
     if plan.writes or any(step.action in (Action.WAIT, Action.CHECK) for step in plan.steps):
         lines = [paint("strong", summary(plan))]
         if plan.drift:
-            lines += paint.wrap(f"Drift: {len(plan.drift)} of the changes undo what somebody else did")
+            lines += paint.wrap(f"Drift: {undone(len(plan.drift))}")
         return "\n".join(lines)
+    if errors(plan.diagnostics):
+        return f"{paint('remove', 'Cannot be applied')}\n{summary(plan)}"
     words = "nothing is left to destroy" if plan.mode is Mode.DESTROY else "everything is as the spec says"
     return f"{paint('add', f'No changes: {words}')}\n{summary(plan)}"

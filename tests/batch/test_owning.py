@@ -187,9 +187,9 @@ def test_what_no_spec_wants_is_pruned(repository: Repository) -> None:
     assert check_plan(batch.one_plan(planned)) == ()
     assert not any(step.key == CLUSTER and step.action is Action.DELETE for _, made in planned.plans for step in made.steps)
     assert engine.outcome_exit_code(repository.apply(planned)) == 0
-    assert owning.orphans(["two"], "shop", repository.gateway) == [] or all(
-        have.key == CLUSTER for found in owning.orphans(["two"], "shop", repository.gateway) for have in found.objects
-    ), "only the cluster that another spec uses bears its maker's name still"
+    assert {have.key for found in owning.orphans(["two"], "shop", repository.gateway) for have in found.objects} == {CLUSTER}
+    assert owning.orphans(["two"], "shop", repository.gateway, {CLUSTER}) == [], "another spec uses it, whoever made it"
+    assert [made.spec for _, made in pruned(repository).plans] == ["two"]
     assert repository.plan().writes == 0
 
 
@@ -223,8 +223,9 @@ def test_other_projects_are_not_touched(repository: Repository) -> None:
 def refused(repository: Repository, *select: str, **more: Any) -> str:
     with pytest.raises(FineforgeError) as caught:
         pruned(repository, *select, **more)
-    (found,) = caught.value.diagnostics
+    found, *why = caught.value.diagnostics
     assert found.code == "FF192" and found.hint
+    assert bool(why) == ("not every spec" in found.message), "what is to be mended is said"
     return found.message
 
 

@@ -150,6 +150,22 @@ def test_the_command_line_validates_and_plans_at_a_commit(told: Telling) -> None
     assert "FF161" in older.stderr and "FF121" not in older.stderr
 
 
+@pytest.mark.parametrize("words", [["spec.yaml"], ["."], [".", "--json"], [".", "--output", "markdown"]], ids=" ".join)
+def test_files_of_another_commit_are_called_as_they_are_now(told: Telling, words: list[str]) -> None:
+    """The work tree that they are read from is gone when somebody reads of it."""
+    told.loaded()
+    spec = told.folder / "spec.yaml"
+    good = spec.read_text(encoding="utf-8")
+    spec.write_text(good + "nonsense: 1\n", encoding="utf-8")
+    broken = commit(told.folder, "broken")
+    spec.write_text(good, encoding="utf-8")
+    command = [sys.executable, "-m", "fineforge", "plan", *words, "--target", "local", "--at", broken]
+    environment = {**os.environ, "FINEFORGE_EMULATOR_HOME": str(told.folder)}
+    said = subprocess.run(command, cwd=told.folder, capture_output=True, text=True, env=environment, check=False)
+    assert said.returncode == 1 and "nonsense" in said.stdout + said.stderr and "spec.yaml" in said.stdout + said.stderr
+    assert "fineforge-at" not in said.stdout + said.stderr
+
+
 def test_a_saved_plan_of_another_commit_is_applied_as_of_that_commit(told: Telling) -> None:
     """Its work tree is gone by then, and the spec that is worked in says something else."""
     told.apply()

@@ -15,12 +15,12 @@ from markdown_it import MarkdownIt
 
 from fineforge.core import Action, FieldChange, Mode, Plan, ResourceKey, Step
 from fineforge.diagnostics import Diagnostic, Severity, SourceSpan
-from fineforge.views import markdown, markup
+from fineforge.views import markdown, markup, text
 from tests.planner.case import Case, folders
 
 sys.path.insert(0, str(Path(__file__).parent))
 import plans
-from test_views import PLANS, check
+from test_views import PAINT, PLANS, check
 
 FOLDERS = {folder.name: folder for folder in folders()}
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -96,6 +96,14 @@ def test_every_case_is_a_page(name: str) -> None:
     removed = [step for step in made.steps if step.action in (Action.DELETE, Action.ARCHIVE, Action.CANCEL)]
     assert ("[!CAUTION]" in shown) == bool(removed)
     assert page.prose.count("[!CAUTION]") == bool(removed)
+
+
+@pytest.mark.parametrize(("name", "effect"), [("plan-no-changes", ""), ("plan-create", "trains, deploys; ")])
+def test_what_cannot_be_applied_is_not_said_to_be_as_it_should(name: str, effect: str) -> None:
+    made = replace(PLANS[name](), diagnostics=(Diagnostic("FF303", "the name is taken"),))
+    shown = markdown.write_plans([made], "dev")
+    assert f"### `phi4-support`: {effect}cannot be applied\n" in shown
+    assert "no changes" not in shown and "as the spec says" not in shown + text.write_plan(made, PAINT)
 
 
 def test_many_specs_deletions_first_and_those_that_cannot_be_planned() -> None:
