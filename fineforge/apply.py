@@ -389,6 +389,7 @@ def _progress(step: Step, execution: Execution) -> Callable[[Raw], None]:
 def _check(step: Step, execution: Execution) -> None:
     if reasons := refusals(step, execution.gateway):
         metrics = "metrics" in yaml.safe_load(step.text)
+        left = "" if metrics else f"; `{step.key.name}` stays for the next try, and bills"
         what = "the model is not registered" if metrics else "no traffic is moved"
-        hint = f"{what}; everything else is as it was before"
+        hint = f"{what}; everything else is as it was before{left}"
         raise _Refused(Diagnostic("FF510" if metrics else "FF511", "; ".join(reasons), path=step.path, hint=hint), exit_code=4)

@@ -73,20 +73,21 @@ def states(wanted: Sequence[ResourceKey], world: World, owner: tuple[str, str], 
         if key not in wanted and have is not None and have.owner is not None and (have.owner.project, have.owner.spec) == owner
     ]
     found = [(key, world.observed.get(key)) for key in (*wanted, *mine)]
-    idle = sum(_nodes(have) for _, have in found if have is not None and have.key.kind == "compute")
-    return tuple(State(key, have, _usd_hour(have, facts, spec, idle) if have is not None else None) for key, have in found)
+    clusters = [have for _, have in found if have is not None and have.key.kind == "compute"]
+    return tuple(State(key, have, _usd_hour(have, facts, spec, clusters) if have is not None else None) for key, have in found)
 
 
-def _usd_hour(have: Observed, facts: Facts, spec: Spec, idle: int) -> float | None:
+def _usd_hour(have: Observed, facts: Facts, spec: Spec, clusters: Sequence[Observed]) -> float | None:
     """A deployment bills for its instances as long as it exists, a failed one too; a cluster for its least nodes; a job that runs
     for its nodes beyond these. One that waits for nodes costs nothing yet."""
     match have.key.kind:
         case "deployment":
             return _price(have.document.get("instance_type"), facts, int(have.document.get("instance_count") or 1))
         case "compute":
-            return _price(have.document.get("size"), facts, _nodes(have))
+            return _price(have.document.get("size"), facts, _nodes(have), is_low_priority(have))
         case "job" if have.word.lower() in ("running", "finalizing") and spec.compute is not None:
-            return _price(spec.compute.size, facts, max(0, spec.job.nodes - idle))
+            nodes = max(0, spec.job.nodes - sum(_nodes(cluster) for cluster in clusters))
+            return _price(spec.compute.size, facts, nodes, any(map(is_low_priority, clusters)))
         case _:
             return None
 
@@ -95,7 +96,12 @@ def _nodes(have: Observed) -> int:
     return int(have.document.get("min_instances") or 0)
 
 
-def _price(size: Any, facts: Facts, count: int) -> float | None:
+def is_low_priority(cluster: Observed) -> bool:
+    """Whether its nodes cost less, and may be taken away."""
+    return bool(cluster.document.get("tier") == "low_priority")
+
+
+def _price(size: Any, facts: Facts, count: int, low_priority: bool = False) -> float | None:
     known = facts.size(str(size or ""))
-    price = known.price_in(facts.location) if known else None
+    price = known.price_in(facts.location, low_priority) if known else None
     return price * count if price is not None and count else None

@@ -102,6 +102,7 @@ class SizeFact:
     low_priority_price_hour: Mapping[str, float] = field(default_factory=dict)
     origin: str = ""
 
-    def price_in(self, region: str) -> float | None:
+    def price_in(self, region: str, low_priority: bool = False) -> float | None:
         """About what an hour costs there: where the region has no price, that of another one."""
-        return self.price_hour.get(region) or next(iter(self.price_hour.values()), None)
+        prices = self.low_priority_price_hour if low_priority else self.price_hour
+        return prices.get(region) or next(iter(prices.values()), None)

@@ -75,17 +75,20 @@ def create(case: Case, want: Desired, reason: str = "", after: tuple[str, ...] =
     if retry:
         why = f"attempt {retry[1]}, after the last one failed"
     elif want.key.kind == "job":
-        why = "what decides its result changed" if older else "does not exist"
+        why = "what decides its result changed" if older else DOES_NOT_EXIST
     else:
-        why = "a new version: its content changed" if older else "does not exist"
+        why = "a new version: its content changed" if older else DOES_NOT_EXIST
     expected = "" if after else ABSENT
     step = make(want, action, reason or why, expected=expected, text=want.text, uploads=want.uploads, depends_on=after)
     cheaper = replace(step, id=f"{step.id} at low priority", text=want.fallback, reason=IF_REFUSED) if want.fallback else None
-    return replace(step, estimate=_estimate(case, want.key.kind), fallback=cheaper)
+    low_priority = want.key.kind == "compute" and case.spec.compute is not None and case.spec.compute.tier == "low_priority"
+    return replace(step, estimate=_estimate(case, want.key.kind, low_priority), fallback=cheaper)
 
 
+DOES_NOT_EXIST = "does not exist"
 IF_REFUSED = "low priority, where quota is the reason"
 LOW_PRIORITY = "at low priority: the quota of dedicated cores was refused"
+EVICTED = "at low priority, whose nodes may be taken away while a job runs"
 
 
 def make(want: Desired, action: Action, reason: str, **more: Any) -> Step:
@@ -198,7 +201,7 @@ def _ours(case: Case, want: Desired, have: Observed) -> Decision:
         return Decision(restore(case, want, have, "is archived"))
     waits = [make(want, Action.WAIT, "another operation is still running")] if have.status is Status.BUSY else []
     if not changes:
-        return Decision(waits or [make(want, Action.NOOP, "as the spec wants it")])
+        return Decision(waits or [make(want, Action.NOOP, _fits(case, want))])
     if any(change.action is Action.DELETE for change in changes):
         return _replace(case, want, have, changes, waits)
     return Decision([*waits, update(want, have, changes, tuple(step.id for step in waits))])
@@ -229,7 +232,8 @@ def _heal(case: Case, want: Desired, have: Observed) -> Decision:
     delete = make(want, Action.DELETE, why, expected=have.fingerprint)
     again = create(case, want, "created again after the failure", (delete.id,))
     if again.fallback is not None and refused_for_quota(have.message):
-        again = replace(again, text=want.fallback, reason=LOW_PRIORITY, fallback=None)
+        estimate = _estimate(case, want.key.kind, low_priority=True)
+        again = replace(again, text=want.fallback, reason=LOW_PRIORITY, fallback=None, estimate=estimate)
     return Decision([delete, again], prevented(case, want.key, want.path))
 
 
@@ -311,14 +315,28 @@ def _is_older(case: Case, want: Desired, have: Observed) -> bool:
     return case.is_ours(have) if want.key.kind == "job" else want.key.version is not None and have.key.name == want.key.name
 
 
-def _estimate(case: Case, kind: str) -> str:
+def at_low_priority(case: Case) -> bool:
+    """Whether the spec's cluster is, or is about to be, one of low priority."""
+    for want in case.wanted("compute"):
+        if (have := case.have(want.key)) is not None:
+            return bool(have.document.get("tier") == "low_priority")
+    return case.spec.compute is not None and case.spec.compute.tier == "low_priority"
+
+
+def _fits(case: Case, want: Desired) -> str:
+    """A cluster that was refused as dedicated once is as the spec wants it, and yet another than its readers think of."""
+    return EVICTED if want.fallback and at_low_priority(case) else "as the spec wants it"
+
+
+def _estimate(case: Case, kind: str, low_priority: bool) -> str:
     """What it costs by existing; pay-as-you-go prices of the region, else of any (undated, so about)."""
-    block = {"compute": case.spec.compute, "deployment": case.spec.deployment}.get(kind)
+    deployment = case.spec.deployment
+    block = {"compute": case.spec.compute, "deployment": deployment}.get(kind)
     size = case.facts.size(block.size) if block else None
-    price = size.price_in(case.facts.location) if size else None
+    price = size.price_in(case.facts.location, low_priority) if size else None
     if price is None:
         return ""
     if kind == "compute":
         return f"about {price:.2f} USD/h per node while a job runs, nothing when idle"
-    instances = case.spec.deployment.instances if case.spec.deployment else 1
+    instances = deployment.instances if deployment else 1
     return f"about {price * instances:.2f} USD/h for as long as it exists"

@@ -7,19 +7,33 @@ from typing import assert_never
 
 from fineforge.core import Action, Desired, Observed, Status, Step
 from fineforge.diagnostics import Diagnostic
-from fineforge.planner.decide import Case, Decision, compare, create, make, restore, step_on, taken, update
+from fineforge.planner.decide import Case, Decision, at_low_priority, compare, create, make, restore, step_on, taken, update
 
 
 def decide_job(case: Case, want: Desired) -> Decision:
-    """Steps for the job. `want` is the attempt that counts: the last one that exists, or the next where a retry is due."""
+    """Steps for the job. `want` is the attempt that counts: the last one that exists, or the next where a retry is due.
+
+    What the spec no longer wants goes first: were the new job submitted and this apply killed in between, the old one would run
+    on unseen. It goes whatever is done about the wanted one, which may be there already where a spec returns to what it was.
+    """
+    decision = _wanted(case, want)
+    if decision.diagnostics:
+        return decision
+    older = _superseded(case, want)
+    cancels = tuple(step.id for step in older if step.action is Action.CANCEL)
+    steps = [replace(step, depends_on=cancels) if step.action in _SUBMITS else step for step in decision.steps]
+    return Decision([*older, *steps])
+
+
+_SUBMITS = frozenset({Action.CREATE, Action.NEW_VERSION})
+
+
+def _wanted(case: Case, want: Desired) -> Decision:
     have, model = case.have(want.key), _model(case)
     if model is not None and (have is None or not model.archived):
         return _not_needed(case, want, have, model)
     if have is None:
-        cancels = _superseded(case, want)
-        made = replace(create(case, want), estimate=_cost(case))
-        # First the cancel: were the new job submitted and this apply killed in between, the old one would run on unseen.
-        return Decision([*cancels, replace(made, depends_on=tuple(step.id for step in cancels))])
+        return Decision([replace(create(case, want), estimate=_cost(case))])
     if not case.is_ours(have):
         return Decision(diagnostics=[taken(case, want, have)])
     match have.status:
@@ -70,16 +84,20 @@ def _cost(case: Case) -> str:
     """What its nodes cost while it runs, at the region's price, else at any (undated, so about)."""
     compute = case.spec.compute
     size = case.facts.size(compute.size) if compute else None
-    price = size.price_in(case.facts.location) if size else None
+    price = size.price_in(case.facts.location, at_low_priority(case)) if size else None
     return f"about {price * case.spec.job.nodes:.2f} USD/h while it runs" if price is not None else ""
 
 
 def _superseded(case: Case, want: Desired) -> list[Step]:
-    """Our jobs of an older digest that still run and cost money."""
-    if case.spec.job.on_superseded == "keep":
-        return []
+    """Our jobs of another digest that still run and cost money: cancelled, or said to run on."""
+    keep = case.spec.job.on_superseded == "keep"
     return [
-        step_on(key, Action.CANCEL, "superseded: the spec wants another job", path=want.path, expected=have.fingerprint)
+        step_on(key, Action.NOOP, KEPT, path=want.path)
+        if keep
+        else step_on(key, Action.CANCEL, "superseded: the spec wants another job", path=want.path, expected=have.fingerprint)
         for key, have in case.world.observed.items()
         if key.kind == "job" and key != want.key and have is not None and have.status is Status.RUNNING and case.is_ours(have)
     ]
+
+
+KEPT = "superseded, but `job.on_superseded: keep`: it runs on, and bills"

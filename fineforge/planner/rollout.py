@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fineforge.core import Action, Desired, Observed, ResourceKey, Status, Step
 from fineforge.diagnostics import Diagnostic
-from fineforge.planner.decide import ABSENT, Case, Decision, create, decide, prevented, step_on, until_gone
+from fineforge.planner.decide import ABSENT, DOES_NOT_EXIST, Case, Decision, create, decide, prevented, step_on, until_gone
 from fineforge.planner.traffic import foreign_traffic, shift, to_zero, traffic_of
 from fineforge.render import yaml_json
 
@@ -53,7 +53,7 @@ def _blue_green(case: Case, want: Desired, endpoint: ResourceKey, traffic: Mappi
     decision = decide(case, want)
     if decision.diagnostics and not decision.steps:
         return decision
-    steps = decision.steps
+    steps = [_beside(case, step, older) for step in decision.steps]
     if traffic.get(want.key.name) and _deleted(decision, want.key):
         steps, traffic = _drained(case, want, endpoint, traffic, steps)
     if traffic.get(want.key.name, 0) < 100:
@@ -61,6 +61,15 @@ def _blue_green(case: Case, want: Desired, endpoint: ResourceKey, traffic: Mappi
         steps = [*steps, *shift(case, want, endpoint, traffic, steps)]
     gone, found = _retire(case, want, _beyond(case, older), steps)
     return Decision([*steps, *gone], [*decision.diagnostics, *found])
+
+
+def _beside(case: Case, step: Step, older: list[Observed]) -> Step:
+    """A new deployment beside one that stands: both need quota, which most subscriptions have little of."""
+    there = [f"`{have.key.name}`" for have in older if not have.leaving]
+    if step.action is not Action.CREATE or not there:
+        return step
+    again = "" if step.reason == DOES_NOT_EXIST else f"{step.reason}; "
+    return replace(step, reason=f"{again}beside {', '.join(there)}: quota is needed for each")
 
 
 def _drained(
@@ -126,10 +135,17 @@ def _retire(case: Case, want: Desired, old: list[Observed], before: list[Step]) 
 
 
 def _older(case: Case, want: Desired) -> list[Observed]:
-    """Our other deployments on the endpoint, the newest first."""
+    """Our other deployments on the endpoint: first what answers, then what has answered, the newest first. What a gate refused
+    has no entry in the traffic, however new it is: it is nothing to go back to."""
     endpoint = ResourceKey("endpoint", want.key.parent or "")
+    traffic = traffic_of(case, endpoint)
     found = [have for have in deployments(case, endpoint) if have.key != want.key and case.is_ours(have)]
-    return sorted(found, key=lambda have: (have.created, have.key.name), reverse=True)
+
+    def worth(have: Observed) -> tuple[bool, bool, str, str]:
+        name = have.key.name
+        return traffic.get(name, 0) > 0, name in traffic, have.created, name
+
+    return sorted(found, key=worth, reverse=True)
 
 
 def _beyond(case: Case, older: list[Observed]) -> list[Observed]:

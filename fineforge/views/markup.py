@@ -46,7 +46,7 @@ def plain(text: str) -> str:
 
 def _inert(text: str) -> str:
     parted = re.sub(r"[@#]|\bGH-|:(?=//)|\bwww\.", lambda found: found[0] + _NOTHING, text)
-    return re.sub(r"[^\w\s.,;:/'%()+=?-]|_", lambda found: f"&#{ord(found[0])};", parted)
+    return re.sub(r"""[!"#$&*<>@\[\\\]^_`{|}~]""", lambda found: f"&#{ord(found[0])};", parted)
 
 
 def _flat(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fineforge.core import Observed, Status
 from fineforge.gateway import LOCAL
-from fineforge.showing import State
+from fineforge.showing import State, is_low_priority
 from fineforge.views.events import duration
 from fineforge.views.paint import Paint
 from fineforge.views.text import table
@@ -78,6 +78,8 @@ def _health(have: Observed | None, now: datetime) -> str:
         told[0] += f": {have.message}"
     if (count := _instances(have)) is not None:
         told.append(f"{count} x {have.document.get('instance_type')}")
+    if have.key.kind == "compute" and is_low_priority(have):
+        told.append("at low priority")
     return ", ".join([*told, *(["not fineforge's"] if have.owner is None else [])])
 
 

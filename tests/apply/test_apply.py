@@ -178,6 +178,28 @@ def test_a_smoke_gate_that_refuses(told: Telling) -> None:
     assert told.pending() == [] and traffic() != before
 
 
+def test_what_a_smoke_gate_refused_is_no_previous_deployment(told: Telling) -> None:
+    """`keep_previous` keeps what answered: neither is it deleted for one that never did, nor does that one stay."""
+
+    def standing() -> set[str]:
+        return {key.name for key in told.gateway.list("deployment", endpoint)}
+
+    told.data["deployment"]["keep_previous"] = 1
+    endpoint = str(step(told.apply(), "deployment").key.parent)
+    (first,) = standing()
+    told.data["training"]["learning_rate"] = 2e-5
+    told.data["gates"] = {"smoke": [{"messages": [{"role": "user", "content": "Moon?"}], "expect": {"equals": "No idea."}}]}
+    outcome = carry_out(told, told.plan())
+    (refused,) = standing() - {first}
+    (refusal,) = outcome.refused.values()
+    assert f"`{refused}` stays for the next try, and bills" in refusal.hint
+    told.data["training"]["learning_rate"] = 3e-5
+    told.data["gates"] = {}
+    made = told.apply()
+    assert standing() == {first, step(made, "deployment", Action.CREATE).key.name}
+    assert told.pending() == []
+
+
 def test_a_job_that_fails_is_not_submitted_again_by_itself(told: Telling) -> None:
     made = told.plan()
     job = step(made, "job")

@@ -54,6 +54,20 @@ def test_low_priority_where_there_is_none(cheap: Telling) -> None:
     assert engine.outcome_exit_code(outcome) == 0, outcome
     assert (tier(cheap), writes(cheap)) == ("LowPriority", ["create", "create"])
     assert cheap.pending() == [], "either is what the spec wants"
+    cluster = next(step for step in cheap.plan().steps if step.key == CLUSTER)
+    assert cluster.action is Action.NOOP and "at low priority" in cluster.reason, "and its readers are told which"
+
+
+def test_low_priority_costs_what_low_priority_costs(told: Telling) -> None:
+    def estimates() -> list[str]:
+        return [step.estimate for step in told.plan().steps if step.key.kind in ("compute", "job")]
+
+    dedicated = estimates()
+    told.data["compute"]["tier"] = "low_priority"
+    assert all(dedicated) and all(estimates()) and not set(dedicated) & set(estimates())
+    quota(told, 0)
+    told.data["compute"]["tier"] = "dedicated_then_low_priority"
+    assert estimates() == dedicated
 
 
 def test_without_the_word_for_it_a_refusal_is_a_refusal(told: Telling) -> None:

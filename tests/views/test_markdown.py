@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -171,6 +171,7 @@ def test_code_says_what_it_was_given(text: str) -> None:
 
 
 @given(st.text(max_size=80))
+@example("\ufdd0 🐟")  # no character: a reference to it would be read as U+FFFD
 def test_plain_text_stays_text(text: str) -> None:
     (line,) = READER.parse(f"x{markup.plain(text)}y")[1:2]
     assert {child.type for child in line.children or ()} <= {"text", "text_special"}
