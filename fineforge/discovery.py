@@ -6,6 +6,7 @@ Reading folders and asking git is here. What a spec says is read elsewhere; a se
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -25,14 +26,16 @@ def find(paths: Sequence[Path]) -> tuple[list[Path], list[Diagnostic]]:
 
     Every YAML file below a folder is a spec, but for hidden ones, those of fineforge itself, and what `.fineforgeignore` (the
     patterns of git) leaves out. Linked folders are not followed. FF180: a link that leads nowhere. FF181: a folder without specs.
+    FF112: a folder that cannot be read, which is not the same as one without specs.
     """
     found: list[Path] = []
     problems: list[Diagnostic] = []
     for path in paths:
-        if not path.is_dir():
-            found.append(path)
+        try:
+            inside = list(_below(path, problems)) if path.is_dir() else [path]
+        except PermissionError as error:
+            problems.append(_unreadable(error))
             continue
-        inside = list(_below(path, problems))
         if not inside and not problems:
             hint = "a spec is a .yaml file; `fineforge init` writes one"
             problems.append(Diagnostic("FF181", f"`{project.shown_path(path)}` holds no spec", hint=hint))
@@ -72,7 +75,7 @@ def is_touched(path: Path, others: Iterable[Path], changed: frozenset[Path]) -> 
 
 def _below(folder: Path, problems: list[Diagnostic]) -> Iterator[Path]:
     ignored = _ignored(folder)
-    for current, folders, files in os.walk(folder):
+    for current, folders, files in os.walk(folder, onerror=lambda error: problems.append(_unreadable(error))):
         here = Path(current)
         folders[:] = sorted(name for name in folders if _is_open(name) and not ignored(f"{_inside(here / name, folder)}/"))
         for file in (here / name for name in sorted(files) if _is_spec(name)):
@@ -82,7 +85,20 @@ def _below(folder: Path, problems: list[Diagnostic]) -> Iterator[Path]:
                 hint = "mend the link, delete it, or name it in `.fineforgeignore`"
                 problems.append(Diagnostic("FF180", f"`{project.shown_path(file)}` is a link that leads nowhere", hint=hint))
                 continue
-            yield file
+            if not _waits(file):
+                yield file
+
+
+def _unreadable(error: OSError) -> Diagnostic:
+    return Diagnostic("FF112", f"`{error.filename}` cannot be read: {(error.strerror or str(error)).lower()}")
+
+
+def _waits(file: Path) -> bool:
+    """A pipe or a device: who opens it waits for somebody else. Named on the command line it is meant."""
+    try:
+        return not stat.S_ISREG(file.stat().st_mode)
+    except OSError:
+        return False  # the reader says what is wrong
 
 
 def _is_open(folder: str) -> bool:

@@ -40,14 +40,15 @@ def read(path: Path, target: str | None = None, given: Given | None = None) -> t
 
 def read_given(options: Mapping[str, str], files: Sequence[Path]) -> Given:
     """What this run gives variables: `--var`, `--var-file`, the environment. FF112 where a file cannot be read."""
-    return Given(options, tuple(source.load(project.read_file(file), str(file)) for file in files), os.environ)
+    hint = "one `NAME: VALUE` a line"
+    return Given(options, tuple(source.load(project.read_file(file), str(file), hint) for file in files), os.environ)
 
 
 def below(where: Project, folder: Path) -> tuple[Layer, ...]:
     """The layers below the specs of a folder: the project's defaults, then those of folders from the project's root inwards."""
     layers = [Layer(Kind.PROJECT, where.file, ("defaults",))] if where.file and where.file.data.get("defaults") else []
     for file in folder_files(where, folder):
-        if file.is_file():
+        if os.path.lexists(file):
             layers.append(Layer(Kind.FOLDER, _load(project.read_file(file), project.shown_path(file))))
     return tuple(layers)
 

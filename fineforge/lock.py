@@ -10,6 +10,7 @@ Here belong the file, reading and writing it, and laying pins over a spec and ov
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from fineforge import files, source
 from fineforge.catalog.facts import ComponentFact, InputFact, ModelFact
 from fineforge.core import Facts
 from fineforge.diagnostics import Diagnostic, FineforgeError, Severity
-from fineforge.project import read_file
+from fineforge.project import read_file, shown_path
 from fineforge.spec import Spec
 
 FILE_NAME = "fineforge.lock.yaml"
@@ -56,20 +57,26 @@ class Lock:
         return self.targets.get(target, Pins())
 
 
+_RESTORE = "restore it from git, or delete it and lock again"
+
+
 def find(root: Path) -> Lock:
     """The lock file of a project, `root` its folder; an empty lock where there is none. Raises FF170 where it cannot be read."""
     path = root / FILE_NAME
-    if not path.is_file():
+    if not os.path.lexists(path):
         return Lock(path)
-    data = source.load(read_file(path), str(path)).data
-    if data.get("version") != FORMAT:
-        message = f"`{path}` is of format {data.get('version')}, this fineforge reads {FORMAT}"
+    shown = shown_path(path)
+    data = source.load(read_file(path), shown, _RESTORE).data
+    if "version" not in data:
+        raise FineforgeError(Diagnostic("FF170", f"`{shown}` is damaged: it has no `version`", hint=_RESTORE))
+    if data["version"] != FORMAT:
+        message = f"`{shown}` is of format {data['version']}, this fineforge reads {FORMAT}"
         raise FineforgeError(Diagnostic("FF170", message, hint="upgrade fineforge, or delete the file and lock again"))
     try:
         return Lock(path, {str(name): _pins(entry) for name, entry in (data.get("targets") or {}).items()})
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        message = f"`{path}` is damaged: {type(error).__name__} {error}"
-        raise FineforgeError(Diagnostic("FF170", message, hint="restore it from git, or delete it and lock again")) from None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        message = f"`{shown}` is damaged: what it pins is not as `fineforge lock` writes it"
+        raise FineforgeError(Diagnostic("FF170", message, hint=_RESTORE)) from None
 
 
 def write(lock: Lock) -> None:

@@ -152,7 +152,7 @@ def _overriding(name: str, origin: str, value: Any, lower: tuple[tuple[str, Any]
     recommended = next((other for where, other in lower if where == "model default"), None)
     if origin not in _USERS or recommended is None:
         return []
-    message = f"`{name}: {_text(value)}`{_WHERE[origin]} overrides the model's own default, `{_text(recommended)}`"
+    message = f"`{name}: {_short(value)}`{_WHERE[origin]} overrides the model's own default, `{_text(recommended)}`"
     return [Diagnostic("FF136", message, Severity.NOTE, _place(spec, name, origin))]
 
 
@@ -203,7 +203,7 @@ def _problem(name: str, value: Any, fact: InputFact, bounds: Mapping[str, float]
 
 
 def _refusal(name: str, origin: str, given: Any, problem: str, fact: InputFact, spec: Spec) -> Diagnostic:
-    shown = f"`{name}: {_text(given)}`"
+    shown = f"`{name}: {_short(given)}`"
     if origin not in _USERS:
         message = f"{shown}, the {origin}, {problem}"
         hint = "the next lower default is used; set it in the spec to be sure"
@@ -249,6 +249,11 @@ def _bounds(model: ModelFact | None, component: ComponentFact) -> dict[str, floa
         if key.endswith(("_min", "_max")) and key[:-4] in component.inputs and isinstance(number, int | float):
             found[key] = float(number)
     return found
+
+
+def _short(value: Any) -> str:
+    text = _text(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _text(value: Any) -> str:

@@ -113,7 +113,7 @@ def find(start: Path) -> Project:
     folder = start.resolve()
     for parent in (folder, *folder.parents):
         file = parent / FILE_NAME
-        if file.is_file():
+        if os.path.lexists(file):  # a link that leads nowhere is an error, not a spec without its project
             return _read(file)
     return Project("", folder)
 
@@ -139,7 +139,8 @@ def read_file(file: Path) -> bytes:
         with file.open("rb") as stream:
             return stream.read(source.MAX_BYTES + 1)
     except FileNotFoundError:
-        raise FineforgeError(Diagnostic("FF112", f"there is no file `{file}`")) from None
+        what = f"`{file}` is a link that leads nowhere" if file.is_symlink() else f"there is no file `{file}`"
+        raise FineforgeError(Diagnostic("FF112", what)) from None
     except OSError as error:
         raise FineforgeError(Diagnostic("FF112", f"`{file}` cannot be read: {(error.strerror or str(error)).lower()}")) from None
 
@@ -158,7 +159,7 @@ def _text(file: Path) -> str:
 
 
 def _read(file: Path) -> Project:
-    parsed = _load(read_file(file), shown_path(file))
+    parsed = _load(read_file(file), shown_path(file), "start with `name: `, the project's name")
     data, found = fit(File, parsed, _PATTERNS)
     found += composing.layer_problems(composing.Layer(composing.Kind.PROJECT, parsed, ("defaults",)))
     defaults = parsed.data.get("defaults")

@@ -141,9 +141,10 @@ def _say(detail: ErrorDetails, model: type[Shape], where: SpecPath, patterns: Ma
     if kind == "string_pattern_mismatch":
         return Diagnostic("FF123", f"`{name}` cannot be {given}", path=where, hint=patterns.get(context["pattern"], ""))
     if kind == "literal_error":
-        return Diagnostic(
-            "FF122", f"`{name}` cannot be {given}", path=where, hint=_option(str(detail["input"]), context["expected"])
-        )
+        hint = _option(str(detail["input"]), context["expected"])
+        if detail["input"] == context["expected"]:  # a number in quotes
+            return Diagnostic("FF122", f"`{name}` must be a number, not text", path=where, hint=f"write {given} without quotes")
+        return Diagnostic("FF122", f"`{name}` cannot be {given}", path=where, hint=hint)
     if kind == "too_short":
         return Diagnostic("FF123", f"`{name}` has no entry", path=where, hint="give it one, or delete the key")
     if kind in _LIMITS:

@@ -72,8 +72,11 @@ _SPEAKS_OF_THE_WHOLE = frozenset({"FF121", "FF122", "FF125"})
 """Codes for which no path means the document, not that the file is not at fault."""
 
 
-def load(content: bytes, file: str) -> Source:
-    """Parses `content`. Raises FineforgeError (FF101 to FF111), every one with its line and column."""
+def load(content: bytes, file: str, hint: str = "start with `version: 1`") -> Source:
+    """Parses `content`. Raises FineforgeError (FF101 to FF111), every one with its line and column.
+
+    `hint` says what a file of its kind begins with, or what to do where it holds nothing.
+    """
     text = _decode(content, file)
     lines = tuple(text.splitlines())
     builder = _Builder(file, lines)
@@ -84,9 +87,7 @@ def load(content: bytes, file: str) -> Source:
         raise FineforgeError(_syntax(error, file, lines)) from None
     if not isinstance(builder.root, dict):
         what = "is empty" if builder.root is None else "is not a mapping of keys to values"
-        raise FineforgeError(
-            Diagnostic("FF111", f"`{file}` {what}", span=_span(file, lines, (0, 0, 0, 1)), hint="start with `version: 1`")
-        )
+        raise FineforgeError(Diagnostic("FF111", f"`{file}` {what}", span=_span(file, lines, (0, 0, 0, 1)), hint=hint))
     return Source(file, lines, builder.root, builder.keys, builder.values)
 
 
@@ -236,7 +237,9 @@ class _Builder:
         for merged in frame.merges:
             if isinstance(frame.value, dict):
                 for key, value in merged.items():
-                    frame.value.setdefault(key, value)
+                    if key not in frame.value:
+                        frame.value[key] = value
+                        self.keys[(*frame.path, key)] = self.values[(*frame.path, key)] = self.keys[(*frame.path, "<<")]
         if frame.anchor:
             self.anchors[frame.anchor] = (frame.value, frame.nodes)
         self._add(frame.value, event, frame.nodes, frame.start)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @options.command("""Take away what `apply` made: delete endpoints, deployments and clusters; archive data, jobs and models.
 
 Only what carries this spec's tags is touched. A later `apply` restores what was archived and trains nothing again.""")
-@click.argument("spec", required=False, type=click.Path(path_type=Path))
+@click.argument("spec", required=False, type=click.Path(readable=False, path_type=Path))
 @click.option("--name", metavar="NAME", help="Of a spec whose file is gone: everything is found by its tags.")
 @options.target
 @options.auto_approve

@@ -17,7 +17,9 @@ from fineforge.cli.output import Output
 
 FILE is a file, a folder, or `-` for stdin. Prints the names of files that change. A file that is no YAML is an error and stays
 as it is; the others are done.""")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path, allow_dash=True)
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 where a file would change.")
 @click.option("--diff", is_flag=True, help="Show what changes.")
 @options.streams

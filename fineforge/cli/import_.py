@@ -16,7 +16,7 @@ OBJECT is the name of a job, `endpoint/NAME`, or `deployment/ENDPOINT/NAME`. Wha
 @click.argument("word", metavar="OBJECT")
 @options.target
 @click.option("--name", metavar="NAME", help="What the spec is to be called.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it there, and not to stdout.")
+@click.option("--out", type=click.Path(readable=False, path_type=Path), metavar="FILE", help="Write it there, and not to stdout.")
 @options.quiet
 @options.streams
 def command(output: Output, word: str, target: str | None, name: str | None, out: Path | None) -> int:

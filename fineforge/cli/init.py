@@ -20,7 +20,10 @@ from fineforge.cli.output import Output
 @click.option("--model", "model_name", default="Phi-4", show_default=True, help="The base model.")
 @click.option("--project", is_flag=True, help="Also write `fineforge.yaml`.")
 @click.option(
-    "--folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where to write; here by default."
+    "--folder",
+    type=click.Path(readable=False, path_type=Path, file_okay=False),
+    default=Path(),
+    help="Where to write; here by default.",
 )
 @options.streams
 def command(output: Output, name: str, model_name: str, project: bool, folder: Path) -> int:

@@ -36,7 +36,7 @@ messages, or {"messages": [...], "parameters": {...}}.""")
 @options.spec
 @click.argument("message", required=False)
 @options.target
-@click.option("--file", type=click.Path(path_type=Path), metavar="FILE", help="Send the request in this file.")
+@click.option("--file", type=click.Path(readable=False, path_type=Path), metavar="FILE", help="Send the request in this file.")
 @click.option("--system", metavar="TEXT", help="A system message to send first.")
 @click.option("--deployment", metavar="NAME", help="Ask this deployment, whatever its traffic.")
 @click.option("--param", "settings", multiple=True, metavar="NAME=VALUE", callback=_settings, help="A generation parameter.")

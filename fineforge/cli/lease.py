@@ -24,7 +24,7 @@ def group() -> None:
 
 
 @group.command("list", cls=options.Command)
-@click.argument("spec", type=click.Path(path_type=Path), required=False)
+@click.argument("spec", type=click.Path(readable=False, path_type=Path), required=False)
 @options.target
 @options.as_json
 @options.streams

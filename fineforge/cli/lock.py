@@ -20,7 +20,7 @@ a version says of itself. Writes `fineforge.lock.yaml` beside the project file; 
 
 Pins that are there stay. --upgrade moves all of them; with a word after it those of `models`, `components`, `datasets` or
 `sizes`, or of one name.""")
-@click.argument("specs", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("specs", nargs=-1, type=click.Path(readable=False, path_type=Path))
 @options.target
 @click.option("--upgrade", multiple=True, is_flag=False, flag_value="all", metavar="[WHAT]", help="Move pins, all or WHAT.")
 @options.as_json

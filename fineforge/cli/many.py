@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fineforge.owning import Orphans
 
 Specs = Sequence[Path]
-specs = click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=click.Path(path_type=Path))
+specs = click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path))
 select = click.option(
     "--select",
     multiple=True,

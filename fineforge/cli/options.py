@@ -98,7 +98,7 @@ def _open_file(ctx: click.Context, _: click.Parameter, path: Path | None) -> Non
 
 json_into = click.option(
     "--json-into",
-    type=click.Path(path_type=Path),
+    type=click.Path(readable=False, path_type=Path),
     metavar="FILE",
     expose_value=False,
     callback=_open_file,
@@ -107,7 +107,7 @@ json_into = click.option(
 quiet = click.option(
     "-q", "--quiet", is_flag=True, expose_value=False, callback=_remember("quiet"), help="Say nothing but results and problems."
 )
-spec = click.argument("spec", type=click.Path(path_type=Path))
+spec = click.argument("spec", type=click.Path(readable=False, path_type=Path))
 target = click.option("-t", "--target", metavar="NAME", help="Which workspace; `local` is the emulator.  [env: FINEFORGE_TARGET]")
 auto_approve = click.option("--auto-approve", is_flag=True, help="Do not ask.")
 allow_outside = click.option("--allow-outside", is_flag=True, help="Let the spec name data files outside the project.")
@@ -186,7 +186,7 @@ def variables(function: Callable[..., int]) -> Callable[..., int]:
 
     said = "Give a variable of the project file a value; may be repeated.  [env: FINEFORGE_VAR_<name>]"
     one = click.option("--var", multiple=True, metavar="NAME=VALUE", callback=_variables, help=said)
-    path = click.Path(path_type=Path)
+    path = click.Path(readable=False, path_type=Path)
     many = click.option(
         "--var-file", multiple=True, type=path, metavar="FILE", help="Values of variables as YAML; the last wins."
     )

@@ -29,7 +29,10 @@ undoes what somebody else changed.""")
 @options.target
 @click.option("--destroy", is_flag=True, help="Plan what `destroy` would do.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan; `fineforge apply FILE` applies exactly it."
+    "--out",
+    type=click.Path(readable=False, path_type=Path),
+    metavar="FILE",
+    help="Save the plan; `fineforge apply FILE` applies exactly it.",
 )
 @click.option("--check-data", is_flag=True, help="Prepare the data and check its rows first, as `fineforge data` does.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 for changes, 3 for drift only.")

@@ -22,7 +22,7 @@ def group() -> None:
 @options.command("""Run the cases that are written beside rules, without a workspace.
 
 FILE is one of the folder `policies`; without one, all of them. Exit code 1 where a case fails, or a rule cannot be used.""")
-@click.argument("files", metavar="[FILE...]", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("files", metavar="[FILE...]", nargs=-1, type=click.Path(readable=False, path_type=Path))
 @options.as_json
 @options.streams
 def test(output: Output, files: tuple[Path, ...]) -> int:

@@ -55,7 +55,7 @@ def locate(source: str, name: str, split: Split, project: Project) -> Found:
     base = _inside(project.folder / source, source, project, place)
     if base.is_file():
         _only_train(source, {base.stem}, name, split)
-        return Found(_shown(base, project), (base,), _format(base) or "jsonl")
+        return Found(shown_from(base, project), (base,), _format(base) or "jsonl")
     if not base.is_dir():
         known = [entry.name for entry in base.parent.iterdir()] if base.parent.is_dir() else []
         hint = did_you_mean(base.name, known, "paths are relative to the spec's folder")
@@ -122,7 +122,7 @@ def _pattern(source: str, name: str, split: Split, project: Project, place: Spec
         )
     _only_train(source, set(), name, split)
     for file in files:
-        _inside(file, _shown(file, project), project, place)
+        _inside(file, shown_from(file, project), project, place)
     return Found(source, tuple(files), _one_format(source, files, place))
 
 
@@ -133,13 +133,13 @@ def _of_folder(base: Path, source: str, name: str, split: Split, project: Projec
     for ending in FORMATS:
         file = _inside(base / f"{wanted}.{ending}", source, project, place)
         if file.is_file():
-            return Found(_shown(file, project), (file,), ending)
+            return Found(shown_from(file, project), (file,), ending)
     shards = sorted(file for file in base.iterdir() if file.stem.startswith(f"{wanted}-") and _format(file) and file.is_file())
     if shards:
         for file in shards:
-            _inside(file, _shown(file, project), project, place)
+            _inside(file, shown_from(file, project), project, place)
         return Found(f"{source}/{wanted}-*", tuple(shards), _one_format(source, shards, place))
-    known = sorted(entry for entry in base.iterdir() if _format(entry))
+    known = sorted(entry for entry in base.iterdir() if _format(entry) and entry.is_file())
     listed = "it holds " + (", ".join(f"`{entry.name}`" for entry in known[:20]) or "no .jsonl")
     hint = did_you_mean(wanted, [entry.stem for entry in known], listed)
     raise FineforgeError(Diagnostic("FF601", f"`{source}` holds no `{wanted}.jsonl`", path=place, hint=hint))
@@ -172,7 +172,8 @@ def _format(file: Path) -> str:
     return ending if ending in FORMATS else ""
 
 
-def _shown(file: Path, project: Project) -> str:
+def shown_from(file: Path, project: Project) -> str:
+    """A file as messages name it: from the spec's folder on where it lies below it."""
     return str(file.relative_to(project.folder) if file.is_relative_to(project.folder) else file)
 
 

@@ -6,6 +6,7 @@ from is `fineforge.dataset.places`.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 from array import array
@@ -188,6 +189,8 @@ def _severity(code: str) -> Severity:
 
 def parsed(text: bytes) -> Any:
     """The value of one line. Raises BadRow."""
+    if text.startswith(codecs.BOM_UTF8):
+        raise BadRow("FF609", "not JSON: a byte order mark; save the file as UTF-8 without one")
     try:
         return json.loads(text.decode("utf-8"))
     except UnicodeDecodeError as error:

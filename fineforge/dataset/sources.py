@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from fineforge.core import DatasetFact, SpecPath
-from fineforge.dataset.local import FORMATS, Project, content, locate, unreadable
+from fineforge.dataset.local import FORMATS, Project, content, locate, shown_from, unreadable
 from fineforge.dataset.recipe import part, selection, wanted_rows
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.spec import Dataset, Split
@@ -47,7 +47,8 @@ def describe(
         except FineforgeError as error:
             problems += [problem for problem in error.diagnostics if problem not in problems]
         except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links in a circle; ValueError: a NUL byte
-            problems.append(unreadable(source, error))
+            file = getattr(error, "filename", None) or ""
+            problems.append(unreadable(shown_from(Path(file), project) if file else source, error))
     if problems:
         raise FineforgeError(*problems)
     return {name: found[name] for name in dataset.splits.made()}

@@ -315,3 +315,15 @@ def test_a_file_that_breaks_off(tmp_path: Path) -> None:
     with pytest.raises(FineforgeError) as error:
         describe(dataset(str(memory)), tmp_path, tmp_path, allow_outside=True)
     assert error.value.diagnostics[0].message == "`/proc/self/mem` cannot be read: input/output error"
+
+
+def test_a_byte_order_mark_is_called_one(tmp_path: Path) -> None:
+    write(tmp_path / "data/train.jsonl", b"\xef\xbb\xbf" + row("Where?").encode())
+    assert "a byte order mark; save the file as UTF-8 without one" in findings(tmp_path)[0].message
+
+
+def test_a_split_that_is_no_file_is_not_offered_instead_of_itself(tmp_path: Path) -> None:
+    write(tmp_path / "data/validation.jsonl", row("Where?"))
+    (tmp_path / "data/train.jsonl").mkdir()
+    [problem] = findings(tmp_path)
+    assert (problem.code, problem.hint) == ("FF601", "it holds `validation.jsonl`")

@@ -214,6 +214,7 @@ def test_what_cannot_be_read_is_said_all_at_once(telling: Telling) -> None:
     ("text", "words"),
     [
         ("version: 2\ntargets: {}\n", "is of format 2"),
+        ("targets: {}\n", "is damaged: it has no `version`"),
         ("version: 1\ntargets: {dev: {sizes: {a: many}}}\n", "is damaged"),
         ("version: 1\ntargets: {dev: {models: {a: {nam: 1}}}}\n", "is damaged"),
         ("version: 1\ntargets: [dev]\n", "is damaged"),
@@ -225,6 +226,7 @@ def test_a_file_that_is_no_lock(tmp_path: Path, text: str, words: str) -> None:
         lock.find(tmp_path)
     [diagnostic] = caught.value.diagnostics
     assert diagnostic.code == "FF170" and words in diagnostic.message and diagnostic.hint
+    assert "Error" not in diagnostic.message  # no words of Python's
 
 
 def test_a_lock_that_cannot_be_written(tmp_path: Path) -> None:
