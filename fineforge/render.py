@@ -93,12 +93,12 @@ def _environment(texts: tuple[tuple[str, str], ...]) -> ImmutableSandboxedEnviro
     return environment
 
 
-_UNSAFE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_UNSAFE = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 
 
 @lru_cache(maxsize=4096)
 def _scalar(value: str) -> str:
-    """A JSON string, with the characters escaped that YAML calls unprintable or line breaks."""
+    """A JSON string, with the characters escaped that YAML calls unprintable or line breaks, or that turn writing round."""
     return _UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", json.dumps(value, ensure_ascii=False))
 
 

@@ -45,7 +45,7 @@ def command(output: Output, files: tuple[Path, ...], check: bool, diff: bool) ->
             found += error.diagnostics
             continue
         changed += 1
-        output.result(_difference(str(file), before, after) if diff else str(file))
+        output.quote(_difference(str(file), before, after) if diff else str(file))
     if found:
         output.alert(write_all(found, output.paint_aside))
     return 1 if found or (check and changed) else 0

@@ -30,7 +30,7 @@ def command(output: Output, word: str, target: str | None, name: str | None, out
     with reaching.reach(where, where.target(target)) as gateway:
         text = importing.spec_of(word, gateway, datetime.now(UTC).date().isoformat(), name)
     if out is None:
-        output.result(text.rstrip("\n"))
+        output.quote(text.rstrip("\n"))
         return 0
     _write(out, text)
     output.result(f"wrote {out}")

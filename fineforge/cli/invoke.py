@@ -67,7 +67,7 @@ def command(
     if output.json:
         output.answer({"messages": messages, "answer": answer})
     else:
-        output.result(answer)
+        output.quote(answer)
     return 0
 
 

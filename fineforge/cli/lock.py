@@ -58,5 +58,5 @@ def _show(output: Output, path: Path, target: str, moves: tuple[Moved, ...]) -> 
         return
     for move in moves:
         was = f"{move.before} -> " if move.before and move.before != move.after else "as it is now: " if move.before else ""
-        output.result(f"{'~' if move.before else '+'} {move.kind:<10}  {move.key}  {was}{move.after}")
+        output.quote(f"{'~' if move.before else '+'} {move.kind:<10}  {move.key}  {was}{move.after}")
     output.result(f"{path.name}: {len(moves)} pinned for {target}" if moves else f"{path.name}: nothing to pin for {target}")

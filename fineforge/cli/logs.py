@@ -33,15 +33,14 @@ def command(
     from fineforge import engine
     from fineforge.cli.carrying import interruptible
     from fineforge.cli.failures import INTERRUPTED
-    from fineforge.views.paint import visible
 
     if deployment and (follow or attempt is not None):
         raise click.UsageError("`--follow` and `--attempt` are for jobs, not for `--deployment`")
     loaded = engine.load(spec, target=target, given=given)
     with engine.connect(loaded, target) as gateway:
         if deployment:
-            output.result(visible(engine.deployment_log(loaded, gateway, tail).rstrip("\n")))
+            output.quote(engine.deployment_log(loaded, gateway, tail).rstrip("\n"))
             return 0
         with interruptible(output, "interrupted; the job goes on") as stop:
-            engine.logs(loaded, gateway, lambda line: output.result(visible(line)), attempt, follow, stop.is_set)
+            engine.logs(loaded, gateway, output.quote, attempt, follow, stop.is_set)
     return INTERRUPTED if stop.is_set() else 0

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from fineforge.cli.hiding import conceal, hide
 from fineforge.cli.saving import Saving
-from fineforge.views.paint import Paint
+from fineforge.views.paint import Paint, plain_json, visible
 
 
 @dataclass(slots=True)
@@ -36,6 +36,10 @@ class Output:
     def result(self, text: str) -> None:
         """What was asked for."""
         _write(self.stdout, text)
+
+    def quote(self, text: str) -> None:
+        """What was asked for, in the words of a file, a service or a model: they cannot move the cursor."""
+        self.result(visible(text))
 
     def data(self, value: Any) -> None:
         """What was asked for, as JSON."""
@@ -105,7 +109,7 @@ class Output:
 
 
 def _pretty(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return plain_json(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def _write(stream: TextIO, text: str) -> None:

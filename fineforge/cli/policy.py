@@ -35,7 +35,7 @@ def test(output: Output, files: tuple[Path, ...]) -> int:
         told = [{"file": str(one.file), "case": one.name, "passed": one.passed, "wrong": list(one.wrong)} for one in results]
         output.answer({"cases": told, "diagnostics": [as_data(found) for found in dict.fromkeys(everything)]})
     else:
-        output.result(_text(results))
+        output.quote(_text(results))
         if everything:
             output.alert("\n" + write_all(everything, output.paint_aside))
     return 1 if everything or not all(result.passed for result in results) else 0

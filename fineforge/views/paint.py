@@ -58,6 +58,11 @@ def visible(text: str) -> str:
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "?", text.replace("\r\n", "\n"))
 
 
+def plain_json(text: str) -> str:
+    """JSON with everything escaped that could move a cursor, turn writing round, or end a line for whoever reads it by lines."""
+    return re.sub(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069]", lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
 def cells(text: str) -> int:
     """Columns that `text` takes on a terminal."""
     return sum(_cell(character) for character in text)

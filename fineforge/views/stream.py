@@ -21,6 +21,7 @@ from fineforge.views import lines
 from fineforge.views.data import Seldom, progress_text
 from fineforge.views.events import EventView, end_line, metrics_text
 from fineforge.views.json import drift_shapes, outcome_shape, output_shapes, problem_shape, spec_of, step_shape
+from fineforge.views.paint import plain_json
 from fineforge.views.shapes import to_data
 from fineforge.views.text import counts, object_name, summary
 
@@ -143,7 +144,7 @@ def _message(event: Event) -> str:
 def _line(kind: str, message: str, line: lines.Line, level: str = "info") -> str:
     head = {"@level": level, "@message": redact(message), "@timestamp": datetime.now(UTC).isoformat(), "type": kind}
     more = {name: value for name, value in to_data(line).items() if name not in _OPTIONAL or value not in (None, {})}
-    return json.dumps({**head, **more}, ensure_ascii=False, default=str)
+    return plain_json(json.dumps({**head, **more}, ensure_ascii=False, default=str))
 
 
 _OPTIONAL = ("values", "diagnostic")

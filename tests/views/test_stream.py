@@ -48,6 +48,14 @@ def read(lines: list[str]) -> list[dict[str, Any]]:
     return found
 
 
+def test_a_line_stays_one() -> None:
+    """Whoever cuts the stream by what Unicode calls the end of a line gets whole lines, and the text as it was."""
+    text = "a\u2028b\u2029c\x85d\u202ee\x1b[2Jf"
+    line = stream.lease_line(text)
+    assert len(line.splitlines()) == 1 and "\u202e" not in line
+    assert json.loads(line)["@message"] == text
+
+
 @pytest.fixture
 def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Telling:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
