@@ -62,15 +62,17 @@ def changed_since(reference: str, root: Path) -> frozenset[Path]:
     """Files below `root` that differ from a commit, untracked ones too; whole paths. FF182 where git cannot say."""
     top = Path(git.run(root, "rev-parse", "--show-toplevel").strip())
     base = git.base(root, reference)
-    names = git.run(root, "diff", "--name-only", "-z", "--no-renames", base).split("\0")
+    names = git.run(root, "diff", "--name-only", "-z", "--no-renames", "--no-relative", base).split("\0")
     names += git.run(top, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
     return frozenset((top / name).resolve() for name in names if name)
 
 
 def is_touched(path: Path, others: Iterable[Path], changed: frozenset[Path]) -> bool:
-    """Whether a spec, or a file or folder that it is made of, is among the changed files."""
+    """Whether a spec, or a file or folder that it is made of, is among the changed files, or lies in what git sees as one: a
+    submodule, a folder that is linked."""
     wanted = {path.resolve(), *(other.resolve() for other in others)}
-    return any(file in wanted or any(parent in wanted for parent in file.parents) for file in changed)
+    around = {parent for place in wanted for parent in place.parents}
+    return any(file in wanted or file in around or any(parent in wanted for parent in file.parents) for file in changed)
 
 
 def _below(folder: Path, problems: list[Diagnostic]) -> Iterator[Path]:

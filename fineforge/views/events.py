@@ -84,7 +84,7 @@ class Lines:
             case EventKind.PROGRESS:
                 return f"    {object_name(event.step)}: {visible(event.message).lower()}" if event.message else None
             case EventKind.LOG:
-                return f"    | {visible(event.message)}" if event.message.strip() else None
+                return logged(event) if event.message.strip() else None
             case EventKind.METRIC:
                 return f"    {object_name(event.step)}: {metrics_text(event)}"
             case _:
@@ -115,6 +115,12 @@ def started(step: Step, paint: Paint) -> str | None:
         return None
     symbol, word, role = LOOK[step.action]
     return f"  {paint(role, symbol)} {object_name(step)}: {word}"
+
+
+def logged(event: Event) -> str:
+    """A line of a job's log; with its spec's name where several specs are applied, and their jobs speak at the same time."""
+    spec = event.step.id.rpartition(": ")[0]
+    return f"    {spec + ' ' if spec else ''}| {visible(event.message)}"
 
 
 def ended(event: Event, paint: Paint) -> str | None:

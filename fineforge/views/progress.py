@@ -13,7 +13,7 @@ from rich.text import Text
 
 from fineforge.core import Action, Event, EventKind
 from fineforge.views.data import progress_text
-from fineforge.views.events import ended, metrics_text
+from fineforge.views.events import ended, logged, metrics_text
 from fineforge.views.paint import Paint, visible
 from fineforge.views.text import LOOK, object_name
 
@@ -76,7 +76,7 @@ class Bars:
 
     def _log(self, event: Event) -> None:
         if not self._quiet and event.message.strip():
-            self._console.print(Text(f"    | {visible(event.message)}", style="dim", overflow="fold"))
+            self._console.print(Text(logged(event), style="dim", overflow="fold"))
 
     def _end(self, event: Event) -> None:
         self._drop(event.step.id)

@@ -105,6 +105,30 @@ def test_what_changed_since_the_branch_left(repository: Path) -> None:
     assert not discovery.is_touched(repository / "specs" / "a.yaml", [repository / "data" / "others.jsonl"], changed)
 
 
+def test_a_submodule_and_a_linked_folder_are_one_file_to_git(repository: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    write(other, "support/rows.jsonl")
+    git(other, "init", "-q", "-b", "main")
+    git(other, "add", ".")
+    git(other, "commit", "-qm", "first")
+    git(repository, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "data/theirs")
+    write(repository, "data/old/rows.jsonl", "data/new/rows.jsonl")
+    linked = repository / "data" / "linked"
+    linked.symlink_to("old")
+    git(repository, "config", "diff.relative", "true")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "both")
+    git(repository / "data" / "theirs", "commit", "-q", "--allow-empty", "-m", "moved")
+    linked.unlink()
+    linked.symlink_to("new")
+    git(repository, "commit", "-qam", "both moved")
+    changed = discovery.changed_since("HEAD~1", repository / "specs")
+    spec, data = repository / "specs" / "a.yaml", repository / "data"
+    assert discovery.is_touched(spec, [data / "theirs" / "support" / "rows.jsonl"], changed)
+    assert discovery.is_touched(spec, [data / "linked" / "rows.jsonl"], changed)
+    assert not discovery.is_touched(spec, [data / "old" / "rows.jsonl"], changed)
+
+
 def test_a_detached_head_is_a_commit_like_any_other(repository: Path) -> None:
     git(repository, "checkout", "-q", "--detach")
     assert discovery.changed_since("main", repository) == frozenset()

@@ -70,6 +70,13 @@ def test_cases_that_pass(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert told.err == ""
 
 
+def test_a_spec_without_a_plan_is_planned_where_the_page_says(folder: Path) -> None:
+    """docs/how-to/policies.md names the region."""
+    rule = "rules:\n  - name: here\n    deny: plan.specs[0].facts.workspace.location != 'eastus'\n    message: elsewhere\n"
+    write(folder, "own", rule + "tests:\n  - {name: region, spec: ../spec.yaml, expect: {}}\n")
+    assert run(["policy", "test"]) == 0
+
+
 def test_cases_that_fail_say_what_the_rules_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = CASES.replace("{deny: [two-instances]}", "{}").replace(
         "expect: {}\n  - name: a", "expect: {deny: [two-instances]}\n  - name: a"

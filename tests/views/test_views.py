@@ -152,6 +152,15 @@ def test_events_as_lines() -> None:
     check("events", "\n".join([*lines, events.write_outcome(ended, PAINT)]))
 
 
+def test_lines_of_logs_of_several_specs_say_whose_they_are() -> None:
+    job = next(step for step in plans.make().steps if step.key.kind == "job")
+    lines: list[str] = []
+    with events.Lines(lines.append, PAINT) as view:
+        view(Event(EventKind.LOG, job, "step 1"))
+        view(Event(EventKind.LOG, replace(job, id=f"roses: {job.id}"), "step 1"))
+    assert lines == ["    | step 1", "    roses | step 1"]
+
+
 def test_events_as_json_lines() -> None:
     made, ended, told = outcome()
     lines: list[str] = []
