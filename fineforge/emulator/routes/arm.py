@@ -19,6 +19,7 @@ from fineforge.emulator.routes.common import (
     page,
     read_json,
     reply_response,
+    view,
 )
 
 
@@ -51,8 +52,7 @@ def collection(kind: str) -> Handler:
     """Handler of a list, a page at a time."""
 
     async def handle(service: Service, request: Request, **parts: str) -> Response:
-        view = request.query_params.get("listViewType", "ActiveOnly")
-        rows = list(service.cloud.list(kind, tuple(parts.values()), view).body["value"])
+        rows = list(service.cloud.list(kind, tuple(parts.values()), view(request)).body["value"])
         rows = [row for row in rows if _is_wanted(row["properties"], request.query_params)]
         return page(request, rows if newest_first(request) else rows[::-1])
 

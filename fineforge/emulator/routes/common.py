@@ -98,6 +98,14 @@ def number(query: dict[str, str], name: str) -> int | None:
     return int(text)
 
 
+def view(request: Request) -> str:
+    """Which of active and archived ones a list has."""
+    found = request.query_params.get("listViewType", "ActiveOnly")
+    if found not in ("ActiveOnly", "ArchivedOnly", "All"):
+        raise NotImplementedHere(f"listViewType={found}")
+    return found
+
+
 def newest_first(request: Request) -> bool:
     """What `$orderBy` asks for; lists of the rules are newest first."""
     match request.query_params.get("$orderBy", "createdtime desc").lower().split():

@@ -8,7 +8,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fineforge.emulator.models import AzureError, Reply
-from fineforge.emulator.routes.common import RETRY, NotImplementedHere, Service, json_response, newest_first, page, read_json
+from fineforge.emulator.routes.common import (
+    RETRY,
+    NotImplementedHere,
+    Service,
+    json_response,
+    newest_first,
+    page,
+    read_json,
+    view,
+)
 
 _KINDS = {"models": "registry_model", "components": "registry_component"}
 
@@ -19,8 +28,7 @@ async def discovery(service: Service, request: Request, registry: str) -> Respon
 
 async def names(service: Service, request: Request, registry: str, collection: str) -> Response:
     """Each name once: its container."""
-    view = request.query_params.get("listViewType", "ActiveOnly")
-    bodies = service.cloud.list(_KINDS[collection], (registry,), view).body["value"]
+    bodies = service.cloud.list(_KINDS[collection], (registry,), view(request)).body["value"]
     found = dict.fromkeys(body["id"].split("/")[5] for body in bodies)
     return page(request, [service.cloud.get(_KINDS[collection], (registry, name)).body for name in found])
 
@@ -30,10 +38,9 @@ async def container(service: Service, request: Request, registry: str, collectio
 
 
 async def versions(service: Service, request: Request, registry: str, collection: str, name: str) -> Response:
-    view = request.query_params.get("listViewType", "ActiveOnly")
     if "tags" in request.query_params:
         raise NotImplementedHere("the query parameter tags of a registry's list")
-    rows = list(service.cloud.list(_KINDS[collection], (registry, name), view).body["value"])
+    rows = list(service.cloud.list(_KINDS[collection], (registry, name), view(request)).body["value"])
     return page(request, rows if newest_first(request) else rows[::-1])
 
 
