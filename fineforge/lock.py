@@ -11,6 +11,7 @@ Here belong the file, reading and writing it, and laying pins over a spec and ov
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
@@ -203,9 +204,16 @@ def _pins(data: Mapping[str, Any]) -> Pins:
     return Pins(
         models={key: _model(entry) for key, entry in (data.get("models") or {}).items()},
         components={key: _component(entry) for key, entry in (data.get("components") or {}).items()},
-        datasets={str(key): str(value) for key, value in (data.get("datasets") or {}).items()},
+        datasets={str(key): _revision(str(key), str(value)) for key, value in (data.get("datasets") or {}).items()},
         sizes={str(name): int(entry["gpus"]) for name, entry in (data.get("sizes") or {}).items()},
     )
+
+
+def _revision(source: str, pinned: str) -> str:
+    """A commit becomes part of addresses and of files' names: whoever changes a lock file gets no path into either."""
+    if not re.fullmatch(r"[0-9a-f]{40}" if source.startswith("hf://") else r"etag:.+|sha256:[0-9a-f]{64}", pinned):
+        raise ValueError
+    return pinned
 
 
 _ORIGIN = "the lock file"

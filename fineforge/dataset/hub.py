@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from fineforge.core import DatasetFact, SpecPath
 from fineforge.dataset import cache, fetch, layout
 from fineforge.dataset.fetch import Pieces, Remote
+from fineforge.dataset.sources import COMMIT
 from fineforge.diagnostics import Diagnostic, FineforgeError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def commit(repository: str, revision: str) -> str:
     """The commit that a branch or tag names now; without a name, the default branch's. One request."""
     where = f"/revision/{quote(revision, safe='')}" if revision else ""
     at = f"@{revision}" if revision else ""
-    return str(_ask(repository, where, f"hf://{repository}{at}")["sha"])
+    return _ask(repository, where, f"hf://{repository}{at}", _named_commit)
 
 
 def _listing(repository: str, commit: str, pieces: Pieces) -> tuple[dict[str, int], str]:
@@ -77,22 +80,35 @@ def _listing(repository: str, commit: str, pieces: Pieces) -> tuple[dict[str, in
 
 
 def _listing_of_hub(repository: str, commit: str) -> dict[str, Any]:
-    found = _ask(repository, f"/revision/{commit}?blobs=true", f"hf://{repository}@{commit[:7]}")
-    sizes = {entry["rfilename"]: int(entry.get("size") or 0) for entry in found.get("siblings") or []}
+    sizes = _ask(repository, f"/revision/{commit}?blobs=true", f"hf://{repository}@{commit[:7]}", _sizes)
     readme = ""
     if "README.md" in sizes:
         readme = fetch.answer(_remote(repository, commit, "README.md", None)).content.decode("utf-8", "replace")
     return {"sizes": sizes, "readme": readme}
 
 
-def _ask(repository: str, where: str, name: str) -> Any:
+def _ask(repository: str, where: str, name: str, read: Callable[[Any], T]) -> T:
     url = f"{fetch.endpoint()}/api/datasets/{repository}{where}"
     remote = Remote(name, url, "", hub=f"hf://{repository}")
+    words = "the answer is no JSON"
     try:
-        return fetch.answer(remote).json()
-    except ValueError:
-        problem = Diagnostic("FF622", f"`{name}` cannot be fetched: the answer is no JSON", path=remote.path)
+        answer = fetch.answer(remote).json()
+        words = "the answer is not that of a hub"
+        return read(answer)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        problem = Diagnostic("FF622", f"`{name}` cannot be fetched: {words}", path=remote.path)
         raise FineforgeError(replace(problem, hint=f"is {fetch.endpoint()} a Hugging Face hub?")) from None
+
+
+def _named_commit(answer: Any) -> str:
+    """It becomes part of addresses and of a file's name, so it is nothing else."""
+    if not COMMIT.fullmatch(answer["sha"]):
+        raise ValueError
+    return str(answer["sha"])
+
+
+def _sizes(answer: Any) -> dict[str, int]:
+    return {str(entry["rfilename"]): int(entry.get("size") or 0) for entry in answer.get("siblings") or []}
 
 
 def _remote(repository: str, commit: str, file: str, size: int | None) -> Remote:

@@ -20,7 +20,7 @@ from fineforge.spec import Dataset, Split
 HUB = re.compile(r"hf://([\w.-]+(?:/[\w.-]+)?)(?:@([\w./-]+))?")
 """`hf://owner/name@revision`: the dataset, and a branch, a tag or a commit of it."""
 ASSET = re.compile(r"azureml:([^:@]+):([^:@]+)")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+COMMIT = re.compile(r"[0-9a-f]{40}")
 _SIGNED = re.compile(r"(?:^|[&;])(?:[\w-]*sig(?:nature)?|[\w-]*token|[\w-]*credential|password|api[_-]?key)=", re.IGNORECASE)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -100,7 +100,7 @@ def _of_hub(dataset: Dataset, name: str, split: Split, source: str, place: SpecP
         hint = "write `hf://owner/name`, or `hf://owner/name@revision`"
         raise FineforgeError(Diagnostic("FF626", f"`{bare(source)}` names no dataset of the hub", path=place, hint=hint))
     repository, revision = match[1], match[2] or ""
-    commit = revision if _COMMIT.fullmatch(revision) else _pin(source, pins, place)
+    commit = revision if COMMIT.fullmatch(revision) else _pin(source, pins, place)
     where = (
         {"source": f"hf://{repository}"} | ({"config": dataset.config} if dataset.config else {}) | {"from": split.from_ or name}
     )

@@ -299,6 +299,25 @@ def test_an_endpoint_that_is_no_hub(hub: Hub, tmp_path: Path, monkeypatch: pytes
     assert problem.code == "FF622" and problem.message.endswith("the answer is no JSON")
 
 
+@pytest.mark.parametrize("answer", ["[]", "{}", '{"sha": 7}', '{"sha": "main?/../../../x"}', "null"])
+def test_an_answer_that_is_not_a_hubs(answer: str, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it calls a commit would become part of a file's name."""
+    (hub.root / f"page/api/datasets/{NAME}/revision").mkdir(parents=True)
+    (hub.root / f"page/api/datasets/{NAME}/revision/main").write_text(answer, encoding="utf-8")
+    monkeypatch.setenv("HF_ENDPOINT", f"{hub.url}/cdn/page")
+    with pytest.raises(FineforgeError, match=r"FF622 .* the answer is not that of a hub"):
+        resolve(f"hf://{NAME}@main")
+
+
+@pytest.mark.parametrize("answer", ["[]", '{"siblings": [{}]}', '{"siblings": [{"rfilename": "a", "size": "many"}]}'])
+def test_a_listing_that_is_none(answer: str, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (hub.root / f"page/api/datasets/{NAME}/revision").mkdir(parents=True)
+    (hub.root / f"page/api/datasets/{NAME}/revision/{COMMIT}").write_text(answer, encoding="utf-8")
+    monkeypatch.setenv("HF_ENDPOINT", f"{hub.url}/cdn/page")
+    [problem] = errors(tmp_path)
+    assert problem.code == "FF622" and problem.message.endswith("the answer is not that of a hub")
+
+
 def test_damaged_bytes_are_not_kept(hub: Hub, tmp_path: Path) -> None:
     """Zeros in place of a footer, then of a row group: each is found, and fetched anew by the next run."""
     shards(hub, "train", 130, size=9000)

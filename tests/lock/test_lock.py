@@ -218,6 +218,8 @@ def test_what_cannot_be_read_is_said_all_at_once(telling: Telling) -> None:
         ("version: 1\ntargets: {dev: {sizes: {a: many}}}\n", "is damaged"),
         ("version: 1\ntargets: {dev: {models: {a: {nam: 1}}}}\n", "is damaged"),
         ("version: 1\ntargets: [dev]\n", "is damaged"),
+        ("version: 1\ntargets: {dev: {datasets: {'hf://a/b': 'main?x=/../../../../b'}}}\n", "is damaged"),
+        ("version: 1\ntargets: {dev: {datasets: {'https://a/b': 'sha256:../b'}}}\n", "is damaged"),
     ],
 )
 def test_a_file_that_is_no_lock(tmp_path: Path, text: str, words: str) -> None:
