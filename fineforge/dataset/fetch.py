@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -211,7 +212,12 @@ def _bounded(remote: Remote, blocks: Iterator[bytes], limit: int) -> Iterator[by
 
 
 def endpoint() -> str:
-    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+    """The hub's address. Raises FF622 where HF_ENDPOINT is none, which no further attempt would mend."""
+    address = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+    if re.match(r"https?://[^/\s]+(/\S*)?\Z", address) is None:
+        message = "the hub cannot be reached: HF_ENDPOINT is no address"
+        raise FineforgeError(Diagnostic("FF622", message, path=("dataset", "source"), hint="as in `https://hub.example.com`"))
+    return address
 
 
 def _ranges(remote: Remote, start: int, end: int) -> Iterator[bytes]:
@@ -264,11 +270,12 @@ def _refusal(remote: Remote, status: int, headers: Mapping[str, str]) -> Diagnos
     code = headers.get("x-error-code", "")
     what = f"`{remote.hub or remote.name}`"
     if code == "GatedRepo":
-        hint = f"accept its terms at {endpoint()}/datasets/{remote.hub.removeprefix('hf://')}, and set HF_TOKEN"
+        page = f"{endpoint()}/datasets/{remote.hub.removeprefix('hf://')}"
+        hint = f"accept its terms at {page}, and set HF_TOKEN to a token of that account"
         return Diagnostic("FF620", f"{what} is gated", path=remote.path, hint=hint)
     if code == "RevisionNotFound":
-        hint = "`fineforge lock --upgrade` pins what is there now"
-        return Diagnostic("FF619", f"the pinned revision of {what} is gone", path=remote.path, hint=hint)
+        hint = "name another after `@`; where the lock file pins it, `fineforge lock --upgrade` pins what is there now"
+        return Diagnostic("FF619", f"there is no revision `{remote.name}`, or no longer", path=remote.path, hint=hint)
     if code == "RepoNotFound" or (status == 401 and remote.hub):
         hint = "check the name; a private dataset needs a token in HF_TOKEN that may read it"
         return Diagnostic("FF619", f"there is no dataset {what}, or it is private", path=remote.path, hint=hint)
@@ -306,5 +313,5 @@ def _broken(error: Exception) -> str:
     if isinstance(error, httpx2.TimeoutException):
         return f"no answer within {_TIMEOUT:.0f} seconds"
     if isinstance(error, httpx2.ConnectError):
-        return "no connection"
+        return f"no connection to {error.request.url.host}"
     return "the connection broke"

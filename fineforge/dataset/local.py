@@ -19,6 +19,7 @@ from fineforge.diagnostics import Diagnostic, FineforgeError, did_you_mean
 from fineforge.spec import Split
 
 FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
+_PACKED = frozenset({".gz", ".bz2", ".xz", ".zst", ".zip"})
 """By the names' endings. A single file with another ending is taken for JSON Lines."""
 
 MAX_LINE = 16 << 20
@@ -55,6 +56,10 @@ def locate(source: str, name: str, split: Split, project: Project) -> Found:
     base = _inside(project.folder / source, source, project, place)
     if base.is_file():
         _only_train(source, {base.stem}, name, split)
+        if base.suffix.lower() in _PACKED:
+            raise FineforgeError(
+                Diagnostic("FF626", f"`{source}` is packed", path=place, hint="unpack it: files are read as they are")
+            )
         return Found(shown_from(base, project), (base,), _format(base) or "jsonl")
     if not base.is_dir():
         known = [entry.name for entry in base.parent.iterdir()] if base.parent.is_dir() else []

@@ -276,7 +276,12 @@ class _Window:
 
 
 def damaged(name: str, words: str) -> Diagnostic:
-    hint = "if it is whole at its source, run the same command again: nothing damaged is kept"
+    remote = name.startswith(("hf://", "https://"))
+    hint = (
+        "if it is whole at its source, run the same command again: nothing damaged is kept"
+        if remote
+        else "mend it, or write it anew: it is not what its ending says"
+    )
     return Diagnostic("FF627", f"`{name}` is damaged: {words}", path=("dataset", "source"), hint=hint)
 
 

@@ -59,7 +59,7 @@ def load(form: str, files: Sequence[str], scratch: Path, name: str, options: Map
 
     builder, told = _BUILDERS[form]
     datasets.disable_progress_bars()
-    datasets.logging.set_verbosity_error()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # an error is raised as well, and told once: by us
     try:
         made = datasets.load_dataset(
             builder, data_files={"train": list(files)}, split="train", cache_dir=str(scratch), **{**told, **(options or {})}

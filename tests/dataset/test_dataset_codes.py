@@ -317,6 +317,15 @@ def test_a_file_that_breaks_off(tmp_path: Path) -> None:
     assert error.value.diagnostics[0].message == "`/proc/self/mem` cannot be read: input/output error"
 
 
+def test_ragged_rows_are_told_once_and_by_us(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The library logs what it raises, with the name of a Python class and a path of this machine."""
+    write(tmp_path / "train.csv", "prompt,response\nWhere?,Here.\nWhen?,Now,or never\n")
+    [problem] = findings(tmp_path, "train.csv")
+    assert problem.code == "FF627" and "expected 2 fields in line 3, saw 3" in problem.message
+    assert problem.hint.startswith("mend it")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_byte_order_mark_is_called_one(tmp_path: Path) -> None:
     write(tmp_path / "data/train.jsonl", b"\xef\xbb\xbf" + row("Where?").encode())
     assert "a byte order mark; save the file as UTF-8 without one" in findings(tmp_path)[0].message

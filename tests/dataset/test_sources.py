@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -124,6 +125,12 @@ def test_files_of_different_formats_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "data/b.csv", "a,b")
     [problem] = findings(tmp_path, "data/*")
     assert (problem.code, problem.message) == ("FF626", "`data/*` names files of different or unknown formats: `.csv`, `.jsonl`")
+
+
+def test_a_packed_file_is_called_one(tmp_path: Path) -> None:
+    write(tmp_path / "train.jsonl.gz", gzip.compress(row("Where?").encode()))
+    [problem] = findings(tmp_path, "train.jsonl.gz")
+    assert (problem.code, problem.message) == ("FF626", "`train.jsonl.gz` is packed") and "unpack it" in problem.hint
 
 
 @pytest.mark.parametrize("source", ["../*.jsonl", "/etc/*.conf", "data/../../*.jsonl", "data/link/*.jsonl"])
