@@ -6,12 +6,12 @@ What a row must be, and how rows are read, is `fineforge.dataset`, which is impo
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fineforge import identity
+from fineforge import git, identity
 from fineforge.core import DatasetFact
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.spec import Spec
@@ -46,7 +46,14 @@ def described(loaded: Loaded) -> dict[str, DatasetFact]:
     try:
         return describe(dataset, loaded.path.parent, loaded.project.root, loaded.allow_outside, loaded.pins.datasets)
     except FineforgeError as error:
-        raise FineforgeError(*loaded.place(error.diagnostics)) from None
+        raise FineforgeError(*loaded.place(_as_of_commit(error.diagnostics, loaded.path))) from None
+
+
+def _as_of_commit(found: Sequence[Diagnostic], spec: Path) -> list[Diagnostic]:
+    """With `--at` a file may lie before somebody's eyes, and yet not be in the commit."""
+    of = git.commit_of(spec)
+    hint = f"commit {of[:12]} does not hold it; data that git ignores can be planned only as it is now, without `--at`"
+    return [replace(one, hint=hint) if of and one.code == "FF601" else one for one in found]
 
 
 def described_if_there(loaded: Loaded) -> dict[str, DatasetFact]:

@@ -73,6 +73,17 @@ def test_a_rollback_trains_nothing_and_switches_to_what_is_still_there(told: Tel
     assert told.plan().writes, "the files here still say something else"
 
 
+def test_data_that_git_does_not_hold_is_not_there_at_a_commit(told: Telling) -> None:
+    (told.folder / ".gitignore").write_text("cloud\ndata\n", encoding="utf-8")
+    told.loaded()
+    first = commit(told.folder, "first")
+    with git.at(first, [told.folder / "spec.yaml"]) as (spec,), pytest.raises(FineforgeError) as caught:
+        engine.plan(engine.load(spec), told.gateway)
+    assert {found.code for found in caught.value.diagnostics} == {"FF601"}
+    assert all(found.hint.startswith(f"commit {first[:12]} does not hold it") for found in caught.value.diagnostics)
+    assert told.plan().writes, "here it is"
+
+
 def test_a_rollback_to_a_deployment_that_is_gone_makes_it_again(told: Telling) -> None:
     told.apply()
     first = commit(told.folder, "first")
