@@ -120,4 +120,7 @@ def _remote(repository: str, commit: str, file: str, size: int | None) -> Remote
 def _known(known: tuple[str, ...], fact: DatasetFact, key: str) -> str:
     near = difflib.get_close_matches(str(fact.selection.get(key) or ""), known, 1)
     listed = ", ".join(f"`{name}`" for name in known[:20]) + (" and more" if len(known) > 20 else "")
-    return f"did you mean `{near[0]}`? it has {listed}" if near else f"it has {listed}" if listed else ""
+    if not listed:
+        return ""
+    said = f"did you mean `{near[0]}`? " if near else "" if key in fact.selection else f"name one as `dataset.{key}`: "
+    return f"{said}it has {listed}"

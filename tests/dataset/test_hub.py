@@ -171,7 +171,7 @@ def test_the_token_goes_to_the_hub_and_nowhere_else(hub: Hub, tmp_path: Path, mo
     hub.gated[NAME] = "hf_secret"
     [problem] = errors(tmp_path)
     assert (problem.code, problem.message) == ("FF620", f"`hf://{NAME}` is gated")
-    assert problem.hint == f"accept its terms at {hub.url}/datasets/{NAME}, and set HF_TOKEN"
+    assert problem.hint == f"accept its terms at {hub.url}/datasets/{NAME}, and set HF_TOKEN to a token of that account"
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     hub.requests.clear()
     assert run(tmp_path)["train"].rows == 50
@@ -188,7 +188,7 @@ def test_configurations_and_splits_are_named(hub: Hub, tmp_path: Path) -> None:
     (hub.root / NAME / "README.md").write_text(readme, encoding="utf-8")
     assert prepare(facts(config="long"), tmp_path / "long")[0]["train"].rows == 50
     found = {
-        None: (("dataset", "config"), "has several configurations", "it has `long`, `short`"),
+        None: (("dataset", "config"), "has several configurations", "name one as `dataset.config`: it has `long`, `short`"),
         "lang": (("dataset", "config"), "has no configuration `lang`", "did you mean `long`? it has `long`, `short`"),
         "short": (("dataset", "splits", "train"), "holds no data files", ""),
     }
@@ -212,7 +212,7 @@ def test_a_dataset_without_files_that_can_be_read(hub: Hub, tmp_path: Path) -> N
     ("source", "code", "words"),
     [
         (f"hf://shop/gone@{COMMIT}", "FF619", "there is no dataset `hf://shop/gone`, or it is private"),
-        (f"hf://{NAME}@{'0' * 40}", "FF619", f"the pinned revision of `hf://{NAME}` is gone"),
+        (f"hf://{NAME}@{'0' * 40}", "FF619", f"there is no revision `hf://{NAME}@0000000`, or no longer"),
     ],
 )
 def test_what_is_not_there(source: str, code: str, words: str, hub: Hub, tmp_path: Path) -> None:
@@ -287,7 +287,15 @@ def test_what_lasts_is_an_error(name: str, hub: Hub, tmp_path: Path) -> None:
 def test_nobody_answers(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     [problem] = errors(tmp_path)
-    assert (problem.code, problem.message) == ("FF622", f"`hf://{NAME}@{COMMIT[:7]}` cannot be fetched: no connection")
+    assert problem.code == "FF622"
+    assert problem.message == f"`hf://{NAME}@{COMMIT[:7]}` cannot be fetched: no connection to 127.0.0.1"
+
+
+@pytest.mark.parametrize("address", ["hub.example.com", "not a url", "ftp://hub.example.com", "https://"])
+def test_an_endpoint_that_is_no_address(address: str, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    [problem] = errors(tmp_path)
+    assert (problem.code, problem.message) == ("FF622", "the hub cannot be reached: HF_ENDPOINT is no address")
 
 
 def test_an_endpoint_that_is_no_hub(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -489,7 +497,7 @@ def test_pins(hub: Hub) -> None:
     assert resolve(bare) == resolve(f"{bare}@main") == resolve(SOURCE) == COMMIT
     found = facts(f"{bare}@main", pins={f"{bare}@main": COMMIT})["train"]
     assert (found.revision, found.rows, found.selection) == (COMMIT, None, {"source": bare, "from": "train", "percent": 100})
-    with pytest.raises(FineforgeError, match="FF619 the pinned revision"):
+    with pytest.raises(FineforgeError, match="FF619 there is no revision"):
         resolve(f"{bare}@nobody")
     assert len(hub.requests) == 4, "describing asks nobody, resolving asks once"
 
