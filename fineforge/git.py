@@ -21,6 +21,9 @@ def run(where: Path, *words: str) -> str:
     folder = where if where.is_dir() else where.parent
     try:
         ran = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=False, timeout=SECONDS)
+    except FileNotFoundError:
+        hint = "install git, or do without `--at` and `changed-since:`"
+        raise FineforgeError(Diagnostic("FF182", "git is not installed, or not on the PATH", hint=hint)) from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise FineforgeError(Diagnostic("FF182", f"git cannot be asked: {error}")) from None
     if ran.returncode == 0:

@@ -33,7 +33,7 @@ def foreign_traffic(case: Case, want: Desired, traffic: Mapping[str, int], older
     if not foreign:
         return []
     message = f"`{want.key.parent}` sends traffic to {', '.join(foreign)}, which is not this spec's"
-    hint = "move that traffic yourself, or use another endpoint"
+    hint = "move that traffic yourself, use another endpoint, or make the deployment this spec's own with `fineforge adopt`"
     return [Diagnostic("FF308", message, path=want.path, hint=hint)]
 
 

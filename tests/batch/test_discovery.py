@@ -134,6 +134,12 @@ def test_a_detached_head_is_a_commit_like_any_other(repository: Path) -> None:
     assert discovery.changed_since("main", repository) == frozenset()
 
 
+def test_where_there_is_no_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(repository))
+    with pytest.raises(FineforgeError, match="git is not installed"):
+        discovery.changed_since("main", repository)
+
+
 def test_where_git_cannot_tell(repository: Path, tmp_path: Path) -> None:
     write(tmp_path / "elsewhere", "a.yaml")
     shallow = tmp_path / "shallow"
