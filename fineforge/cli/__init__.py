@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -111,7 +112,15 @@ takes a fifth of a short command's time."""
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and ends the process with its exit code."""
     gc.set_threshold(*COLLECTING)
+    _open_streams()
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _open_streams() -> None:
+    """Who closed our output (`>&-`) wants none of it: it goes nowhere, and no file that is opened later gets its number."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - for as long as we live
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -40,6 +41,9 @@ def ending(error: BaseException, output: Output, arguments: Sequence[str]) -> in
         case OSError(errno=errno.ENOSPC):
             show([Diagnostic("FF007", "no space is left on the disk", hint="make room, then run the same command again")], output)
             return 1
+        case FileNotFoundError() if _is_nowhere():
+            show([Diagnostic("FF112", "the working directory is not there any more", hint="go to one that is")], output)
+            return 1
         case _:
             show([_internal(error, arguments)], output)
             return 1
@@ -68,6 +72,14 @@ def _usage(error: click.ClickException) -> Diagnostic:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "fineforge"
     return Diagnostic("FF002", words[:1].lower() + words[1:], hint=f"`{command} --help` shows what it takes")
+
+
+def _is_nowhere() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _internal(error: BaseException, arguments: Sequence[str]) -> Diagnostic:

@@ -106,7 +106,7 @@ def table(rows: Iterable[tuple[str, ...]], paint: Paint, indent: str = "") -> li
     for row in listed:
         head = indent + "".join(pad(cell, width) + "  " for cell, width in zip(row[:-1], widths, strict=True))
         if below or not row[-1]:
-            lines += [head.rstrip(), *(paint.wrap(row[-1], indent + "    ") if row[-1] else [])]
+            lines += [*([head.rstrip()] if head.strip() else []), *(paint.wrap(row[-1], indent + "    ") if row[-1] else [])]
         else:
             lines += [line.rstrip() for line in paint.wrap(row[-1], head, " " * cells(head))]
     return lines

@@ -63,8 +63,10 @@ def test_a_terminal_without_unicode_is_no_error(tmp_path: Path) -> None:
 
 
 def test_an_internal_error_shows_no_traceback_and_keeps_one(tmp_path: Path) -> None:
-    """A closed stdout is something that no command expects."""
-    ran = shell("fineforge version >&-", {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)})
+    """A package that is installed, and breaks when it is imported, is something that no command expects."""
+    (tmp_path / "jinja2.py").write_text("raise RuntimeError('half an upgrade')\n", encoding="utf-8")
+    places = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path), "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    ran = call("render", str(ROOT / "specs" / "quickstart.yaml"), environment=places)
     assert ran.returncode == 1
     assert "error[FF001]: fineforge itself failed" in ran.stderr and "Traceback" not in ran.stderr
     (report,) = tmp_path.rglob("error-*.txt")
@@ -149,3 +151,21 @@ def test_the_forms_of_a_request(tmp_path: Path, text: str) -> None:
     messages, parameters = _request(tmp_path / "request.json")
     assert messages == [{"role": "user", "content": "Hello"}]
     assert parameters == ({} if text.startswith("[") else {"top_p": 0.6})
+
+
+HERE = {"ROOT": str(ROOT), "PYTHONPATH": str(ROOT)}
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_streams_that_are_closed_are_no_error(closed: str) -> None:
+    assert shell(f"fineforge validate $ROOT/specs/quickstart.yaml {closed}", HERE).returncode == 0
+    assert shell(f"fineforge validate nowhere.yaml {closed}", HERE).returncode == 1
+    said = shell("fineforge validate nowhere.yaml >&-", HERE).stderr
+    assert said.startswith("error[FF112]: there is no file `nowhere.yaml`")
+
+
+def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
+    gone = f"mkdir {tmp_path}/gone && cd {tmp_path}/gone && rmdir ../gone"
+    ran = shell(f"{gone} && fineforge validate $ROOT/specs/quickstart.yaml", HERE)
+    assert ran.returncode == 1
+    assert "error[FF112]: the working directory is not there any more" in ran.stderr

@@ -181,3 +181,9 @@ def test_what_goes_on_running_is_said() -> None:
     shown = events.write_outcome(replace(ended, failed={}, skipped={}, running=(job.id,)), PAINT)
     assert f"job {job.key.name} goes on running (about 14.69 USD/h while it" in shown
     assert "fineforge destroy" in shown
+
+
+def test_a_row_without_a_name_leaves_no_empty_line_on_a_narrow_terminal() -> None:
+    rows = [("train data", "data/train.jsonl"), ("", "100 rows, 242 messages")]
+    assert text.table(rows, Paint(width=30)) == ["train data", "    data/train.jsonl", "    100 rows, 242 messages"]
+    assert text.table(rows, Paint(width=80)) == ["train data  data/train.jsonl", "            100 rows, 242 messages"]
