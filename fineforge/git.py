@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tempfile
@@ -19,16 +20,18 @@ SECONDS = 60
 def run(where: Path, *words: str) -> str:
     """What git prints. FF182 with its own words where it fails: no repository, no such commit, a clone too shallow."""
     folder = where if where.is_dir() else where.parent
+    if not folder.is_dir():
+        raise FineforgeError(Diagnostic("FF182", f"there is no folder `{folder}` to ask git about"))
     try:
-        ran = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=False, timeout=SECONDS)
+        ran = subprocess.run(["git", *words], cwd=folder, capture_output=True, check=False, timeout=SECONDS)
     except FileNotFoundError:
         hint = "install git, or do without `--at` and `changed-since:`"
         raise FineforgeError(Diagnostic("FF182", "git is not installed, or not on the PATH", hint=hint)) from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise FineforgeError(Diagnostic("FF182", f"git cannot be asked: {error}")) from None
     if ran.returncode == 0:
-        return ran.stdout
-    said = " ".join((ran.stderr or ran.stdout).split()) or f"exit code {ran.returncode}"
+        return os.fsdecode(ran.stdout)  # A file's name may be any bytes.
+    said = " ".join((ran.stderr or ran.stdout).decode("utf-8", "replace").split()) or f"exit code {ran.returncode}"
     raise FineforgeError(Diagnostic("FF182", f"`git {words[0]}` failed: {said[:300]}"))
 
 

@@ -146,9 +146,11 @@ def read_file(file: Path) -> bytes:
 
 
 def shown_path(file: Path) -> str:
-    """A file's name as it is said: from the working directory on where it lies below it; of another commit's, where it is now."""
+    """A file's name as it is said: from the working directory on where it lies below it; of another commit's, where it is now.
+    A name may be any bytes; what is said is text."""
     here, file = Path.cwd(), git.now(file)
-    return str(file.relative_to(here) if file.is_relative_to(here) else file)
+    name = file.relative_to(here) if file.is_relative_to(here) else file
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _text(file: Path) -> str:

@@ -134,6 +134,13 @@ def test_a_detached_head_is_a_commit_like_any_other(repository: Path) -> None:
     assert discovery.changed_since("main", repository) == frozenset()
 
 
+def test_names_that_are_no_text(repository: Path) -> None:
+    """git takes them, whatever the bytes."""
+    name = os.fsdecode(b"caf\xe9.jsonl")
+    (repository / "data" / name).write_text("{}", encoding="utf-8")
+    assert [path.name for path in discovery.changed_since("main", repository)] == [name]
+
+
 def test_where_there_is_no_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(repository))
     with pytest.raises(FineforgeError, match="git is not installed"):

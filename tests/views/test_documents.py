@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -221,6 +222,15 @@ def test_a_spec_that_cannot_be_read_is_in_the_document(tmp_path: Path, capsys: p
     assert [entry["code"] for entry in found["diagnostics"]] == ["FF112"]
     assert json.loads(file.read_text(encoding="utf-8")) == found
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("words", [["--json"], ["--output", "markdown"]], ids=" ".join)
+def test_a_name_that_is_no_text_is_told_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.yaml")).write_text("version: 1\nname: tea\n", encoding="utf-8")
+    (tmp_path / "b.yaml").write_text("version: 1\nname: tee\n", encoding="utf-8")
+    file = tmp_path / "plan.json"
+    assert run(["plan", str(tmp_path), *words, "--json-into", str(file)]) == 1
+    assert "caf\ufffd.yaml" in capsys.readouterr().out and "caf\ufffd.yaml" in file.read_text(encoding="utf-8")
 
 
 def test_a_file_of_an_earlier_run_stays_where_the_command_line_is_wrong(
