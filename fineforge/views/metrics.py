@@ -9,12 +9,14 @@ from typing import Any
 
 from fineforge.core import ResourceKey
 from fineforge.series import Series
-from fineforge.views.paint import Paint
+from fineforge.views.paint import Paint, cells
 from fineforge.views.text import table
 
 _BARS = "▁▂▃▄▅▆▇█"
 COLUMNS = 24
 """Of a course, at most."""
+_LEAST = 8
+"""Where the terminal has no room for as many, there is no course."""
 
 
 def write_metrics(job: ResourceKey, found: Mapping[str, Series], paint: Paint) -> str:
@@ -22,11 +24,14 @@ def write_metrics(job: ResourceKey, found: Mapping[str, Series], paint: Paint) -
     of them is said once."""
     where = {name: _where(job, found[name]) for name in sorted(found)}
     shared = next(iter(where.values())) if len(set(where.values())) == 1 and len(where) > 1 else ""
+    last = {name: _value(series.last) for name, series in found.items()}
+    room = paint.width - sum(2 + max(map(cells, words)) for words in (("metric", *found), ("last", *last.values()))) - 2
+    room = min(room, COLUMNS) if room >= _LEAST else 0
     rows = [
-        (name, _value(found[name].last), sparkline(_values(found[name])), "" if shared else words)
+        (name, last[name], sparkline(_values(found[name]), room) if room else "", "" if shared else words)
         for name, words in where.items()
     ]
-    listed = table([("metric", "last", "course", ""), *rows], paint, "  ") if rows else ["  none yet"]
+    listed = table([("metric", "last", "course" if room else "", ""), *rows], paint, "  ") if rows else ["  none yet"]
     return "\n".join(
         [paint("strong", f"job {job.name}"), *listed, *(paint.wrap(f"all of them {shared}", "  ") if shared else [])]
     )
@@ -51,17 +56,17 @@ def metrics_data(spec: str, target: str, job: ResourceKey, found: Mapping[str, S
     }
 
 
-def sparkline(values: Sequence[float]) -> str:
+def sparkline(values: Sequence[float], columns: int = COLUMNS) -> str:
     """One character per value, many values in groups by their mean; what is no number is a `?`."""
     known = [value for value in values if math.isfinite(value)]
     low, high = min(known, default=0.0), max(known, default=0.0)
-    return "".join(_bar(value, low, high) for value in _grouped(values))
+    return "".join(_bar(value, low, high) for value in _grouped(values, columns))
 
 
-def _grouped(values: Sequence[float]) -> list[float]:
-    if len(values) <= COLUMNS:
+def _grouped(values: Sequence[float], columns: int) -> list[float]:
+    if len(values) <= columns:
         return list(values)
-    edges = [len(values) * column // COLUMNS for column in range(COLUMNS + 1)]
+    edges = [len(values) * column // columns for column in range(columns + 1)]
     groups = [values[begin:end] for begin, end in pairwise(edges)]
     return [sum(group) / len(group) for group in groups]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from fineforge.core import ResourceKey
 from fineforge.series import Run, Series
 from fineforge.views.metrics import COLUMNS, metrics_data, sparkline, write_metrics
@@ -36,6 +38,17 @@ def test_where_a_metric_is_from() -> None:
         "  score     0.123457  ▁",
     ]
     assert max(cells(line) for line in shown.splitlines()) <= 80
+
+
+@pytest.mark.parametrize(("width", "course"), [(80, 24), (50, 16), (40, 0)])
+def test_a_course_fits_beside_its_metric(width: int, course: int) -> None:
+    found = {
+        "eval_samples_per_second": Series(OWN, tuple((step, step * 1.5) for step in range(100)), (TRAIN,)),
+        "loss": Series(OWN, ()),
+    }
+    shown = write_metrics(JOB, found, Paint(width=width)).splitlines()
+    assert max(cells(line) for line in shown) <= width
+    assert sum(character in "▁▂▃▄▅▆▇█" for character in shown[2]) == course and ("course" in shown[1]) == bool(course)
 
 
 def test_what_is_true_of_all_is_said_once() -> None:
