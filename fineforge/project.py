@@ -139,10 +139,12 @@ def read_file(file: Path) -> bytes:
         with file.open("rb") as stream:
             return stream.read(source.MAX_BYTES + 1)
     except FileNotFoundError:
-        what = f"`{file}` is a link that leads nowhere" if file.is_symlink() else f"there is no file `{file}`"
+        name = shown_path(file)
+        what = f"`{name}` is a link that leads nowhere" if file.is_symlink() else f"there is no file `{name}`"
         raise FineforgeError(Diagnostic("FF112", what)) from None
     except OSError as error:
-        raise FineforgeError(Diagnostic("FF112", f"`{file}` cannot be read: {(error.strerror or str(error)).lower()}")) from None
+        words = (error.strerror or str(error)).lower()
+        raise FineforgeError(Diagnostic("FF112", f"`{shown_path(file)}` cannot be read: {words}")) from None
 
 
 def shown_path(file: Path) -> str:

@@ -140,7 +140,8 @@ def _read_plan(file: Path, name: str, span: SourceSpan) -> Mapping[str, Any]:
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise refuse(f"`{file.name}` cannot be read: {str(error).lower()}") from None
+        words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise refuse(f"`{file.name}` cannot be read: {words.lower()}") from None
     version = document.get("format_version") if isinstance(document, dict) else None
     if not isinstance(version, str):
         raise refuse(f"`{file.name}` is no plan", "write one with `fineforge plan SPEC --json-into FILE`")

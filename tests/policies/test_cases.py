@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,26 @@ def test_cases_that_pass(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
         "3 passed, 0 failed",
     ]
     assert told.err == ""
+
+
+def test_the_rules_and_cases_of_the_page(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """docs/how-to/policies.md: they are what it says, beside one another."""
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "policies.md").read_text(encoding="utf-8")
+    rules, cases = (text for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if text.startswith(("rules:", "tests:")))
+    (folder / "policies" / "deletion.json").unlink()
+    write(folder, "own", rules + cases.replace("../specs/support.yaml", "../spec.yaml").replace("    target: prod\n", ""))
+    retrained = {"format_version": "1.0", "mode": "apply", "target": "dev", "specs": [{"effects": ["retrain"]}]}
+    (folder / "policies" / "retrained.json").write_text(json.dumps(retrained), encoding="utf-8")
+    assert run(["policy", "test"]) == 0
+    told = capsys.readouterr()
+    assert told.out.splitlines()[-1] == "3 passed, 0 failed" and told.err == ""
+
+
+def test_a_plan_that_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "policies" / "deletion.json").unlink()
+    assert run(["policy", "test"]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "`deletion.json` cannot be read: no such file or directory --> policies/own.yaml" in said
 
 
 def test_a_spec_without_a_plan_is_planned_where_the_page_says(folder: Path) -> None:
