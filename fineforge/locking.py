@@ -18,7 +18,7 @@ from fineforge import observe
 from fineforge.catalog import snapshot
 from fineforge.catalog.facts import ComponentFact, SizeFact
 from fineforge.catalog.parse import parse_model, parse_sizes
-from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.diagnostics import Diagnostic, FineforgeError, did_you_mean
 from fineforge.gateway import Reader
 from fineforge.lock import Pins
 from fineforge.spec import Spec
@@ -44,9 +44,10 @@ def pin(
     """The pins of a target with all that the specs need, and what moved.
 
     Pins that are there stay, but for what `upgrade` names (`all`, a word of `WHAT`, or a name). `resolve` gives the pin of a
-    dataset's source. Raises every read that failed at once.
+    dataset's source. Raises every read that failed at once, and FF002 where `upgrade` names what the specs do not ask for.
     """
     reads = _reads([spec for spec in specs if spec.trains], gateway, resolve)
+    _asked_for(reads, upgrade)
     known: dict[str, Mapping[str, Any]] = {name: getattr(pins, name) for name in WHAT}
     calls = {
         (kind, key): read for (kind, key), read in reads.items() if key not in known[kind] or _is_upgraded(kind, key, upgrade)
@@ -166,10 +167,24 @@ def _gpus(size: str, sizes: Callable[[], Mapping[str, SizeFact]]) -> int:
     return found.gpus
 
 
+def _asked_for(reads: Iterable[tuple[str, str]], upgrade: Collection[str]) -> None:
+    """A name that is misspelt would else upgrade nothing, and look as if there were nothing newer."""
+    reads = list(reads)
+    words = {"all", *WHAT, *(kind.removesuffix("s") for kind in WHAT)}
+    for word in upgrade:
+        if word.lower() not in words and not any(_is_upgraded(kind, key, [word]) for kind, key in reads):
+            names = sorted({_name(kind, key) for kind, key in reads})
+            hint = did_you_mean(word, names, f"known here: {', '.join(f'`{name}`' for name in (*WHAT, *names))}")
+            raise FineforgeError(Diagnostic("FF002", f"`--upgrade={word}` names nothing that these specs pin", hint=hint))
+
+
 def _is_upgraded(kind: str, key: str, upgrade: Collection[str]) -> bool:
-    name = key.rsplit(":", 1)[0].rsplit("/", 1)[-1] if kind in ("models", "components") else key
     asked = {word.lower() for word in upgrade}
-    return bool(asked & {"all", kind, kind.removesuffix("s"), key.lower(), name.lower()})
+    return bool(asked & {"all", kind, kind.removesuffix("s"), key.lower(), _name(kind, key).lower()})
+
+
+def _name(kind: str, key: str) -> str:
+    return key.rsplit(":", 1)[0].rsplit("/", 1)[-1] if kind in ("models", "components") else key
 
 
 def _shown(pin: Any) -> str:

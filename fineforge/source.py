@@ -133,6 +133,11 @@ def _syntax(error: yaml.YAMLError, file: str, lines: tuple[str, ...]) -> Diagnos
     mark, begin = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     if mark is not None and mark.line >= len(lines) and begin is not None:
         mark = begin  # the parser gave up at the end of the file: what was never closed begins here
+    conflict = next((number for number, text in enumerate(lines) if text.startswith("<<<<<<< ")), None)
+    if conflict is not None:
+        span = _span(file, lines, (conflict, 0, conflict, 7))
+        hint = "keep what is right, and take git's marks out; of a lock file keep either side, and lock again"
+        return Diagnostic("FF101", "a merge conflict that is not settled", span=span, hint=hint)
     line, column = (mark.line, mark.column) if mark else (0, 0)
     text = lines[line] if line < len(lines) else ""
     span = _span(file, lines, (line, column, line, column + 1))

@@ -76,7 +76,9 @@ def _model(case: Case) -> Observed | None:
 def _ended(want: Desired, have: Observed) -> Diagnostic:
     said = f": {have.message}" if have.message else ""
     word = "failed" if have.status is Status.FAILED else "was cancelled"
-    hint = "`--retry-failed` submits it again as a new attempt; `job.retries` does so by itself"
+    hint = "`--retry-failed` submits it again as a new attempt"
+    if have.status is Status.FAILED:
+        hint += "; `job.retries` does so by itself, where the platform failed it"
     return Diagnostic("FF305", f"`{want.key}` {word}{said}", path=want.path, hint=hint)
 
 

@@ -152,7 +152,6 @@ def test_a_newer_version_upstream_is_a_note(telling: Telling) -> None:
         ("components", {"components"}),
         ("phi-4", {"models"}),
         ("Standard_NC96ads_A100_v4", {"sizes"}),
-        ("Phi-3", set()),
     ],
 )
 def test_what_is_upgraded(telling: Telling, word: str, moved: set[str]) -> None:
@@ -167,6 +166,14 @@ def test_what_is_upgraded(telling: Telling, word: str, moved: set[str]) -> None:
     loaded = telling.loaded()
     _, moves = engine.lock([loaded], telling.gateway, [word])
     assert {move.kind for move in moves} == moved
+
+
+def test_a_name_that_nothing_here_has_upgrades_nothing_and_says_so(telling: Telling) -> None:
+    with pytest.raises(FineforgeError) as refused:
+        locked(telling, "Phi-5")
+    (problem,) = refused.value.diagnostics
+    assert (problem.code, problem.message) == ("FF002", "`--upgrade=Phi-5` names nothing that these specs pin")
+    assert "did you mean `Phi-4`?" in problem.hint
 
 
 def test_datasets_are_pinned_by_what_their_source_answers(telling: Telling) -> None:
