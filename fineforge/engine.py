@@ -324,8 +324,11 @@ def _read(loaded: Loaded, gateway: Reader, datasets: Mapping[str, Any], mode: Mo
         return live, World({}), {}
     guess, _ = observe.snapshot_facts(loaded.spec, _today(), datasets, gateway.workspace.id, loaded.pins)
     early = identity.identify(loaded.spec, guess, _parameters(loaded, guess)[0])
-    deployments = [("deployment", early.endpoint.name)] if early.endpoint and mode is Mode.APPLY else []
-    return observe.survey(gateway, loaded.spec, _today(), datasets, early.keys, deployments)
+    lists: list[tuple[str, str | None]] = []
+    if mode is Mode.APPLY:
+        lists += [("deployment", early.endpoint.name)] if early.endpoint else []
+        lists += [("job", None)] if early.job else []
+    return observe.survey(gateway, loaded.spec, _today(), datasets, early.keys, lists)
 
 
 def _only(world: World, keys: tuple[ResourceKey, ...]) -> World:

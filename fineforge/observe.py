@@ -154,8 +154,8 @@ def _without_lost(observed: Mapping[ResourceKey, Observed | None]) -> Mapping[Re
 
 
 def lists_for_apply(world: World, keys: Iterable[ResourceKey]) -> list[tuple[str, str | None]]:
-    """What must be listed to plan an apply: the endpoint's deployments where it exists; older versions and running jobs only
-    where something new is about to be made. A plan with nothing to do lists one thing."""
+    """What must be listed to plan an apply: the endpoint's deployments where it exists; jobs, for one that is not wanted any more
+    may run even where all else is as it should be; older versions only where something new is about to be made."""
     wanted: list[tuple[str, str | None]] = []
     for key in keys:
         have = world.observed.get(key)
@@ -163,7 +163,7 @@ def lists_for_apply(world: World, keys: Iterable[ResourceKey]) -> list[tuple[str
             wanted.append(("deployment", key.name))
         if have is None and key not in world.unread and key.kind in ("data", "model"):
             wanted.append((key.kind, key.name))
-        if have is None and key not in world.unread and key.kind == "job":
+        if key.kind == "job":
             wanted.append(("job", None))
     return wanted
 

@@ -73,6 +73,22 @@ def test_a_rollback_trains_nothing_and_switches_to_what_is_still_there(told: Tel
     assert told.plan().writes, "the files here still say something else"
 
 
+def test_a_rollback_ends_the_job_that_it_takes_back(told: Telling) -> None:
+    """All that the older commit wants is there; what the newer one began would run on, and bill, for nobody."""
+    told.apply()
+    first = commit(told.folder, "first")
+    told.data["training"]["num_train_epochs"] = 2
+    until = next(number for number, step in enumerate(told.plan().writes) if step.key.kind == "job")
+    told.gateway.dies = (len(told.gateway.writes) + until, True)
+    told.carry_out(told.plan())
+    told.gateway.dead, told.gateway.dies = False, None
+    (newer,) = [key for key, raw in told.gateway.list("job").items() if raw["properties"]["status"] != "Completed"]
+
+    assert [(step.action, step.key) for step in at(told, first).writes] == [(Action.CANCEL, newer)]
+    assert (told.gateway.get(newer) or {})["properties"]["status"] == "Canceled"
+    assert at(told, first).writes == ()
+
+
 def test_data_that_git_does_not_hold_is_not_there_at_a_commit(told: Telling) -> None:
     (told.folder / ".gitignore").write_text("cloud\ndata\n", encoding="utf-8")
     told.loaded()

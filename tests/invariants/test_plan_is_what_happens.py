@@ -78,7 +78,7 @@ def test_apply_after_destroy_restores_the_archived_job(applied: Client) -> None:
 
 
 def test_a_plan_without_changes_reads_each_object_once(applied: Client) -> None:
-    """One GET an object, no list but the deployments of the endpoint, no address twice, nothing that holds a secret."""
+    """One GET an object, no list but the endpoint's deployments and the jobs, no address twice, nothing that holds a secret."""
     emulator = applied.emulator
     made = applied.plan()
     assert made.writes == ()
@@ -87,9 +87,10 @@ def test_a_plan_without_changes_reads_each_object_once(applied: Client) -> None:
     assert len(plain) == len(set(plain)), sorted(entry for entry in plain if plain.count(entry) > 1)
     assert all(entry.startswith("GET ") for entry in plain)
     objects = {str(step.key) for step in made.steps}
-    read = [entry for entry in plain if "/workspaces/" in entry and not entry.endswith(("/workspaces/local", "/deployments"))]
+    others = ("/workspaces/local", "/deployments", "/jobs")
+    read = [entry for entry in plain if "/workspaces/" in entry and not entry.endswith(others)]
     assert len(read) == len(objects) == 8
-    assert len(plain) <= 8 + 6, plain
+    assert len(plain) <= 8 + 7, plain
 
 
 def test_as_it_was_rendered(applied: Client) -> None:
