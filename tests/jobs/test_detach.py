@@ -107,6 +107,22 @@ def test_stopped_while_other_things_are_waited_for(told: Telling) -> None:
     assert not outcome.detached and engine.outcome_exit_code(outcome) == 130
 
 
+def test_a_superseded_job_is_found_while_the_wanted_one_runs(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow(told, monkeypatch)
+    detached(told, told.plan())
+    told.data["job"] = {"on_superseded": "keep"}
+    told.data["training"] = {**told.data["training"], "learning_rate": 2e-5}
+    detached(told, told.plan())
+
+    def jobs() -> list[tuple[Action, str]]:
+        return [(step.action, step.reason) for step in told.plan().steps if step.key.kind == "job"]
+
+    (kept, why), (waits, _) = jobs()
+    assert (kept, waits) == (Action.NOOP, Action.WAIT) and "it runs on, and bills" in why
+    told.data["job"] = {"on_superseded": "cancel"}
+    assert [action for action, _ in jobs()] == [Action.CANCEL, Action.WAIT]
+
+
 def test_a_superseded_job_is_waited_for_until_it_has_ended(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
     """The new one is submitted only then: two at once would cost twice."""
     over = slow(told, monkeypatch)
