@@ -104,7 +104,7 @@ class Project:
             hint = f"add `targets` to `fineforge.yaml`, set {_VARIABLES[0]}, {_VARIABLES[1]} and"
             hint += f" {_VARIABLES[2]}, or use `--target local`"
             raise FineforgeError(Diagnostic("FF161", "no workspace is configured", hint=hint))
-        hint = did_you_mean(target, (LOCAL, *self.targets), f"known: {known}")
+        hint = did_you_mean(target, (LOCAL, *self.targets), f"known: {known}; `targets` of `fineforge.yaml` takes more")
         raise FineforgeError(Diagnostic("FF161", f"there is no target `{target}`", hint=hint))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fineforge.core import FieldChange, Plan, Step
+from fineforge.core import Action, FieldChange, Plan, Step
 from fineforge.redaction import visible_value
 from fineforge.views.paint import Paint
 from fineforge.views.text import object_name, shown, table
@@ -28,10 +28,18 @@ def write_drift(plans: Sequence[Plan], target: str, paint: Paint) -> str:
             blocks.append("\n".join([paint("strong", plan.spec), *lines]))
     count = sum(len(changes) for plan in plans for _, changes in drifted(plan))
     if not blocks:
-        specs = "1 spec is as it was" if len(plans) == 1 else f"{len(plans)} specs are as they were"
-        return paint("add", f"No drift on {target}: {specs} applied")
+        return "\n".join([paint("add", f"No drift on {target}: nobody else has changed what is there"), *_missing(plans)])
     fields = "field" if count == 1 else "fields"
     return "\n\n".join([*blocks, f"Drift: {count} {fields} changed by somebody else; `fineforge apply` puts them back"])
+
+
+def _missing(plans: Sequence[Plan]) -> list[str]:
+    """What was deleted has left nothing that could be compared, and looks like what was never made; it is not passed over."""
+    absent = {step.key for plan in plans for step in plan.steps if step.action is Action.CREATE}
+    if not absent:
+        return []
+    objects = "1 object of the specs is" if len(absent) == 1 else f"{len(absent)} objects of the specs are"
+    return [f"{objects} not there: `fineforge plan` shows them"]
 
 
 def _told(change: FieldChange) -> str:
