@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,6 +73,42 @@ def test_a_rollout_is_cut_off_and_the_spec_goes_on(told: Telling) -> None:
     assert told.pending() == []
     assert len(told.gateway.list("deployment", endpoint.name)) == 1
     assert len(told.gateway.submitted) == len(set(told.gateway.submitted)) == 3
+
+
+THIRD = {"training": {"learning_rate": 3e-5}}
+MEANWHILE: dict[str, dict[str, Any]] = {
+    "the second as it was": {},
+    "a third": THIRD,
+    "without two at once": {"deployment": {"rollout": "recreate"}, **THIRD},
+    "in place": {"deployment": {"rollout": "in_place"}, **THIRD},
+    "another size": {"deployment": {"size": "Standard_NC96ads_A100_v4"}},
+    "back to the first": {},
+}
+
+
+@pytest.mark.parametrize("name", MEANWHILE)
+def test_a_rollout_is_cut_off_at_every_write(name: str, told: Telling) -> None:
+    """Before the write and after it; then the spec is another one. No job runs on for nobody, and none is run twice."""
+    told.data = over(told.data, {"deployment": {"traffic_steps": [10, 50, 100], "keep_previous": 1}})
+    told.apply()
+    told.gateway.cloud.snapshot(told.folder / "before")
+    first, second = told.data, over(told.data, RETRAIN)
+    written, submitted = list(told.gateway.writes), list(told.gateway.submitted)
+    told.data = second
+    count = len(told.plan().writes)
+    for number, arrived in product(range(count), (False, True)):
+        told.gateway.cloud.restore(told.folder / "before")
+        told.gateway.writes, told.gateway.submitted, told.data = list(written), list(submitted), second
+        told.gateway.dies = (len(written) + number, arrived)
+        told.carry_out(told.plan())
+        told.gateway.dead, told.gateway.dies = False, None
+        told.data = first if name == "back to the first" else over(second, MEANWHILE[name])
+        told.apply()
+        assert told.pending() == [], (number, arrived)
+        assert len(told.gateway.submitted) == len(set(told.gateway.submitted)), (number, arrived)
+        states = {raw["properties"]["status"] for raw in told.gateway.list("job").values()}
+        assert states <= {"Completed", "Canceled"}, (number, arrived)
+    assert count == 6
 
 
 def test_hands_in_the_world_during_an_apply(told: Telling) -> None:
