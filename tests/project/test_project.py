@@ -76,7 +76,8 @@ def test_a_targets_workspace(tmp_path: Path) -> None:
 
 def test_a_target_that_is_not_there(tmp_path: Path) -> None:
     found = project.find(write(tmp_path, FILE))
-    for name, hint in (("pord", "did you mean `prod`?"), ("qqqq", "known: `local`, `dev`, `prod`")):
+    known = "known: `local`, `dev`, `prod`; `targets` of `fineforge.yaml` takes more"
+    for name, hint in (("pord", "did you mean `prod`?"), ("qqqq", known)):
         with pytest.raises(FineforgeError) as caught:
             found.workspace(name)
         [diagnostic] = caught.value.diagnostics
