@@ -51,7 +51,6 @@ def plan(
         steps, found = destroy.steps(case)
     else:
         steps, found = _apply_steps(case)
-    unread = list(world.unread.values())
     return Plan(
         format=PLAN_FORMAT,
         mode=mode,
@@ -61,8 +60,14 @@ def plan(
         facts={**(shown or {}), "traffic": live_traffic(world)},
         steps=tuple(steps),
         drift=tuple(step for step in steps if _is_drift(step)),
-        diagnostics=(*unread, *found),
+        diagnostics=(*_unread(case), *found),
     )
+
+
+def _unread(case: Case) -> list[Diagnostic]:
+    """What could not be read; a registry that is not there is named by the spec."""
+    places = {want.key: want.path for want in case.desired.values() if want.key.kind == "publication"}
+    return [replace(problem, path=problem.path or places.get(key, ())) for key, problem in case.world.unread.items()]
 
 
 def plan_ownership(
