@@ -61,7 +61,7 @@ def survey(
     objects: dict[Any, Callable[[], Any]] = {key: partial(_observe, gateway, key) for key in dict.fromkeys(keys)}
     whole: dict[Any, Callable[[], Any]] = {entry: partial(gateway.list, *entry) for entry in dict.fromkeys(lists)}
     found, problems = read_all(gateway, {**facts, **objects, **whole})
-    if missing := [problems[name] for name in facts if name in problems]:
+    if missing := [_placed(problems[name], spec, name) for name in facts if name in problems]:
         raise FineforgeError(*missing)
     known = Facts(
         workspace_id=gateway.workspace.id,
@@ -75,6 +75,14 @@ def survey(
     unread = {key: problems[key] for key in objects if key in problems}
     world = World({key: found[key] for key in objects if key in found}, frozenset(), unread)
     return known, world, {entry: found[entry] for entry in whole if entry in found}
+
+
+def _placed(problem: Diagnostic, spec: Spec, fact: str) -> Diagnostic:
+    """A registry that is not there is named by the spec."""
+    if problem.code != "FF404" or problem.path or fact not in ("model", "component"):
+        return problem
+    by_id = fact == "component" and spec.component.id is not None
+    return replace(problem, path=(fact, "id" if by_id else "registry"))
 
 
 def snapshot_facts(
