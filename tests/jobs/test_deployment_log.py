@@ -34,6 +34,16 @@ def test_its_last_lines(gateway: AzureGateway, emulator: RunningEmulator) -> Non
         log.unlink()
 
 
+def test_what_the_emulator_only_keeps(gateway: AzureGateway, emulator: RunningEmulator) -> None:
+    """An answer must not pass for that of somebody's own script."""
+    wire.deployed(emulator, blue=100)
+    body = wire.BODIES.deployment_body()
+    body["properties"]["codeConfiguration"] = {"codeId": "azureml:scoring:1", "scoringScript": "score.py"}
+    wire.put(emulator, "onlineEndpoints/answers/deployments/own", body)
+    log = gateway.read_deployment_log(ResourceKey("deployment", "own", parent="answers"), 10)
+    assert log == "no effect here: codeConfiguration (the emulator serves the model by itself)\n"
+
+
 def test_of_a_deployment_that_is_not_there(gateway: AzureGateway, emulator: RunningEmulator) -> None:
     wire.deployed(emulator, blue=100)
     key = ResourceKey("deployment", "green", parent="answers")

@@ -126,9 +126,15 @@ class Deployment(Kind):
                 self._context.effects.append(self._deploy(path, document["model"]))
 
     def _said(self, path: Key) -> tuple[str, ...]:
-        """The worker keeps it there; a runner without processes writes none."""
+        """What is only kept here, then the worker's log; a runner without processes writes none."""
+        properties = self._found(path)["body"]["properties"]
+        kept = tuple(
+            f"no effect here: {name} (the emulator serves the model by itself)"
+            for name in ("environmentId", "codeConfiguration")
+            if properties.get(name)
+        )
         log = self._context.blobs.root.parent.joinpath("deployments", *path, "log.txt")
-        return tuple(log.read_text(encoding="utf-8", errors="replace").splitlines()) if log.is_file() else ()
+        return kept + (tuple(log.read_text(encoding="utf-8", errors="replace").splitlines()) if log.is_file() else ())
 
     def _found(self, path: Key) -> Body:
         document = self._context.store.get("deployment", path)
