@@ -204,7 +204,9 @@ def _ours(case: Case, want: Desired, have: Observed) -> Decision:
         return Decision(waits or [make(want, Action.NOOP, _fits(case, want))])
     if any(change.action is Action.DELETE for change in changes):
         return _replace(case, want, have, changes, waits)
-    return Decision([*waits, update(want, have, changes, tuple(step.id for step in waits))])
+    step = update(want, have, changes, tuple(step.id for step in waits))
+    scaled = any(change.path == "instance_count" for change in changes)
+    return Decision([*waits, replace(step, estimate=_estimate(case, want.key.kind, False)) if scaled else step])
 
 
 def _fixed(want: Desired, have: Observed, changes: tuple[FieldChange, ...]) -> Decision | None:
