@@ -156,7 +156,8 @@ def shared_prompts(train: Checks, other: Checks) -> Iterator[Diagnostic]:
     both = [number for number, prompt in zip(other.numbers, other.prompts, strict=True) if prompt in trained]
     if both:
         where = f"`{train.places.source}`: {_listed(other.places, both)}"
-        message = f"`{other.places.source}`: {len(both)} prompts also stand in {where}"
+        told = "1 prompt also stands" if len(both) == 1 else f"{len(both)} prompts also stand"
+        message = f"`{other.places.source}`: {told} in {where}"
         yield _about(other, both[0], "FF616", message, "what is measured on them is memory")
 
 

@@ -105,7 +105,7 @@ CASES: dict[str, tuple[Case, str]] = {
     "FF613": (_train(_messages({**ASK, "content": " \n"}, ANSWER)), "line 1: message 1 is empty"),
     "FF614": (_train(_messages(ASK, {**ANSWER, "content": "Gone \ud83d"})), "message 2 holds half a character"),
     "FF615": (_train(row("Where?"), row("When?"), row("Where?", "Here.")), "line 3: the same prompt as line 1"),
-    "FF616": (_shared, "`data/test.jsonl`: 1 prompts also stand in `data/train.jsonl`: line 2"),
+    "FF616": (_shared, "`data/test.jsonl`: 1 prompt also stands in `data/train.jsonl`: line 2"),
     "FF617": (_train(row("Where?", "x" * 400), context=100), "line 1: about 102 tokens, the model's context is 100"),
     "FF618": (_of("hf://shop/talks"), "`hf://shop/talks` is not pinned, so it may be other data tomorrow"),
     "FF623": (_train(row("Where?"), train={"filter": "size(messages"}), "the filter is not understood: missing `)`"),
