@@ -237,12 +237,26 @@ def apply(
                 continue
             leases += [held] if held is not None else []
             begun.append((loaded, plan_))
-        merged = one_plan(replace(planned, plans=tuple(begun)))
+        merged = one_plan(replace(planned, plans=_not_in_vain(begun, planned, held_back)))
         if broken := check_plan(merged):
             raise FineforgeError(*broken)
         halted = lambda: any(lease.lost() for lease in leases)  # noqa: E731
         outcome = applying.run(merged, applying.Execution(gateway, files, listener, stop, detach, halted), parallel)
         return leasing.judged(outcome, leases), held_back
+
+
+def _not_in_vain(
+    begun: Sequence[tuple[Loaded, Plan]], planned: Planned, held_back: dict[Path, FineforgeError]
+) -> tuple[tuple[Loaded, Plan], ...]:
+    """The plans but for those that wait for a write to a shared cluster by a spec that is held back, which are held back too."""
+    gone = {plan_.spec: held_back[loaded.path] for loaded, plan_ in planned.plans if loaded.path in held_back}
+    for loaded, plan_ in begun:
+        for other in (other for (spec, _), (other, _) in planned.after.items() if spec == plan_.spec and other in gone):
+            message = f"`{plan_.spec}` shares a cluster with `{other}`, which writes to it first and is held back"
+            found = Diagnostic("FF185", message, hint=f"see what holds `{other}` back, then apply again")
+            held_back[loaded.path] = FineforgeError(found, exit_code=gone[other].exit_code)
+    kept = tuple(entry for entry in begun if entry[0].path not in held_back)
+    return kept if len(kept) == len(begun) else _not_in_vain(kept, planned, held_back)
 
 
 def _prepared(
@@ -327,14 +341,15 @@ def _disagrees(made: Plan) -> bool:
 
 def _share(plans: Sequence[tuple[Loaded, Plan]]) -> tuple[list[tuple[Loaded, Plan]], dict[tuple[str, str], tuple[str, str]]]:
     """Clusters that several plans write to: made once, by the first; each of the others waits for the one before it. Who decides
-    how a cluster is goes before those who only say that they use it."""
+    how a cluster is goes before those who only say that they use it; nobody waits for a plan that cannot be applied."""
     last: dict[ResourceKey, tuple[str, str]] = {}
     made: set[ResourceKey] = set()
     after: dict[tuple[str, str], tuple[str, str]] = {}
     shared: dict[Path, tuple[Loaded, Plan]] = {}
     for loaded, plan_ in sorted(plans, key=lambda entry: not any(_decides(step) for step in entry[1].steps)):
         steps = list(plan_.steps)
-        for key in dict.fromkeys(step.key for step in steps if KINDS[step.key.kind].shared and step.action in WRITES):
+        writing = [] if errors(plan_.diagnostics) else [step for step in steps if step.action in WRITES]
+        for key in dict.fromkeys(step.key for step in writing if KINDS[step.key.kind].shared):
             if key in made:
                 steps = _joined(steps, key, plan_.spec)
             writes = [step for step in steps if step.key == key and step.action in WRITES]

@@ -353,6 +353,12 @@ CODES: dict[str, Code] = {
         "Several specs may use one cluster, if they say the same of it: it is made once, and deleted after the last of them. "
         "Write the same in both, or let one say `existing: true`.",
     ),
+    "FF185": Code(
+        "a spec waits for another one, which is held back",
+        "Several specs of one apply share a cluster, and the one that writes to it first was not begun: its data is bad, or "
+        "somebody else applies it. What the others would do was planned to come after it, so they are not begun either. Specs "
+        "that share nothing with it go on.",
+    ),
     "FF190": Code(
         "it cannot be adopted",
         "`adopt` writes a spec's owner tags on a cluster, an endpoint or a deployment that exists and that nobody owns. Assets "

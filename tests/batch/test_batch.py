@@ -129,6 +129,39 @@ def test_one_wrong_spec_hides_no_other(repository: Repository) -> None:
     ][:1]
 
 
+def test_a_wrong_spec_makes_no_cluster_for_others(repository: Repository) -> None:
+    """It comes first, and would make the cluster; since it cannot, the next one does."""
+    repository.write("bad", model={"name": "Phi-3-mini-4k-instruct", "version": "15"})
+    for name in ("good", "well"):
+        repository.write(name)
+    planned = repository.plan()
+    assert on_cluster(planned)[1:] == [("good", Action.CREATE), ("well", Action.UPDATE)]
+    assert engine.outcome_exit_code(repository.apply(planned)) == 0
+    assert repository.plan("good", "well").writes == 0
+
+
+@pytest.mark.parametrize(("why", "exit_code"), [("lease", 5), ("data", 1)])
+def test_who_is_held_back_holds_back_whom_it_shares_with(why: str, exit_code: int, repository: Repository) -> None:
+    """Its plan says that it makes the cluster, theirs that they use it then; whoever has a cluster alone goes on."""
+    for name in ("one", "two", "three"):
+        repository.write(name)
+    repository.write("alone", compute={"name": "gpu-b", "size": "Standard_NC96ads_A100_v4"})
+    planned = repository.plan()
+    if why == "lease":
+        assert repository.gateway.leases().take("shop/one", "11111111-1111-1111-1111-111111111111", 60)
+    else:
+        (repository.folder / "specs" / "data" / "support" / "other.jsonl").write_text(row(1) + "\n{\n", encoding="utf-8")
+        bad = {"source": "./data/support", "splits": {"train": {"from": "other"}}}
+        repository.write("one", dataset=bad)
+        planned = repository.plan()
+    outcome, held_back = batch.apply(planned, repository.gateway, lambda _: None)
+    found = {path.stem: (error.diagnostics[0].code, error.exit_code) for path, error in held_back.items()}
+    assert found.pop("one")[1] == exit_code
+    assert found == {"three": ("FF185", exit_code), "two": ("FF185", exit_code)}
+    assert engine.outcome_exit_code(outcome) == 0 and len(repository.gateway.submitted) == 1
+    assert repository.gateway.get(CLUSTER) is None
+
+
 @pytest.mark.parametrize(
     ("blocks", "code", "words"),
     [
