@@ -359,7 +359,9 @@ def _desired(loaded: Loaded, facts: Facts, parameters: Mapping[str, Parameter], 
     source = git.source(loaded.path.resolve().parent)
     context = Context(loaded.spec, facts, named, parameters, loaded.project_name, tags, source)
     with _placed(loaded):
-        return desired_all(context, Templates(project.templates(loaded.project)))
+        own = loaded.project.templates
+        places = (project.shown_path(own),) if own else ()
+        return desired_all(context, Templates(project.templates(loaded.project), *places))
 
 
 @contextmanager

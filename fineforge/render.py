@@ -20,10 +20,10 @@ from fineforge.source import LOADER
 
 
 class Templates:
-    """The templates of one run, by file name."""
+    """The templates of one run, by file name; `folder` is where the project's own are, as messages say it."""
 
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        self.texts = dict(texts)
+    def __init__(self, texts: Mapping[str, str], folder: str = "templates") -> None:
+        self.texts, self.folder = dict(texts), folder
         self._environment = _environment(tuple(sorted(self.texts.items())))
 
     def render(self, name: str, variables: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -59,7 +59,7 @@ class Templates:
     def _span(self, name: str, line: int) -> SourceSpan:
         lines = self.texts.get(name, "").splitlines()
         snippet = lines[line - 1] if 0 < line <= len(lines) else ""
-        return SourceSpan(f"templates/{name}", line, 1, line, len(snippet) + 1, snippet)
+        return SourceSpan(f"{self.folder}/{name}", line, 1, line, len(snippet) + 1, snippet)
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -112,7 +112,7 @@ def yaml_json(value: Any) -> str:
         return "{" + ", ".join(f"{_scalar(str(key))}: {yaml_json(entry)}" for key, entry in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(yaml_json(entry) for entry in value) + "]"
-    return json.dumps(value)
+    return json.dumps(str(value) if isinstance(value, jinja2.Undefined) else value)  # its text is the error that names it
 
 
 def _template_line(error: BaseException) -> int | None:
