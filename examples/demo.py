@@ -25,7 +25,7 @@ def main() -> int:
     os.chdir(ROOT)
     begin = time.monotonic()
     questions = rows("train")[:60]
-    say("The local Azure ML. The official SDK cannot tell it from Azure; it trains a tiny twin of the base model.")
+    say("The local Azure ML. The official SDK drives it unmodified; it really trains, a tiny twin of the base model.")
     fineforge("emulator", "start")
     say("The spec, checked without a network.")
     fineforge("validate", SPEC, "--quiet")

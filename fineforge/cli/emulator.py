@@ -12,7 +12,7 @@ from fineforge.cli.output import Output
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def group() -> None:
-    """Run the local Azure ML: the official SDK cannot tell it from Azure, and it really trains."""
+    """Run the local Azure ML: the official SDK drives it unmodified, and it really trains."""
 
 
 @group.command()
