@@ -87,7 +87,8 @@ def _usd_hour(have: Observed, facts: Facts, spec: Spec, clusters: Sequence[Obser
             return _price(have.document.get("size"), facts, _nodes(have), is_low_priority(have))
         case "job" if have.word.lower() in ("running", "finalizing") and spec.compute is not None:
             nodes = max(0, spec.job.nodes - sum(_nodes(cluster) for cluster in clusters))
-            return _price(spec.compute.size, facts, nodes, any(map(is_low_priority, clusters)))
+            size = spec.compute.size or next((cluster.document.get("size") for cluster in clusters), None)
+            return _price(size, facts, nodes, any(map(is_low_priority, clusters)))
         case _:
             return None
 

@@ -267,7 +267,7 @@ def _foreign(case: Case, want: Desired, have: Observed) -> Decision:
         message = f"`{want.key}` is not this spec's and differs: {told}"
         return Decision(diagnostics=[Diagnostic("FF302", message, path=_field_path(want, changes[0]), hint=hint)])
     waits = [make(want, Action.WAIT, "another operation is still running")] if have.status is Status.BUSY else []
-    if case.is_siblings(have) and case.spec.name not in ownership.used_by(have.tags):
+    if KINDS[want.key.kind].shared and case.is_siblings(have) and case.spec.name not in ownership.used_by(have.tags):
         tag = ownership.USED_BY + case.spec.name
         change = FieldChange(f"tags.{tag}", None, "true", Action.UPDATE, "shared with another spec of this project")
         after = tuple(step.id for step in waits)

@@ -84,8 +84,9 @@ def _ended(want: Desired, have: Observed) -> Diagnostic:
 
 def _cost(case: Case) -> str:
     """What its nodes cost while it runs, at the region's price, else at any (undated, so about)."""
-    compute = case.spec.compute
-    size = case.facts.size(compute.size) if compute else None
+    clusters = [have for want in case.wanted("compute") if (have := case.have(want.key)) is not None]
+    named = case.spec.compute.size if case.spec.compute else None
+    size = case.facts.size(named or next((have.document.get("size") for have in clusters), None))
     price = size.price_in(case.facts.location, at_low_priority(case)) if size else None
     return f"about {price * case.spec.job.nodes:.2f} USD/h while it runs" if price is not None else ""
 

@@ -70,6 +70,16 @@ def test_low_priority_costs_what_low_priority_costs(told: Telling) -> None:
     assert estimates() == dedicated
 
 
+def test_a_job_on_a_cluster_that_the_spec_only_names_costs_what_that_cluster_does(cheap: Telling) -> None:
+    def estimate() -> str:
+        return next(step.estimate for step in cheap.plan().steps if step.key.kind == "job")
+
+    usual = estimate()
+    cheap.apply()
+    cheap.data["compute"] = {"name": CLUSTER.name, "existing": True}
+    assert usual and estimate() == usual
+
+
 def test_without_the_word_for_it_a_refusal_is_a_refusal(told: Telling) -> None:
     quota(told, 0)
     outcome = told.carry_out(told.plan())

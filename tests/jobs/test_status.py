@@ -64,6 +64,19 @@ def test_a_job_that_runs(told: Telling) -> None:
     assert data["usd_per_hour"] == 33.06
 
 
+def test_what_a_cluster_that_is_only_named_bills(told: Telling) -> None:
+    """At low priority, as it is, whatever the spec says of it: nothing."""
+    told.data["compute"] |= {"tier": "low_priority"}
+    told.apply()
+    told.data["compute"] = {"name": told.data["compute"]["name"], "existing": True}
+    told.apply()
+    states = seen(told, job={"status": "Running"})
+    shown = write_status("support", "prod", states, NOW, Paint(width=200))
+    assert "ready, at low priority" in line(shown, "compute")
+    (price,) = [state.usd_hour for state in states if state.key.kind == "job" and state.usd_hour]
+    assert 0 < price < 14, "less than dedicated nodes of its size"
+
+
 def test_a_job_that_waits_for_nodes_costs_nothing_yet(told: Telling) -> None:
     told.apply()
     states = seen(told, job={"status": "Queued"})
