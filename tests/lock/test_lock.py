@@ -223,7 +223,7 @@ def test_what_cannot_be_read_is_said_all_at_once(telling: Telling) -> None:
         ("version: 2\ntargets: {}\n", "is of format 2"),
         ("targets: {}\n", "is damaged: it has no `version`"),
         ("version: 1\ntargets: {dev: {sizes: {a: many}}}\n", "is damaged"),
-        ("version: 1\ntargets: {dev: {models: {a: {nam: 1}}}}\n", "is damaged"),
+        ("version: 1\ntargets: {dev: {models: {a: {label: 1}}}}\n", "is damaged"),
         ("version: 1\ntargets: [dev]\n", "is damaged"),
         ("version: 1\ntargets: {dev: {datasets: {'hf://a/b': 'main?x=/../../../../b'}}}\n", "is damaged"),
         ("version: 1\ntargets: {dev: {datasets: {'https://a/b': 'sha256:../b'}}}\n", "is damaged"),

@@ -34,6 +34,7 @@ ELSEWHERE = {
     "FF182": "tests/batch",
     "FF183": "tests/batch",
     "FF184": "tests/batch",
+    "FF185": "tests/batch",
     "FF190": "tests/batch",
     "FF191": "tests/batch",
     "FF192": "tests/batch",
