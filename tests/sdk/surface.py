@@ -94,6 +94,7 @@ def assets(client: MLClient, registry: MLClient, folder: Path) -> Calls:
     yield "models.share", lambda: client.models.share("tuned", "1", **shared)
     yield "models.get registry", lambda: registry.models.get("Phi-4", label="latest")
     yield "models.list registry", lambda: registry.models.list(name="Phi-4")
+    yield "models.list names of registry", lambda: registry.models.list()
     yield "data.share", lambda: client.data.share("rows", "1", **shared)
     yield "data.list registry", lambda: registry.data.list()
     yield "components.get registry", lambda: registry.components.get("chat_completion_pipeline", label="latest")

@@ -101,6 +101,8 @@ def number(query: dict[str, str], name: str) -> int | None:
 def view(request: Request) -> str:
     """Which of active and archived ones a list has."""
     found = request.query_params.get("listViewType", "ActiveOnly")
+    if found == "ListViewType.ACTIVE_ONLY":  # azure-ai-ml 1.35.2 and 3.11, in lists of a registry
+        return "ActiveOnly"
     if found not in ("ActiveOnly", "ArchivedOnly", "All"):
         raise NotImplementedHere(f"listViewType={found}")
     return found
