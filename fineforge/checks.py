@@ -178,7 +178,20 @@ def _nodes(spec: Spec, facts: Facts, parameters: Mapping[str, Parameter]) -> lis
     elif isinstance(given.value, int) and given.value > size.gpus:
         message = f"`{given.name}` is {given.value}, a `{size.name}` node has {size.gpus}"
         found.append(Diagnostic("FF156", message, path=spec_path(spec, given.name)))
+    elif given.origin == "component default" and given.value != size.gpus:
+        message = f"`{given.name}` is {given.value}, the component's default, and a `{size.name}` node has {size.gpus}"
+        hint = f"write `size: {size.name}`, and all are used"
+        found.append(Diagnostic("FF156", message, Severity.WARNING, ("compute",), hint=hint))
     return found
+
+
+def check_seen(spec: Spec, facts: Facts, parameters: Mapping[str, Parameter], size: str | None) -> list[Diagnostic]:
+    """What only a look at the cluster tells, where the spec does not name its `size`: whether the model may be trained there, and
+    what becomes of its GPUs."""
+    if spec.compute is None or spec.compute.size is not None or size is None:
+        return []
+    seen = spec.model_copy(update={"compute": spec.compute.model_copy(update={"size": size})})
+    return [*_compute(seen, facts), *_nodes(seen, facts, parameters)]
 
 
 def _gates(spec: Spec) -> list[Diagnostic]:

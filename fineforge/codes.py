@@ -252,7 +252,7 @@ CODES: dict[str, Code] = {
     ),
     "FF156": Code(
         "the GPUs do not fit",
-        "A node of this size has fewer GPUs than the job would use, or none.",
+        "A node of this size has fewer GPUs than the job would use, or none; or, a warning, more than it would use.",
     ),
     "FF157": Code(
         "an unknown metric",

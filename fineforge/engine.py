@@ -144,6 +144,7 @@ def plan(loaded: Loaded, gateway: Reader, mode: Mode = Mode.APPLY, retry_failed:
     facts = locks.hold(live, loaded.pins)
     parameters, problems = _parameters(loaded, facts)
     found = [*problems, *(_without_retirement(checks.check(loaded.spec, facts, parameters, target)))]
+    found += checks.check_seen(loaded.spec, facts, parameters, observe.cluster_size(world))
     if mode is Mode.APPLY and errors(found):
         raise FineforgeError(*loaded.place(found))
     named = partial(identity.identify, loaded.spec, facts, parameters)

@@ -213,6 +213,12 @@ def read_ours(gateway: Reader, project: str) -> World:
     return World(kept, frozenset(KINDS))
 
 
+def cluster_size(world: World) -> str | None:
+    """The size of the spec's cluster as it is; None where there is none, or it was not read."""
+    clusters = (have for key, have in world.observed.items() if key.kind == "compute" and have is not None)
+    return next((str(have.document["size"]) for have in clusters if have.document.get("size")), None)
+
+
 def with_metrics(gateway: Reader, spec: Spec, facts: Facts, keys: Iterable[ResourceKey], world: World) -> Facts:
     """The finished job's metrics, read only where a gate will ask for them: the model is not there yet."""
     if not spec.gates.metrics or (facts.model is not None and facts.model.twin):
