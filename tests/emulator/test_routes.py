@@ -201,6 +201,9 @@ def test_malformed_requests(emulator: RunningEmulator) -> None:
     for content in (b"{", b"[]", b"\xff", b"[" * 100_000):
         assert arm_error(emulator.send("PUT", "computes/gpu", data=content)) == (400, "InvalidRequestContent")
     assert arm_error(emulator.send("GET", "jobs?$skip=-1")) == (400, "BadRequest")
+    for part in ("jobs", "inputs", "outputs"):
+        body = {"properties": {"jobType": "Pipeline", part: {"ft": None}}}
+        assert arm_error(emulator.send("PUT", "jobs/none", body)) == (400, "InvalidRequestContent"), part
 
 
 def test_refusals_of_the_rules_reach_the_client(emulator: RunningEmulator) -> None:

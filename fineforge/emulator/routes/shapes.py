@@ -12,7 +12,8 @@ from typing import Any
 from fineforge.emulator.models import AzureError
 
 Shape = type | tuple["Shape"] | dict[str, "Shape"]
-"""A type; a tuple of the one shape of every value of a mapping; or the fields of an object. Null is always taken."""
+"""A type; a tuple of the one shape of every value of a mapping; or the fields of an object. Null is taken, but for an object that
+a mapping names: a step, an input, an output."""
 
 ANY_MAP: tuple[Shape] = (object,)
 TEXTS: tuple[Shape] = (str,)
@@ -87,6 +88,8 @@ def _fit(value: Any, shape: Shape, place: str) -> None:
                 _fit(_object(value, place).get(name), inner, f"{place}.{name}".lstrip("."))
         case (inner,):
             for name, entry in _object(value, place).items():
+                if entry is None and isinstance(inner, dict):
+                    raise _unreadable(f"{place}.{name}")
                 _fit(entry, inner, f"{place}.{name}")
         case type():
             if not isinstance(value, shape) or (shape is int and isinstance(value, bool)):
