@@ -243,7 +243,9 @@ class Step:
     uploads: tuple[Upload, ...] = ()
     fallback: Step | None = None
     """The one alternative, shown in the plan."""
-    estimate: str = ""
+    usd_hour: float | None = None
+    """About what an hour costs, where that is known: of a cluster each node while a job runs, of a job all its nodes while it
+    runs, of a deployment all its instances for as long as it exists."""
     path: SpecPath = ()
 
 

@@ -82,7 +82,7 @@ def create(case: Case, want: Desired, reason: str = "", after: tuple[str, ...] =
     step = make(want, action, reason or why, expected=expected, text=want.text, uploads=want.uploads, depends_on=after)
     cheaper = replace(step, id=f"{step.id} at low priority", text=want.fallback, reason=IF_REFUSED) if want.fallback else None
     low_priority = want.key.kind == "compute" and case.spec.compute is not None and case.spec.compute.tier == "low_priority"
-    return replace(step, estimate=_estimate(case, want.key.kind, low_priority), fallback=cheaper)
+    return replace(step, usd_hour=_usd_hour(case, want.key.kind, low_priority), fallback=cheaper)
 
 
 DOES_NOT_EXIST = "does not exist"
@@ -206,7 +206,7 @@ def _ours(case: Case, want: Desired, have: Observed) -> Decision:
         return _replace(case, want, have, changes, waits)
     step = update(want, have, changes, tuple(step.id for step in waits))
     scaled = any(change.path == "instance_count" for change in changes)
-    return Decision([*waits, replace(step, estimate=_estimate(case, want.key.kind, False)) if scaled else step])
+    return Decision([*waits, replace(step, usd_hour=_usd_hour(case, want.key.kind, False)) if scaled else step])
 
 
 def _fixed(want: Desired, have: Observed, changes: tuple[FieldChange, ...]) -> Decision | None:
@@ -234,8 +234,8 @@ def _heal(case: Case, want: Desired, have: Observed) -> Decision:
     delete = make(want, Action.DELETE, why, expected=have.fingerprint)
     again = create(case, want, "created again after the failure", (delete.id,))
     if again.fallback is not None and refused_for_quota(have.message):
-        estimate = _estimate(case, want.key.kind, low_priority=True)
-        again = replace(again, text=want.fallback, reason=LOW_PRIORITY, fallback=None, estimate=estimate)
+        usd_hour = _usd_hour(case, want.key.kind, low_priority=True)
+        again = replace(again, text=want.fallback, reason=LOW_PRIORITY, fallback=None, usd_hour=usd_hour)
     return Decision([delete, again], prevented(case, want.key, want.path))
 
 
@@ -330,15 +330,11 @@ def _fits(case: Case, want: Desired) -> str:
     return EVICTED if want.fallback and at_low_priority(case) else "as the spec wants it"
 
 
-def _estimate(case: Case, kind: str, low_priority: bool) -> str:
-    """What it costs by existing; pay-as-you-go prices of the region, else of any (undated, so about)."""
+def _usd_hour(case: Case, kind: str, low_priority: bool) -> float | None:
+    """What a cluster's node or a deployment costs by existing; pay-as-you-go prices of the region, else of any (undated)."""
     deployment = case.spec.deployment
     block = {"compute": case.spec.compute, "deployment": deployment}.get(kind)
     size = case.facts.size(block.size) if block else None
     price = size.price_in(case.facts.location, low_priority) if size else None
-    if price is None:
-        return ""
-    if kind == "compute":
-        return f"about {price:.2f} USD/h per node while a job runs, nothing when idle"
-    instances = deployment.instances if deployment else 1
-    return f"about {price * instances:.2f} USD/h for as long as it exists"
+    instances = deployment.instances if deployment and kind == "deployment" else 1
+    return None if price is None else round(price * instances, 4)

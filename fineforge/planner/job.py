@@ -33,14 +33,14 @@ def _wanted(case: Case, want: Desired) -> Decision:
     if model is not None and (have is None or not model.archived):
         return _not_needed(case, want, have, model)
     if have is None:
-        return Decision([replace(create(case, want), estimate=_cost(case))])
+        return Decision([replace(create(case, want), usd_hour=_usd_hour(case))])
     if not case.is_ours(have):
         return Decision(diagnostics=[taken(case, want, have)])
     match have.status:
         case Status.FAILED | Status.CANCELED:
             return Decision(diagnostics=[_ended(want, have)])
         case Status.RUNNING | Status.BUSY:
-            return Decision([replace(make(want, Action.WAIT, "is running"), estimate=_cost(case))])
+            return Decision([replace(make(want, Action.WAIT, "is running"), usd_hour=_usd_hour(case))])
         case Status.COMPLETED | Status.READY:
             return _completed(case, want, have)
         case _:
@@ -82,13 +82,13 @@ def _ended(want: Desired, have: Observed) -> Diagnostic:
     return Diagnostic("FF305", f"`{want.key}` {word}{said}", path=want.path, hint=hint)
 
 
-def _cost(case: Case) -> str:
-    """What its nodes cost while it runs, at the region's price, else at any (undated, so about)."""
+def _usd_hour(case: Case) -> float | None:
+    """What its nodes cost while it runs, at the region's price, else at any (undated)."""
     clusters = [have for want in case.wanted("compute") if (have := case.have(want.key)) is not None]
     named = case.spec.compute.size if case.spec.compute else None
     size = case.facts.size(named or next((have.document.get("size") for have in clusters), None))
     price = size.price_in(case.facts.location, at_low_priority(case)) if size else None
-    return f"about {price * case.spec.job.nodes:.2f} USD/h while it runs" if price is not None else ""
+    return None if price is None else round(price * case.spec.job.nodes, 4)
 
 
 def _superseded(case: Case, want: Desired) -> list[Step]:

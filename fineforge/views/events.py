@@ -13,7 +13,7 @@ from typing import Protocol, Self
 from fineforge.core import WRITES, Action, Event, EventKind, Outcome, Step
 from fineforge.views.data import Seldom, progress_text
 from fineforge.views.paint import Paint, visible
-from fineforge.views.text import LOOK, object_name
+from fineforge.views.text import LOOK, estimate, object_name
 
 
 class EventView(Protocol):
@@ -186,7 +186,8 @@ def write_outcome(outcome: Outcome, paint: Paint) -> str:
     lines = [paint("strong", end_line(outcome))]
     for name in outcome.running:
         step = next(step for step in outcome.plan.steps if step.id == name)
-        cost = f" ({step.estimate})" if step.estimate else " and bills until it ends" if step.key.kind == "job" else ""
+        known = estimate(step)
+        cost = f" ({known})" if known else " and bills until it ends" if step.key.kind == "job" else ""
         lines += paint.wrap(f"{object_name(step)} goes on running{cost}", "  ")
     if outcome.running:
         then = "`fineforge apply` again goes on from there, `fineforge logs -f` watches it, `fineforge destroy` cancels it"

@@ -14,7 +14,7 @@ from fineforge.views import shapes
 from fineforge.views.diagnostics import as_data
 from fineforge.views.effects import effects
 from fineforge.views.shapes import to_data
-from fineforge.views.text import counts, summary, summary_of
+from fineforge.views.text import counts, estimate, summary, summary_of
 
 Unplanned = Mapping[str, Sequence[Diagnostic]]
 """Specs that could not be planned, by path, with what is wrong."""
@@ -67,7 +67,8 @@ def step_shape(plan: Plan, step: Step) -> shapes.ResourceChange:
         changes={change.path: _change(change) for change in step.changes},
         uploads=[upload.split for upload in step.uploads],
         fallback=None if step.fallback is None else step_shape(plan, step.fallback),
-        estimate=step.estimate or None,
+        usd_per_hour=step.usd_hour,
+        estimate=estimate(step) or None,
     )
 
 

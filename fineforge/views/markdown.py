@@ -137,7 +137,7 @@ def _steps(plan: Plan) -> Iterator[Piece]:
         yield Piece(4, "", rows)
     if costs := bills(plan):
         free = " on Azure; the emulator is free" if plan.target == LOCAL else ""
-        rows = [f"- {code(name)}: {words(estimate)}" for name, estimate in costs]
+        rows = [f"- {code(name)}: {words(cost)}" for name, cost in costs]
         yield Piece(5, f"**{'What would bill' if free else 'What will bill'}{free}**\n", rows)
 
 

@@ -109,8 +109,10 @@ class ResourceChange:
     """The splits whose rows are uploaded first."""
     fallback: ResourceChange | None
     """What is done instead where this is refused."""
+    usd_per_hour: float | None
+    """About what it costs: `compute` per node while a job runs, `job` while it runs, `deployment` for as long as it exists."""
     estimate: str | None
-    """What it costs, in words, where that is known."""
+    """The same in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,9 +239,21 @@ def _bills(plan: Plan, paint: Paint) -> str:
 
 def bills(plan: Plan) -> list[tuple[str, str]]:
     """What costs money once this plan is applied, as far as the steps say: the object, and how much in words."""
-    steps = [step for step in plan.steps if step.estimate]
+    steps = [step for step in plan.steps if step.usd_hour is not None]
     cluster = any(step.key.kind == "compute" for step in steps)  # It says already what its nodes cost while the job runs.
-    return [(f"{step.key.kind} {step.key.name}", step.estimate) for step in steps if not (cluster and step.key.kind == "job")]
+    return [(f"{step.key.kind} {step.key.name}", estimate(step)) for step in steps if not (cluster and step.key.kind == "job")]
+
+
+def estimate(step: Step) -> str:
+    """What a step's object costs, in words; empty where that is not known. Prices are undated, so about."""
+    return f"about {step.usd_hour:.2f} USD/h {_WHILE[step.key.kind]}" if step.usd_hour is not None else ""
+
+
+_WHILE = {
+    "compute": "per node while a job runs, nothing when idle",
+    "job": "while it runs",
+    "deployment": "for as long as it exists",
+}
 
 
 def _end(plan: Plan, paint: Paint) -> str:

@@ -59,8 +59,8 @@ def test_low_priority_where_there_is_none(cheap: Telling) -> None:
 
 
 def test_low_priority_costs_what_low_priority_costs(told: Telling) -> None:
-    def estimates() -> list[str]:
-        return [step.estimate for step in told.plan().steps if step.key.kind in ("compute", "job")]
+    def estimates() -> list[float | None]:
+        return [step.usd_hour for step in told.plan().steps if step.key.kind in ("compute", "job")]
 
     dedicated = estimates()
     told.data["compute"]["tier"] = "low_priority"
@@ -71,8 +71,8 @@ def test_low_priority_costs_what_low_priority_costs(told: Telling) -> None:
 
 
 def test_a_job_on_a_cluster_that_the_spec_only_names_costs_what_that_cluster_does(cheap: Telling) -> None:
-    def estimate() -> str:
-        return next(step.estimate for step in cheap.plan().steps if step.key.kind == "job")
+    def estimate() -> float | None:
+        return next(step.usd_hour for step in cheap.plan().steps if step.key.kind == "job")
 
     usual = estimate()
     cheap.apply()

@@ -188,7 +188,7 @@ def plans() -> list[Any]:
         "id": "create job/j", "key": {"kind": "job", "name": "j", "version": None, "parent": None}, "action": "create",
         "reason": "", "changes": [{"path": "a", "before": 1, "after": 2, "action": "update", "reason": ""}], "text": "",
         "expected": "", "depends_on": [], "only_if": "", "uploads": [{"split": "train", "destination": "x"}], "fallback": None,
-        "estimate": "", "path": ["training"],
+        "usd_hour": None, "path": ["training"],
     }  # fmt: skip
     span = {"file": "s", "line": 1, "column": 1, "end_line": 1, "end_column": 2, "snippet": ""}
     note = {"code": "FF136", "message": "m", "severity": "note", "path": [], "span": span, "hint": ""}

@@ -12,6 +12,7 @@ from fineforge import engine
 from fineforge.core import Action, Event, EventKind, Outcome, Plan, Raw, ResourceKey
 from fineforge.diagnostics import errors
 from fineforge.gateway import Progress
+from fineforge.views.text import estimate
 from tests.memory import path_of
 from tests.stories.telling import Telling
 
@@ -55,7 +56,7 @@ def test_the_job_goes_on_alone(told: Telling, monkeypatch: pytest.MonkeyPatch) -
     assert [event.kind for event in seen if event.step.id == job][-1] is EventKind.DETACHED
     reasons = [event.message for event in seen if event.kind is EventKind.SKIPPED and event.step.key.kind == "model"]
     assert reasons == [f"waits for `{job}`, which goes on by itself"]
-    assert steps[job].estimate == "about 14.69 USD/h while it runs"
+    assert estimate(steps[job]) == "about 14.69 USD/h while it runs"
 
     again = told.plan()
     assert [step.action for step in again.steps if step.key.kind == "job"] == [Action.WAIT]

@@ -77,11 +77,12 @@ def test_the_rules_and_cases_of_the_page(folder: Path, capsys: pytest.CaptureFix
     rules, cases = (text for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if text.startswith(("rules:", "tests:")))
     (folder / "policies" / "deletion.json").unlink()
     write(folder, "own", rules + cases.replace("../specs/support.yaml", "../spec.yaml").replace("    target: prod\n", ""))
-    retrained = {"format_version": "1.0", "mode": "apply", "target": "dev", "specs": [{"effects": ["retrain"]}]}
+    specs = [{"effects": ["retrain"]}]
+    retrained = {"format_version": "1.0", "mode": "apply", "target": "dev", "specs": specs, "resource_changes": []}
     (folder / "policies" / "retrained.json").write_text(json.dumps(retrained), encoding="utf-8")
     assert run(["policy", "test"]) == 0
     told = capsys.readouterr()
-    assert told.out.splitlines()[-1] == "3 passed, 0 failed" and told.err == ""
+    assert told.out.splitlines()[-1] == "4 passed, 0 failed" and told.err == ""
 
 
 def test_a_plan_that_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

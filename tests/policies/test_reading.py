@@ -130,7 +130,7 @@ def test_the_rules_of_the_page_can_be_used(tmp_path: Path) -> None:
     assert len(blocks) == 3
     made = [book(tmp_path, block) for block in blocks]
     assert not [problem for one in made for problem in one.problems]
-    assert [len(one.rules) for one in made] == [5, 3, 0] and len(made[2].cases) == 3
+    assert [len(one.rules) for one in made] == [5, 4, 0] and len(made[2].cases) == 4
     names = {f"`{name}`" for name in reading.shipped()}
     assert names == set(re.findall(r"^\| (`[a-z-]{12,}`) \|", page, re.MULTILINE))
     first = made[2].cases[0][0]

@@ -134,7 +134,7 @@ def test_nothing_foreign_breaks_out(text: str) -> None:
     made = plans.make()
     change = FieldChange(f"tags.{text}", text, text + "!", Action.UPDATE, text)
     key = ResourceKey("endpoint", text or "e")
-    step = Step("x", key, Action.UPDATE, text, (change,), fallback=Step("y", key, Action.CREATE, text), estimate=text)
+    step = Step("x", key, Action.UPDATE, text, (change,), fallback=Step("y", key, Action.CREATE, text))
     gone = Step("z", key, Action.DELETE, text)
     facts = {
         **made.facts,
