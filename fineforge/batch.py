@@ -309,7 +309,7 @@ def _made_of(loaded: Loaded) -> list[Path]:
 def _claims(loaded: Loaded, workspace: Workspace | None) -> Iterator[tuple[tuple[str, str], tuple[str | int, ...]]]:
     """The names that a spec wants for itself (clusters: that it wants to be as it says), and where it says so."""
     spec = loaded.spec
-    yield ("spec", f"{loaded.project_name}/{spec.name}"), ("name",)
+    yield ("spec", loaded.whose), ("name",)
     if spec.endpoint is not None and not spec.endpoint.existing:
         default = identity.default_endpoint_name(spec.name, workspace.id) if workspace else f"{spec.name} (by default)"
         yield ("endpoint", spec.endpoint.name or default), ("endpoint", "name") if spec.endpoint.name else ("endpoint",)

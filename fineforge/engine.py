@@ -144,7 +144,6 @@ def plan(loaded: Loaded, gateway: Reader, mode: Mode = Mode.APPLY, retry_failed:
     facts = locks.hold(live, loaded.pins)
     parameters, problems = _parameters(loaded, facts)
     found = [*problems, *(_without_retirement(checks.check(loaded.spec, facts, parameters, target)))]
-    found += checks.check_seen(loaded.spec, facts, parameters, observe.cluster_size(world))
     if mode is Mode.APPLY and errors(found):
         raise FineforgeError(*loaded.place(found))
     named = partial(identity.identify, loaded.spec, facts, parameters)
@@ -153,6 +152,9 @@ def plan(loaded: Loaded, gateway: Reader, mode: Mode = Mode.APPLY, retry_failed:
     desired = _desired(loaded, facts, parameters, attempt)
     world = observe.read_world(gateway, [want.key for want in desired], world)
     world = observe.add_listed(gateway, world, _lists(loaded, gateway, desired, world, mode), lists)
+    found += checks.check_seen(loaded.spec, facts, parameters, observe.cluster_size(world))
+    if mode is Mode.APPLY and errors(found):
+        raise FineforgeError(*loaded.place(found))
     facts = observe.with_metrics(gateway, loaded.spec, facts, [want.key for want in desired], world)
     options = Options(loaded.project_name, target)
     made = make_plan(loaded.spec, desired, facts, world, mode, options, _shown(loaded, gateway, facts, parameters, mode))
@@ -328,7 +330,7 @@ def _read(loaded: Loaded, gateway: Reader, datasets: Mapping[str, Any], mode: Mo
     lists: list[tuple[str, str | None]] = []
     if mode is Mode.APPLY:
         lists += [("deployment", early.endpoint.name)] if early.endpoint else []
-        lists += [("job", None)] if early.job else []
+        lists += [("job", loaded.whose)] if early.job else []
     return observe.survey(gateway, loaded.spec, _today(), datasets, early.keys, lists)
 
 
@@ -347,11 +349,11 @@ def _lists(loaded: Loaded, gateway: Reader, desired: Sequence[Desired], world: W
     """What must be listed. To destroy, data is found by its name: the files that its version stands for may be gone."""
     keys = [want.key for want in desired]
     if mode is Mode.APPLY:
-        return observe.lists_for_apply(world, keys)
+        return observe.lists_for_apply(world, keys, loaded.whose)
     splits = loaded.spec.dataset.splits.made() if loaded.spec.dataset else {}
     unknown = {split: DatasetFact(split, "", "", {}) for split in splits}
     named = identity.identify(loaded.spec, _blank(gateway, unknown), {})
-    return observe.lists_for_destroy([*keys, *named.data.values()])
+    return observe.lists_for_destroy([*keys, *named.data.values()], loaded.whose)
 
 
 def _desired(loaded: Loaded, facts: Facts, parameters: Mapping[str, Parameter], attempt: int = 1) -> tuple[Desired, ...]:

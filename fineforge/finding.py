@@ -85,6 +85,5 @@ def _last(gateway: Reader, named: Named) -> int | None:
 
 
 def _ours(gateway: Reader, owner: tuple[str, str]) -> list[str]:
-    found = [KINDS["job"].observe(key, raw) for key, raw in gateway.list("job").items()]
-    ours = [have for have in found if have.owner is not None and (have.owner.project, have.owner.spec) == owner]
+    ours = [KINDS["job"].observe(key, raw) for key, raw in gateway.list("job", "/".join(owner)).items()]
     return [have.key.name for have in sorted(ours, key=lambda have: have.created, reverse=True)][:3]

@@ -100,7 +100,8 @@ class Reader(Protocol):
     def list(self, kind: str, parent: str | None = None) -> Mapping[ResourceKey, Raw]:
         """All objects of a kind, archived ones included, every page. Lists lag behind writes.
 
-        `parent` is the endpoint of deployments, the name whose versions are wanted of data and models. Jobs: only fineforge's.
+        `parent` is the endpoint of deployments, the name whose versions are wanted of data and models, the `project/spec`
+        of jobs; without it, all of fineforge's.
         """
 
     def names(self, kind: str) -> Sequence[str]:

@@ -36,6 +36,11 @@ class Loaded:
         """The scope of ownership."""
         return self.project.name or self.spec.name
 
+    @property
+    def whose(self) -> str:
+        """`project/spec`, as owner tags say it."""
+        return f"{self.project_name}/{self.spec.name}"
+
     def place(self, found: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
         """The diagnostics with their places in the spec's file."""
         return tuple(self.source.place(diagnostic) for diagnostic in found)

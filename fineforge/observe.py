@@ -161,9 +161,10 @@ def _without_lost(observed: Mapping[ResourceKey, Observed | None]) -> Mapping[Re
     return {key: None if key.kind == "deployment" and key.parent in gone else have for key, have in observed.items()}
 
 
-def lists_for_apply(world: World, keys: Iterable[ResourceKey]) -> list[tuple[str, str | None]]:
-    """What must be listed to plan an apply: the endpoint's deployments where it exists; jobs, for one that is not wanted any more
-    may run even where all else is as it should be; older versions only where something new is about to be made."""
+def lists_for_apply(world: World, keys: Iterable[ResourceKey], whose: str) -> list[tuple[str, str | None]]:
+    """What must be listed to plan an apply: the endpoint's deployments where it exists; the jobs of the spec (`whose`:
+    `project/spec`), for one that is not wanted any more may run even where all else is as it should be; older versions only where
+    something new is about to be made."""
     wanted: list[tuple[str, str | None]] = []
     for key in keys:
         have = world.observed.get(key)
@@ -172,13 +173,13 @@ def lists_for_apply(world: World, keys: Iterable[ResourceKey]) -> list[tuple[str
         if have is None and key not in world.unread and key.kind in ("data", "model"):
             wanted.append((key.kind, key.name))
         if key.kind == "job":
-            wanted.append(("job", None))
+            wanted.append(("job", whose))
     return wanted
 
 
-def lists_for_destroy(keys: Iterable[ResourceKey]) -> list[tuple[str, str | None]]:
+def lists_for_destroy(keys: Iterable[ResourceKey], whose: str) -> list[tuple[str, str | None]]:
     """Everything that may be ours: all versions of our assets, all our jobs, all deployments of our endpoint."""
-    wanted: list[tuple[str, str | None]] = [("job", None)]
+    wanted: list[tuple[str, str | None]] = [("job", whose)]
     for key in keys:
         if key.kind in ("data", "model"):
             wanted.append((key.kind, key.name))

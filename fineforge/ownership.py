@@ -13,7 +13,7 @@ from dataclasses import fields
 from typing import Any
 
 from fineforge import __version__
-from fineforge.core import Ownership
+from fineforge.core import Ownership, Raw
 
 DIGEST_FORMAT = 1
 """Part of every digest: raised when what is digested changes, so that old objects are told apart instead of mistaken."""
@@ -52,6 +52,12 @@ def from_tags(tags: Mapping[str, str]) -> Ownership | None:
         source=ours.get("source", ""),
         version=ours.get("version", ""),
     )
+
+
+def whose(job: Raw) -> str:
+    """`project/spec` of a job as the service answers it; empty where it is not fineforge's."""
+    owner = from_tags((job.get("properties") or {}).get("tags") or {})
+    return f"{owner.project}/{owner.spec}" if owner else ""
 
 
 def used_by(tags: Mapping[str, str]) -> frozenset[str]:

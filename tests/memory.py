@@ -26,6 +26,7 @@ from fineforge.emulator.models.leases import Leases
 from fineforge.emulator.store import Store
 from fineforge.gateway import READS, Leased, Progress, Workspace
 from fineforge.kinds import KINDS
+from fineforge.ownership import whose
 from fineforge.series import LogPosition, LogText, Run, Series
 from tests.offline import leaves
 
@@ -73,11 +74,14 @@ class MemoryGateway:
 
     def list(self, kind: str, parent: str | None = None) -> Mapping[ResourceKey, Raw]:
         try:
-            found = self.cloud.list(kind, (parent,) if parent else (), view="All").body["value"]
+            inside = (parent,) if parent and kind != "job" else ()
+            found = self.cloud.list(kind, inside, view="All").body["value"]
         except AzureError as error:
             if error.status == 404:
                 return {}
             raise _diagnosed(error) from None
+        if kind == "job" and parent is not None:
+            found = [raw for raw in found if whose(raw) == parent]
         return {key_of(kind, parent, raw): raw for raw in found}
 
     def names(self, kind: str) -> Sequence[str]:

@@ -21,6 +21,7 @@ from fineforge.core import Raw, ResourceKey, Status
 from fineforge.diagnostics import Diagnostic, FineforgeError
 from fineforge.gateway import READS, Leases, Progress, Workspace
 from fineforge.kinds import KINDS
+from fineforge.ownership import whose
 from fineforge.series import LogPosition, LogText, Series
 
 PASSING = frozenset({"FF406", "FF407", "FF409"})
@@ -68,7 +69,10 @@ class AzureGateway:
 
     def list(self, kind: str, parent: str | None = None) -> Mapping[ResourceKey, Raw]:
         path, parameters = paths.collection(self.workspace, kind, parent)
-        return {paths.key_of(kind, parent, raw): raw for raw in self._rows(kind, path, parameters)}
+        found = {paths.key_of(kind, parent, raw): raw for raw in self._rows(kind, path, parameters)}
+        if kind == "job" and parent is not None:
+            return {key: raw for key, raw in found.items() if whose(raw) == parent}
+        return found
 
     def names(self, kind: str) -> Sequence[str]:
         collection = {"data": "data", "model": "models"}[kind]

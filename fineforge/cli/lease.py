@@ -11,7 +11,6 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.engine import Loaded
     from fineforge.holder import Holder
 
 
@@ -36,7 +35,7 @@ def list_(output: Output, spec: Path | None, target: str | None) -> int:
     if spec is not None:
         loaded = engine.load(spec)
         with engine.connect(loaded, target) as gateway:
-            found, where = leasing.held(gateway, _name(loaded)), gateway.workspace.target
+            found, where = leasing.held(gateway, loaded.whose), gateway.workspace.target
     else:
         here = project.find(Path.cwd())
         with reaching.reach(here, here.target(target)) as gateway:
@@ -58,7 +57,7 @@ def release(output: Output, spec: Path, target: str | None, force: bool) -> int:
     from fineforge import engine, leasing
 
     loaded = engine.load(spec)
-    name = _name(loaded)
+    name = loaded.whose
     with engine.connect(loaded, target) as gateway:
         found = leasing.held(gateway, name)
         if not found:
@@ -81,7 +80,3 @@ def _confirmed(output: Output, name: str, other: Holder) -> bool:
         raise FineforgeError(Diagnostic("FF533", f"`{name}` is held by {other}; nobody can be asked", hint=hint))
     output.alert("\n".join(output.paint_aside.wrap(f"`{name}` is held by {other}", after="  ")))
     return click.confirm("Does nobody work there any more?", default=False, err=True)
-
-
-def _name(loaded: Loaded) -> str:
-    return f"{loaded.project_name}/{loaded.spec.name}"

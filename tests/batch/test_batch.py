@@ -331,6 +331,18 @@ def test_nothing_is_read_twice_and_lists_replace_many_reads(repository: Reposito
     assert asked["list compute None"] == asked["list job None"] == 1
     assert not [what for what in asked if what.startswith(("get compute", "get job"))]
     assert len([what for what in asked if what.startswith("get ")]) == 10 * 3, "two splits and a model each"
+    reads = SharedReads(repository.gateway, 10)
+    parted = [list(reads.list("job", f"shop/desk{number}")) for number in range(10)]
+    assert {keys[0] for keys in parted} == set(reads.list("job")) and all(len(keys) == 1 for keys in parted)
+    assert reads.list("job", "shop/desk") == {} and asked["list job None"] == 2
+
+
+def test_a_cluster_that_is_only_named_is_looked_at_in_a_batch_too(repository: Repository) -> None:
+    repository.write("one")
+    repository.write("two", compute={"name": CLUSTER.name, "existing": True})
+    repository.apply(repository.plan("one"))
+    told = {made.spec: {found.code for found in made.diagnostics} for _, made in repository.plan().plans}
+    assert "FF156" in told["two"] and "FF156" not in told["one"]
 
 
 def test_the_loss_of_any_lease_stops_what_is_to_come(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
