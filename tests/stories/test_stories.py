@@ -145,7 +145,9 @@ def drop(told: Telling, kind: str) -> str:
     for key in existing(told, kind)[:1]:
         if kind == "deployment":
             endpoint = ResourceKey("endpoint", key.parent or "")
-            body = dict(told.gateway.get(endpoint) or {})
+            body: Any = told.gateway.get(endpoint)
+            if body is None:  # a destroy that was cut off has just taken it away, and the deployment with it
+                return f"no {kind}"
             body["properties"]["traffic"] = {}
             told.gateway.cloud.put("endpoint", path_of(endpoint), body)
             told.gateway.wait(endpoint, lambda _: None, lambda: False)
