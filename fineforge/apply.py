@@ -89,7 +89,7 @@ def run(plan: Plan, execution: Execution, parallel: int = 8) -> Outcome:
 class _State:
     """Which steps are done, failed, refused, skipped, or still to come."""
 
-    todo: dict[str, Step]
+    waiting: dict[str, Step]
     started: set[str] = field(default_factory=set)
     done: list[str] = field(default_factory=list)
     failed: dict[str, Diagnostic] = field(default_factory=dict)
@@ -100,9 +100,9 @@ class _State:
 
     def ready(self) -> list[Step]:
         """Steps whose needs are all done, taken off the list."""
-        found = [step for step in self.todo.values() if all(need in self.done for need in _needs(step))]
+        found = [step for step in self.waiting.values() if all(need in self.done for need in _needs(step))]
         for step in found:
-            del self.todo[step.id]
+            del self.waiting[step.id]
         return found
 
     def record(self, step: Step, error: BaseException | None) -> None:
@@ -125,18 +125,18 @@ class _State:
     def skip_the_hopeless(self, listener: Listener) -> None:
         """Steps that wait for something that will not come."""
         lost = {*self.failed, *self.refused, *self.moved, *self.skipped, *self.given_up}
-        while hopeless := [step for step in self.todo.values() if any(need in lost for need in _needs(step))]:
+        while hopeless := [step for step in self.waiting.values() if any(need in lost for need in _needs(step))]:
             for step in hopeless:
                 cause = next(need for need in _needs(step) if need in lost)
                 self.skipped[step.id] = cause
                 lost.add(step.id)
-                del self.todo[step.id]
+                del self.waiting[step.id]
                 goes_on = ", which goes on by itself" if cause in self.given_up else ""
                 listener(Event(EventKind.SKIPPED, step, f"waits for `{cause}`{goes_on}"))
 
     def outcome(self, plan: Plan, cause: str) -> Outcome:
         """`cause`: why what is still to come was not started."""
-        for step in self.todo.values():
+        for step in self.waiting.values():
             self.skipped[step.id] = cause
         return Outcome(plan, tuple(self.done), self.failed, self.refused, self.skipped, tuple(self.given_up), self.moved)
 

@@ -152,13 +152,13 @@ def plan(loaded: Loaded, gateway: Reader, mode: Mode = Mode.APPLY, retry_failed:
     desired = _desired(loaded, facts, parameters, attempt)
     world = observe.read_world(gateway, [want.key for want in desired], world)
     world = observe.add_listed(gateway, world, _lists(loaded, gateway, desired, world, mode), lists)
-    found += checks.check_seen(loaded.spec, facts, parameters, observe.cluster_size(world))
-    if mode is Mode.APPLY and errors(found):
-        raise FineforgeError(*loaded.place(found))
+    seen = checks.check_seen(loaded.spec, facts, parameters, observe.cluster_size(world))
+    if mode is Mode.APPLY and errors(seen):
+        raise FineforgeError(*loaded.place(seen))
     facts = observe.with_metrics(gateway, loaded.spec, facts, [want.key for want in desired], world)
     options = Options(loaded.project_name, target)
     made = make_plan(loaded.spec, desired, facts, world, mode, options, _shown(loaded, gateway, facts, parameters, mode))
-    notes = [d for d in found if d.severity is Severity.WARNING] if mode is Mode.APPLY else []
+    notes = [d for d in (*found, *seen) if d.severity is Severity.WARNING] if mode is Mode.APPLY else []
     notes += [*locks.moved(live, loaded.pins), *asked()] if mode is Mode.APPLY else []
     made = replace(made, diagnostics=loaded.place([*notes, *made.diagnostics]))
     return Planned(judging.judged(made, loaded), facts, world, desired, parameters)
@@ -205,7 +205,7 @@ def leased(
     made: Plan, loaded: Loaded, gateway: Gateway, lease: leasing.Terms | leasing.Lease, stop: threading.Event
 ) -> AbstractContextManager[leasing.Lease | None]:
     """The apply lease of the plan's spec, for as long as the block lasts; see `fineforge.leasing.ensured`."""
-    return leasing.ensured(lease, made, (loaded.project_name, loaded.spec.name), loaded.path.parent, gateway, stop)
+    return leasing.ensured(lease, made, loaded.owner, loaded.path.parent, gateway, stop)
 
 
 def status(loaded: Loaded, gateway: Reader) -> tuple[State, ...]:
@@ -215,7 +215,7 @@ def status(loaded: Loaded, gateway: Reader) -> tuple[State, ...]:
     if planned.world.unread:
         raise FineforgeError(*planned.world.unread.values())
     wanted = [want.key for want in planned.desired]
-    return states(wanted, planned.world, (loaded.project_name, loaded.spec.name), planned.facts, loaded.spec)
+    return states(wanted, planned.world, loaded.owner, planned.facts, loaded.spec)
 
 
 def logs(
@@ -232,7 +232,7 @@ def logs(
 
 def deployment_log(loaded: Loaded, gateway: Gateway, lines: int) -> str:
     """The last lines of the log of the deployment's container. FF420 while it comes or goes."""
-    key = finding.find_deployment(gateway, _named(loaded, gateway), (loaded.project_name, loaded.spec.name))
+    key = finding.find_deployment(gateway, _named(loaded, gateway), loaded.owner)
     return gateway.read_deployment_log(key, lines)
 
 
@@ -305,7 +305,7 @@ def _shown(loaded: Loaded, gateway: Reader, facts: Facts, parameters: Mapping[st
 
 
 def _job(loaded: Loaded, gateway: Reader, attempt: int | None) -> ResourceKey:
-    return finding.find_job(gateway, _named(loaded, gateway), (loaded.project_name, loaded.spec.name), attempt)
+    return finding.find_job(gateway, _named(loaded, gateway), loaded.owner, attempt)
 
 
 def _named(loaded: Loaded, gateway: Reader) -> finding.Named:

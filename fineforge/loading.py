@@ -37,9 +37,14 @@ class Loaded:
         return self.project.name or self.spec.name
 
     @property
+    def owner(self) -> tuple[str, str]:
+        """Project and spec, as owner tags say them."""
+        return self.project_name, self.spec.name
+
+    @property
     def whose(self) -> str:
-        """`project/spec`, as owner tags say it."""
-        return f"{self.project_name}/{self.spec.name}"
+        """The same as one word: `project/spec`."""
+        return "/".join(self.owner)
 
     def place(self, found: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
         """The diagnostics with their places in the spec's file."""

@@ -46,8 +46,8 @@ def is_plan(path: Path) -> bool:
 @contextmanager
 def opened(path: Path) -> Iterator[list[tuple[Path, Plan]]]:
     """The plans with their specs as `load` gives them; those that were planned `--at` a commit, as they were at that commit."""
-    entries = load(path)
-    commit = str(_document(path).get("commit") or "")
+    document = _document(path)
+    entries, commit = _entries(path, document), str(document.get("commit") or "")
     if not commit:
         yield entries
         return
@@ -57,7 +57,10 @@ def opened(path: Path) -> Iterator[list[tuple[Path, Plan]]]:
 
 def load(path: Path) -> list[tuple[Path, Plan]]:
     """The plans, each with the spec that it was made from. Raises FF521 where it is none of ours or of another format."""
-    document = _document(path)
+    return _entries(path, _document(path))
+
+
+def _entries(path: Path, document: Mapping[str, Any]) -> list[tuple[Path, Plan]]:
     if document.get("format") != PLAN_FORMAT:
         made_by = document.get("cli_version", "an unknown version")
         message = f"`{path}` is a plan of format {document.get('format')} (fineforge {made_by}); this is format {PLAN_FORMAT}"

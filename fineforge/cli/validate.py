@@ -53,7 +53,7 @@ def command(
 
 def _show(output: Output, found: Mapping[Path, Sequence[Diagnostic]], problems: Sequence[Diagnostic]) -> None:
     """`problems` belong to no file. Where stdout is for programs, people find the same on stderr."""
-    from fineforge.diagnostics import errors
+    from fineforge.diagnostics import Severity, errors
     from fineforge.views import reports
     from fineforge.views.diagnostics import as_data, write_all
 
@@ -64,8 +64,8 @@ def _show(output: Output, found: Mapping[Path, Sequence[Diagnostic]], problems: 
         output.answer({"specs": specs, "diagnostics": [as_data(problem) for problem in problems]})
         return
     everything = [*(diagnostic for diagnostics in found.values() for diagnostic in diagnostics), *problems]
-    if everything:
-        output.alert(write_all(everything, output.paint_aside))
+    if shown := [one for one in everything if not output.quiet or one.severity is not Severity.NOTE]:
+        output.alert(write_all(shown, output.paint_aside))
     listed = {**{str(path): diagnostics for path, diagnostics in found.items()}, "": problems}
     if output.format == "sarif":
         output.data(reports.sarif(listed, _in_repository))

@@ -169,3 +169,15 @@ def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
     ran = shell(f"{gone} && fineforge validate $ROOT/specs/quickstart.yaml", HERE)
     assert ran.returncode == 1
     assert "error[FF112]: the working directory is not there any more" in ran.stderr
+
+
+def test_quiet_keeps_results_and_problems_and_drops_notes(capsys: pytest.CaptureFixture[str]) -> None:
+    """The README's first command prints what the README says."""
+    spec = str(Path(__file__).parents[2] / "specs" / "quickstart.yaml")
+    assert run(["validate", spec]) == 0
+    assert "note[FF136]" in capsys.readouterr().err
+    assert run(["validate", spec, "--quiet"]) == 0
+    told = capsys.readouterr()
+    assert told.err == "" and told.out.endswith("quickstart.yaml is valid\n")
+    assert run(["validate", "nowhere.yaml", "--quiet"]) == 1
+    assert "FF112" in capsys.readouterr().err
