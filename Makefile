@@ -26,6 +26,7 @@ demo: venv
 test: lint types unit
 
 lint: venv
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell

@@ -25,7 +25,7 @@ from typing import Any
 
 from rich.table import Table
 
-from tests.hub import COMMIT, Hub, running
+from tests.support.hub import COMMIT, Hub, running
 
 NAME = "bench/talks"
 SPLITS = {"train_sft": (20_787, 3), "test_sft": (2_311, 1), "train_gen": (25_603, 3), "test_gen": (2_834, 1)}

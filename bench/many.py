@@ -23,11 +23,12 @@ from typing import Any
 import yaml
 from rich.table import Table
 
-from fineforge import batch, cli, engine
+from fineforge import cli, engine
 from fineforge.catalog import snapshot
-from fineforge.core import Raw, ResourceKey
-from fineforge.gateway import READS, Workspace
-from tests import bodies
+from fineforge.core.gateway import READS, Workspace
+from fineforge.core.objects import Raw, ResourceKey
+from fineforge.engine import batch, selection
+from tests.support import bodies
 
 ROOT = Path(__file__).parent.parent
 WORKSPACE = Workspace("dev", "00000000-0000-0000-0000-000000000001", "rg-models", "models-dev")
@@ -99,7 +100,7 @@ def record(folder: Path, count: int) -> None:
     write_specs(folder, count)
     objects: dict[ResourceKey, Raw] = {}
     used: dict[ResourceKey, list[str]] = {}
-    for loaded in batch.load([folder]).specs:
+    for loaded in selection.load([folder]).specs:
         planned = engine.plan(loaded, Recorded({}))  # type: ignore[arg-type]
         for want in planned.desired:
             raw = bodies.body(want)
@@ -122,7 +123,7 @@ def plan(folder: Path) -> dict[str, Any]:
     begin = time.process_time()
     answers = Recorded(pickle.loads((folder / "answers.pickle").read_bytes()))
     reading = time.process_time() - begin
-    planned = batch.plan(batch.load([folder]), answers)  # type: ignore[arg-type]
+    planned = batch.plan(selection.load([folder]), answers)  # type: ignore[arg-type]
     seconds = time.process_time() - reading
     assert planned.writes == 0 and not planned.broken, "the recorded world is not what the specs want"
     mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

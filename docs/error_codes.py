@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fineforge.codes import CODES
+from fineforge.core.codes import CODES
 
 PAGE = Path(__file__).parent / "error-codes.md"
 
@@ -26,7 +26,7 @@ def text() -> str:
         "# Error codes",
         "",
         "Every problem that fineforge reports has a code. `fineforge explain FF120` prints the same text on a terminal.",
-        "A code is never used again for something else. This page is written by `make docs` from `fineforge/codes.py`.",
+        "A code is never used again for something else. This page is written by `make docs` from `fineforge/core/codes.py`.",
     ]
     for prefix, area in AREAS.items():
         rows = {code: entry for code, entry in sorted(CODES.items()) if code.startswith(prefix)}

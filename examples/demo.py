@@ -56,11 +56,11 @@ def rows(split: str) -> list[tuple[str, str]]:
 
 def untuned(asked: list[str]) -> list[str]:
     """The twin's own answers; they are noise, so only one line of each is kept."""
-    from fineforge import local
+    from fineforge.host import emulator
 
     ask = [part for question in asked for part in ("--ask", question)]
-    twins = str(local.home() / "twins")
-    scorer = [sys.executable, "-m", "fineforge.emulator.scorer", twins, "--twin", "Phi-4", *ask]
+    twins = str(emulator.home() / "twins")
+    scorer = [sys.executable, "-m", "fineforge.emulator.runner.scorer", twins, "--twin", "Phi-4", *ask]
     ran = subprocess.run(scorer, capture_output=True, text=True, check=True)
     return ran.stdout.splitlines()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.running_emulator import RunningEmulator, running
+from tests.support.running_emulator import RunningEmulator, running
 
 if TYPE_CHECKING:
     from fineforge.azure import AzureGateway
@@ -40,8 +40,8 @@ def emulator(emulator_process: RunningEmulator) -> RunningEmulator:
 @pytest.fixture
 def gateway(emulator: RunningEmulator, tmp_path: Path) -> Iterator[AzureGateway]:
     """The gateway as `engine.connect` makes it."""
-    from fineforge import local
     from fineforge.azure import AzureGateway, connection
+    from fineforge.host import emulator as local
 
     facts = emulator.facts
     made = AzureGateway(connection.to_emulator(local.workspace(local.Emulator(facts)), facts), tmp_path / "cache")

@@ -11,8 +11,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.gateway import Workspace
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.gateway import Workspace
 
 
 class SharedCredential:

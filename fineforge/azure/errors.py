@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fineforge.core import ResourceKey
-from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.redaction import redact
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.objects import ResourceKey
+from fineforge.core.redaction import redact
 
 
 @dataclass(frozen=True, slots=True)

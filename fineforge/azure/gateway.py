@@ -17,12 +17,12 @@ from fineforge.azure.http import ARM, ARM_SCOPE, ML_SCOPE, Answer, Http
 from fineforge.azure.registry import Registry
 from fineforge.azure.remembered import Remembered
 from fineforge.azure.runs import Runs
-from fineforge.core import Raw, ResourceKey, Status
-from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.gateway import READS, Leases, Progress, Workspace
-from fineforge.kinds import KINDS
-from fineforge.ownership import whose
-from fineforge.series import LogPosition, LogText, Series
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.gateway import READS, Leases, Progress, Workspace
+from fineforge.core.objects import Raw, ResourceKey, Status
+from fineforge.core.runs import LogPosition, LogText, Series
+from fineforge.resources.kinds import KINDS
+from fineforge.resources.ownership import whose
 
 PASSING = frozenset({"FF406", "FF407", "FF409"})
 """Throttled, a fault of the service, unreachable: a wait of hours does not end for them."""
@@ -33,7 +33,7 @@ NOT_YET = "logs can.?t be retrieved"
 
 
 class AzureGateway:
-    """Implements `fineforge.gateway.Gateway`. Safe to use from several threads."""
+    """Implements `fineforge.core.gateway.Gateway`. Safe to use from several threads."""
 
     def __init__(self, connection: Connection, cache: Path) -> None:
         self._connection = connection

@@ -22,8 +22,8 @@ from azure.core.rest import HttpRequest
 from fineforge import __version__
 from fineforge.azure.connection import Connection
 from fineforge.azure.errors import first_line
-from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.gateway import LOCAL
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.gateway import LOCAL
 
 ARM = "https://management.azure.com"
 ARM_SCOPE = "https://management.azure.com/.default"

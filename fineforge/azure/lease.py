@@ -1,6 +1,7 @@
 """Leases on blobs, through azure-storage-blob: `gateway.Leases` for Azure, for the emulator, and for any server of the protocol.
 
-Where the container is, and by which credential it opens, comes by argument. What a lease is good for is `fineforge.leasing`.
+Where the container is, and by which credential it opens, comes by argument. What a lease is good for is
+`fineforge.execution.lease`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from fineforge.azure import storage
 from fineforge.azure.connection import Connection
 from fineforge.azure.errors import diagnose, first_line
 from fineforge.azure.http import Http
-from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.gateway import Leased
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.gateway import Leased
 
 FOLDER = "fineforge/leases"
 RETRIES = 2

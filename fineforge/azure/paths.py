@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from fineforge.core import ResourceKey
-from fineforge.gateway import Workspace
+from fineforge.core.gateway import Workspace
+from fineforge.core.objects import ResourceKey
 
 API_VERSIONS = {
     "workspace": "2024-10-01-preview",

@@ -10,8 +10,8 @@ from fineforge.azure import paths
 from fineforge.azure.errors import is_missing, refusal
 from fineforge.azure.http import ML_SCOPE, Http
 from fineforge.azure.remembered import Remembered
-from fineforge.core import Raw
-from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.objects import Raw
 
 _DISCOVERY_HOST = "https://eastus.api.azureml.ms"
 """Any region answers for any registry (azure-ai-ml 1.35.2 asks eastus)."""

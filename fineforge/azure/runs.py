@@ -13,8 +13,8 @@ from urllib.parse import quote, urlencode
 from fineforge.azure import paths
 from fineforge.azure.errors import refusal
 from fineforge.azure.http import ML_SCOPE, Answer, Http
-from fineforge.gateway import Workspace
-from fineforge.series import Last, LogPosition, LogText, Run, Series, deciding
+from fineforge.core.gateway import Workspace
+from fineforge.core.runs import Last, LogPosition, LogText, Run, Series, deciding
 
 RUNS_PAGE, POINTS_PAGE = 100, 1000
 """Rows that are asked for at a time; the tracking API allows 50,000 runs and 25,000 points (MLflow's REST reference)."""

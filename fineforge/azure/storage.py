@@ -14,7 +14,7 @@ from fineforge.azure import paths
 from fineforge.azure.connection import Connection
 from fineforge.azure.errors import diagnose, first_line, refusal
 from fineforge.azure.http import ARM, Http
-from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
 
 DATASTORE = "workspaceblobstore"
 RETRIES = 3

@@ -16,8 +16,8 @@ import yaml
 from fineforge.azure.connection import Connection
 from fineforge.azure.errors import diagnose, words
 from fineforge.azure.quiet import quiet, silence_loggers
-from fineforge.core import ResourceKey
-from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.objects import ResourceKey
 
 _LOCAL = threading.local()
 

@@ -12,7 +12,7 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.variables import Given
+    from fineforge.config.variables import Given
 
 
 @options.command("""Make objects that exist the spec's own: write its owner tags on them, and change nothing else.
@@ -38,11 +38,12 @@ def command(
     lock_timeout: float,
     given: Given,
 ) -> int:
-    from fineforge import engine, owning
+    from fineforge import engine
     from fineforge.cli.apply import plan_and_apply
-    from fineforge.cli.carrying import terms_of
+    from fineforge.cli.running import terms_of
+    from fineforge.engine import orphans
 
     output.streams_events = True
     loaded = engine.load(spec, target=target, given=given)
-    make = partial(owning.adopt, loaded, objects=objects)
+    make = partial(orphans.adopt, loaded, objects=objects)
     return plan_and_apply(output, loaded, target, make, auto_approve, terms_of(output, lock, lock_timeout))

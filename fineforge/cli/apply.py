@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 import click
 
 from fineforge.cli import many, options
-from fineforge.cli.carrying import How, ended, event_view, interruptible_apply, tell_problems, terms_of
 from fineforge.cli.failures import show
 from fineforge.cli.output import Output
 from fineforge.cli.plans import exit_code
+from fineforge.cli.running import How, ended, event_view, interruptible_apply, tell_problems, terms_of
 
 if TYPE_CHECKING:
-    from fineforge.core import Plan
+    from fineforge.config.variables import Given
+    from fineforge.core.gateway import Gateway
+    from fineforge.core.plan import Plan
     from fineforge.engine import Loaded
-    from fineforge.gateway import Gateway
-    from fineforge.leasing import Lease, Terms
-    from fineforge.variables import Given
+    from fineforge.execution.lease import Lease, Terms
 
 
 @options.command("""Make the workspace what the spec says: plan, ask, carry out.
@@ -62,13 +62,14 @@ def command(
     given: Given,
     parallelism: int,
 ) -> int:
-    from fineforge import batch, engine, planfile
-    from fineforge.core import Mode
+    from fineforge import engine
+    from fineforge.core.plan import Mode
+    from fineforge.engine import planfile, selection
 
     output.streams_events = True
     terms, how = terms_of(output, lock, lock_timeout), How(detach, parallelism)
     if prune or many.are_many(specs, select):
-        found = batch.load(specs, select, overrides, allow_outside, target, given)
+        found = selection.load(specs, select, overrides, allow_outside, target, given)
         wanted = many.Wanted(auto_approve, retry_failed, prune, allow_delete, how)
         return many.apply(output, found, target, wanted, terms)
     spec = specs[0]
@@ -136,8 +137,9 @@ def _apply_saved(
     output: Output, file: Path, terms: Terms, how: How, allow_outside: bool, given: Given, decided: list[object]
 ) -> int:
     """What the plan says was read and approved when it was saved; so nobody is asked again."""
-    from fineforge import batch, engine, planfile
-    from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge import engine
+    from fineforge.core.diagnostics import Diagnostic, FineforgeError
+    from fineforge.engine import batch, planfile
 
     if any(decided):
         hint = "leave out `--target`, `--set` and `--retry-failed`: the plan has them in it"
@@ -161,8 +163,9 @@ def _apply_saved(
 
 def _show_aside(made: Plan, output: Output) -> None:
     """The plan is not the result of an apply: it goes to stderr, and as JSON into the event stream."""
+    from fineforge.documents.summary import summary
     from fineforge.views.diagnostics import write_all
-    from fineforge.views.text import summary, write_plan
+    from fineforge.views.text import write_plan
 
     tell_problems(output, made.diagnostics, made.spec)
     if not output.json:

@@ -11,8 +11,8 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.preparing import Data
-    from fineforge.variables import Given
+    from fineforge.config.variables import Given
+    from fineforge.engine.data import Data
     from fineforge.views.data import SplitView
 
 CACHE = "cache"
@@ -41,7 +41,7 @@ def command(output: Output, spec: Path, target: str | None, rows: int, clear: bo
 
     loaded = engine.load(spec, allow_outside=allow_outside, target=target, given=given)
     with Counter(output.stderr, output.terminal and not output.quiet, output.paint_aside) as counter:
-        found = engine.data(loaded, target, counter)
+        found = engine.prepare_data(loaded, target, counter)
     _show(output, loaded.spec.name, found, rows)
     if found.warnings and not output.json:
         output.alert("\n" + write_all(found.warnings, output.paint_aside))
@@ -49,8 +49,8 @@ def command(output: Output, spec: Path, target: str | None, rows: int, clear: bo
 
 
 def _show(output: Output, name: str, found: Data, rows: int) -> None:
+    from fineforge.documents.diagnostics import as_data
     from fineforge.views import data
-    from fineforge.views.diagnostics import as_data
 
     views = _views(found, rows)
     assets = {split: fact.asset for split, fact in found.facts.items() if fact.asset}
@@ -62,7 +62,7 @@ def _show(output: Output, name: str, found: Data, rows: int) -> None:
 
 
 def _views(found: Data, rows: int) -> list[SplitView]:
-    from fineforge.preparing import shown_rows
+    from fineforge.engine.data import shown_rows
     from fineforge.views.data import SplitView
 
     return [
@@ -83,7 +83,7 @@ def _views(found: Data, rows: int) -> list[SplitView]:
 
 
 def _cache(output: Output, clear: bool) -> int:
-    from fineforge import preparing
+    from fineforge.engine import data as preparing
     from fineforge.views import data
 
     place, limit, kinds = preparing.cached()

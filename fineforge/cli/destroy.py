@@ -11,9 +11,9 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.core import Plan
-    from fineforge.gateway import Gateway
-    from fineforge.variables import Given
+    from fineforge.config.variables import Given
+    from fineforge.core.gateway import Gateway
+    from fineforge.core.plan import Plan
 
 
 @options.command("""Take away what `apply` made: delete endpoints, deployments and clusters; archive data, jobs and models.
@@ -39,10 +39,12 @@ def command(
     lock_timeout: float,
     given: Given,
 ) -> int:
-    from fineforge import engine, owning, project
+    from fineforge import engine
     from fineforge.cli.apply import plan_and_apply
-    from fineforge.cli.carrying import terms_of
-    from fineforge.core import Mode
+    from fineforge.cli.running import terms_of
+    from fineforge.config import project
+    from fineforge.core.plan import Mode
+    from fineforge.engine import orphans
 
     output.streams_events = True
     terms = terms_of(output, lock, lock_timeout)
@@ -51,11 +53,11 @@ def command(
     if spec is not None:
         loaded = engine.load(spec, target=target, given=given)
     else:
-        loaded = owning.nameless(name or "", project.find(Path.cwd()))
+        loaded = orphans.nameless(name or "", project.find(Path.cwd()))
 
     def make(gateway: Gateway) -> Plan:
         if name is not None:
-            return owning.destroy_plan(name, loaded.project, gateway)[1]
+            return orphans.destroy_plan(name, loaded.project, gateway)[1]
         return engine.plan(loaded, gateway, Mode.DESTROY).plan
 
     return plan_and_apply(output, loaded, target, make, auto_approve, terms)

@@ -9,7 +9,7 @@ from fineforge.cli import many, options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.variables import Given
+    from fineforge.config.variables import Given
 
 
 @options.command("""Show what somebody else changed in the workspace since it was applied, and nothing that the specs change.
@@ -23,14 +23,15 @@ Exit code 3 where there is any, 0 where there is none, 1 where a spec cannot be 
 @options.variables
 @options.streams
 def command(output: Output, specs: tuple[Path, ...], select: tuple[str, ...], target: str | None, given: Given) -> int:
-    from fineforge import batch
-    from fineforge.core import Mode
-    from fineforge.diagnostics import errors
-    from fineforge.views import drift, json
+    from fineforge.core.diagnostics import errors
+    from fineforge.core.plan import Mode
+    from fineforge.documents import plan
+    from fineforge.engine import selection
+    from fineforge.views import drift
     from fineforge.views.diagnostics import write_all
 
     planned, name = many.plan(
-        output, batch.load(specs, select, target=target, given=given), target, Mode.APPLY, retry_failed=False
+        output, selection.load(specs, select, target=target, given=given), target, Mode.APPLY, retry_failed=False
     )
     if planned is None and not output.json:
         many.nothing_meant(output, name)
@@ -39,7 +40,7 @@ def command(output: Output, specs: tuple[Path, ...], select: tuple[str, ...], ta
     failed = planned.unplanned if planned else {}
     others = planned.problems if planned else ()
     if output.json:
-        document = json.plan_data(plans, failed, others)
+        document = plan.plan_data(plans, failed, others)
         output.answer({key: document[key] for key in ("target", "errored", "resource_drift", "diagnostics")})
     else:
         output.result(drift.write_drift(plans, name, output.paint))

@@ -23,7 +23,7 @@ def group() -> None:
 @streams
 def start(output: Output, port: int, trainer: str | None, lifecycle: str, test_hooks: bool) -> int:
     """Start it in the background, if it does not run."""
-    from fineforge import local
+    from fineforge.host import emulator as local
 
     emulator = local.start(port, trainer or "", lifecycle, test_hooks)
     click.echo(f"the emulator answers on {emulator.facts['host']}:{emulator.facts['port']}", output.stdout)
@@ -35,7 +35,7 @@ def start(output: Output, port: int, trainer: str | None, lifecycle: str, test_h
 @streams
 def stop(output: Output) -> int:
     """Stop it; what it holds stays."""
-    from fineforge import local
+    from fineforge.host import emulator as local
 
     click.echo("stopped" if local.stop() else "it was not running", output.stdout)
     return 0
@@ -46,7 +46,7 @@ def stop(output: Output) -> int:
 @streams
 def status(output: Output, as_json: bool) -> int:
     """Whether it runs, and where."""
-    from fineforge import local
+    from fineforge.host import emulator as local
 
     found = local.read()
     hidden = ("client_secret",)
@@ -66,8 +66,8 @@ def status(output: Output, as_json: bool) -> int:
 @streams
 def logs(output: Output, lines: int) -> int:
     """The end of its own log."""
-    from fineforge import local
-    from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.core.diagnostics import Diagnostic, FineforgeError
+    from fineforge.host import emulator as local
 
     file = local.log_file()
     if not file.exists():
@@ -82,8 +82,8 @@ def logs(output: Output, lines: int) -> int:
 @streams
 def reset(output: Output, auto_approve: bool) -> int:
     """Stop it and delete everything that it holds."""
-    from fineforge import local
     from fineforge.cli.options import need_terminal
+    from fineforge.host import emulator as local
 
     if not auto_approve and not need_terminal(output, f"Delete everything in {local.home()}?"):
         return 1
@@ -97,8 +97,8 @@ def reset(output: Output, auto_approve: bool) -> int:
 @streams
 def execute(output: Output, command: tuple[str, ...]) -> int:
     """Run COMMAND with its Azure traffic led to the emulator: any script that uses the official SDK."""
-    from fineforge import local
-    from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.core.diagnostics import Diagnostic, FineforgeError
+    from fineforge.host import emulator as local
 
     emulator = local.require()
     try:

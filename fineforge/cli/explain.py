@@ -13,7 +13,7 @@ from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
     from fineforge.catalog.facts import ComponentFact, ModelFact
-    from fineforge.variables import Given
+    from fineforge.config.variables import Given
 
 
 @options.command("""Explain a spec, a model, a component or an error code.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @options.as_json
 @options.streams
 def command(output: Output, topic: tuple[str, ...], target: str | None, overrides: dict[str, str], given: Given) -> int:
-    from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.core.diagnostics import Diagnostic, FineforgeError
 
     name = topic[-1] if topic[0] in ("model", "component", "spec") and len(topic) > 1 else topic[0]
     if re.fullmatch(r"FF\d{3}", name.upper()):
@@ -45,8 +45,8 @@ def command(output: Output, topic: tuple[str, ...], target: str | None, override
 
 
 def _code(output: Output, code: str) -> int:
-    from fineforge.codes import CODES
-    from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.core.codes import CODES
+    from fineforge.core.diagnostics import Diagnostic, FineforgeError
     from fineforge.views.explain import write_code
 
     if code not in CODES:
@@ -62,8 +62,8 @@ def _code(output: Output, code: str) -> int:
 def _spec(output: Output, path: Path, target: str | None, overrides: dict[str, str], given: Given) -> int:
     from fineforge import engine
     from fineforge.cli.failures import show
-    from fineforge.composing import Composed
-    from fineforge.diagnostics import Severity, errors
+    from fineforge.config.compose import Composed
+    from fineforge.core.diagnostics import Severity, errors
     from fineforge.views.explain import composition_data, parameter_data, write_composition, write_parameters
 
     loaded = engine.load(path, overrides, target=target, given=given)

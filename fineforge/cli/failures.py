@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-from fineforge.cli.hiding import conceal
 from fineforge.cli.output import Output
-from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.host.secrets import conceal
 
 INTERRUPTED = 130
 
@@ -51,7 +51,8 @@ def ending(error: BaseException, output: Output, arguments: Sequence[str]) -> in
 
 def show(diagnostics: Sequence[Diagnostic], output: Output) -> None:
     """Prints diagnostics: to stderr for people, with `--json` to stdout, as one document or as lines of the event stream."""
-    from fineforge.views.diagnostics import as_data, write_all
+    from fineforge.documents.diagnostics import as_data
+    from fineforge.views.diagnostics import write_all
 
     if output.streams_events and (output.json or output.saving):
         from fineforge.views.stream import diagnostic_line

@@ -24,9 +24,10 @@ as it is; the others are done.""")
 @click.option("--diff", is_flag=True, help="Show what changes.")
 @options.streams
 def command(output: Output, files: tuple[Path, ...], check: bool, diff: bool) -> int:
-    from fineforge import formatting, project
-    from fineforge.diagnostics import Diagnostic, FineforgeError
-    from fineforge.files import write
+    from fineforge.config import format
+    from fineforge.core.diagnostics import Diagnostic, FineforgeError
+    from fineforge.host import files as host_files
+    from fineforge.host.files import write
     from fineforge.views.diagnostics import write_all
 
     if any(str(file) == "-" for file in files):
@@ -35,8 +36,8 @@ def command(output: Output, files: tuple[Path, ...], check: bool, diff: bool) ->
     changed = 0
     for file in _meant(files):
         try:
-            before = project.read_file(file)
-            after = formatting.formatted(before, str(file), file.name)
+            before = host_files.read_file(file)
+            after = format.formatted(before, str(file), file.name)
             if before == after:
                 continue
             if not check:
@@ -53,10 +54,10 @@ def command(output: Output, files: tuple[Path, ...], check: bool, diff: bool) ->
 
 def _filter(output: Output, check: bool) -> int:
     """For editors: a spec on stdin, its canonical form on stdout."""
-    from fineforge import formatting
+    from fineforge.config import format
 
     before = sys.stdin.buffer.read()
-    after = formatting.formatted(before, "stdin", "spec.yaml")
+    after = format.formatted(before, "stdin", "spec.yaml")
     if check:
         return 0 if before == after else 1
     output.stdout.write(after.decode())
@@ -65,9 +66,9 @@ def _filter(output: Output, check: bool) -> int:
 
 def _meant(files: Sequence[Path]) -> Iterator[Path]:
     """The files, and all of ours below the folders; a link is followed, so that it stays one."""
-    from fineforge import discovery, project
-    from fineforge.layers import FOLDER_FILE
-    from fineforge.policies.reading import FOLDER
+    from fineforge.config import discovery, project
+    from fineforge.config.layers import FOLDER_FILE
+    from fineforge.policies.rules import FOLDER
 
     seen: set[Path] = set()
     for path in files:

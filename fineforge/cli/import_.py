@@ -22,12 +22,14 @@ OBJECT is the name of a job, `endpoint/NAME`, or `deployment/ENDPOINT/NAME`. Wha
 def command(output: Output, word: str, target: str | None, name: str | None, out: Path | None) -> int:
     from datetime import UTC, datetime
 
-    from fineforge import importing, project, reaching
+    from fineforge import importing
+    from fineforge.config import project
+    from fineforge.engine import connection
 
     where = project.find(Path.cwd())
     if out is not None and out.exists():
         _refuse(out)
-    with reaching.reach(where, where.target(target)) as gateway:
+    with connection.reach(where, where.target(target)) as gateway:
         text = importing.spec_of(word, gateway, datetime.now(UTC).date().isoformat(), name)
     if out is None:
         output.quote(text.rstrip("\n"))
@@ -39,13 +41,13 @@ def command(output: Output, word: str, target: str | None, name: str | None, out
 
 
 def _refuse(out: Path) -> None:
-    from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.core.diagnostics import Diagnostic, FineforgeError
 
     raise FineforgeError(Diagnostic("FF004", f"`{out}` exists already", hint="choose another name for `--out`"))
 
 
 def _write(out: Path, text: str) -> None:
-    from fineforge.files import refused
+    from fineforge.host.files import refused
 
     try:
         with out.open("x", encoding="utf-8") as stream:

@@ -50,8 +50,8 @@ def _files(name: str, model_name: str, project: bool) -> dict[str, str]:
 
 def _write(files: dict[Path, str]) -> None:
     """All files or none: every one that is in the way is named at once (FF004). An equal file is no obstacle."""
-    from fineforge.diagnostics import Diagnostic, FineforgeError
-    from fineforge.files import refused
+    from fineforge.core.diagnostics import Diagnostic, FineforgeError
+    from fineforge.host.files import refused
 
     there = [path for path, text in files.items() if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text]
     if there:
@@ -73,8 +73,8 @@ _TASK = "chat-completion"
 
 
 def _spec(name: str, model_name: str) -> str:
-    from fineforge import source
-    from fineforge import spec as specs
+    from fineforge.config import source
+    from fineforge.config import spec as specs
 
     model, component, train_size, serve_size = _choices(model_name)
     text = _SPEC.format(
@@ -95,7 +95,7 @@ def _choices(model_name: str) -> tuple[tuple[str, str], str, str, str]:
     from datetime import UTC, datetime
 
     from fineforge.catalog import snapshot
-    from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.core.diagnostics import Diagnostic, FineforgeError
 
     catalog = snapshot.load()
     models = [model for (known, _), model in catalog.models.items() if known.lower() == model_name.lower()]

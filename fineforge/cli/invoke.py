@@ -13,8 +13,8 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.spec import Spec
-    from fineforge.variables import Given
+    from fineforge.config.spec import Spec
+    from fineforge.config.variables import Given
 
 
 def _settings(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
@@ -78,8 +78,8 @@ def _messages(message: str) -> list[dict[str, str]]:
 
 def _request(file: Path) -> tuple[list[dict[str, str]], dict[str, Any]]:
     """Messages and parameters of a request's file; what the registry's chat models take as a body is one, too."""
-    from fineforge.diagnostics import Diagnostic, FineforgeError
-    from fineforge.project import read_file
+    from fineforge.core.diagnostics import Diagnostic, FineforgeError
+    from fineforge.host.files import read_file
 
     try:
         told = json.loads(read_file(file))

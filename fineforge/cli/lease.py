@@ -11,7 +11,7 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.holder import Holder
+    from fineforge.host.holder import Holder
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,17 +29,20 @@ def group() -> None:
 @options.streams
 def list_(output: Output, spec: Path | None, target: str | None) -> int:
     """Who holds a lease at the target now: of one SPEC, or of all that there are."""
-    from fineforge import engine, leasing, project, reaching
+    from fineforge import engine
+    from fineforge.config import project
+    from fineforge.engine import connection
+    from fineforge.execution import lease
     from fineforge.views.lease import leases_data, write_leases
 
     if spec is not None:
         loaded = engine.load(spec)
         with engine.connect(loaded, target) as gateway:
-            found, where = leasing.held(gateway, loaded.whose), gateway.workspace.target
+            found, where = lease.held(gateway, loaded.whose), gateway.workspace.target
     else:
         here = project.find(Path.cwd())
-        with reaching.reach(here, here.target(target)) as gateway:
-            found, where = leasing.held(gateway), gateway.workspace.target
+        with connection.reach(here, here.target(target)) as gateway:
+            found, where = lease.held(gateway), gateway.workspace.target
     if output.json:
         output.answer(leases_data(where, found))
     else:
@@ -54,26 +57,27 @@ def list_(output: Output, spec: Path | None, target: str | None) -> int:
 @options.streams
 def release(output: Output, spec: Path, target: str | None, force: bool) -> int:
     """End the lease of SPEC, whoever holds it. An apply that still lives starts nothing more once it notices."""
-    from fineforge import engine, leasing
+    from fineforge import engine
+    from fineforge.execution import lease
 
     loaded = engine.load(spec)
     name = loaded.whose
     with engine.connect(loaded, target) as gateway:
-        found = leasing.held(gateway, name)
+        found = lease.held(gateway, name)
         if not found:
             output.result(f"nobody holds the lease of `{name}`")
             return 0
         if not force and not _confirmed(output, name, found[0][1]):
             output.alert("nothing was changed")
             return 1
-        leasing.end(gateway, name)
+        lease.end(gateway, name)
     output.say("\n".join(output.paint_aside.wrap(f"it was held by {found[0][1]}", after="  ")))
     output.result(f"the lease of `{name}` is free")
     return 0
 
 
 def _confirmed(output: Output, name: str, other: Holder) -> bool:
-    from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.core.diagnostics import Diagnostic, FineforgeError
 
     if not output.interactive:
         hint = "if you know that nobody works there any more: `--force`"

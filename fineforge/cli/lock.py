@@ -11,8 +11,8 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.locking import Moved
-    from fineforge.variables import Given
+    from fineforge.config.variables import Given
+    from fineforge.engine.pinning import Moved
 
 
 @options.command("""Pin what the specs leave open: the latest version of a model or component, the commit of a dataset, and what
@@ -28,8 +28,9 @@ Pins that are there stay. --upgrade moves all of them; with a word after it thos
 @options.variables
 @options.streams
 def command(output: Output, specs: tuple[Path, ...], target: str | None, upgrade: tuple[str, ...], given: Given) -> int:
-    from fineforge import engine, lock
-    from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge import engine
+    from fineforge.config import pins
+    from fineforge.core.diagnostics import Diagnostic, FineforgeError
 
     files, words = _apart(specs, upgrade)
     if not files:
@@ -39,7 +40,7 @@ def command(output: Output, specs: tuple[Path, ...], target: str | None, upgrade
         made, moves = engine.lock(loaded, gateway, words)
         name = gateway.workspace.target
     if made.targets != loaded[0].lock.targets:
-        lock.write(made)
+        pins.write(made)
     _show(output, made.path, name, moves)
     return 0
 

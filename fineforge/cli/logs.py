@@ -11,7 +11,7 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.variables import Given
+    from fineforge.config.variables import Given
 
 
 @options.command("""Show the log of the spec's job, running or over: its own and its steps'.
@@ -31,8 +31,8 @@ def command(
     output: Output, spec: Path, target: str | None, follow: bool, attempt: int | None, deployment: bool, tail: int, given: Given
 ) -> int:
     from fineforge import engine
-    from fineforge.cli.carrying import interruptible
     from fineforge.cli.failures import INTERRUPTED
+    from fineforge.cli.running import interruptible
 
     if deployment and (follow or attempt is not None):
         raise click.UsageError("`--follow` and `--attempt` are for jobs, not for `--deployment`")

@@ -15,13 +15,15 @@ from fineforge.cli.failures import show
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge import leasing
-    from fineforge.batch import Batch, Planned
-    from fineforge.cli.carrying import How
-    from fineforge.core import Mode, ResourceKey
-    from fineforge.diagnostics import Diagnostic
-    from fineforge.gateway import Gateway
-    from fineforge.owning import Orphans
+    from fineforge.cli.running import How
+    from fineforge.core.diagnostics import Diagnostic
+    from fineforge.core.gateway import Gateway
+    from fineforge.core.objects import ResourceKey
+    from fineforge.core.plan import Mode
+    from fineforge.engine.batch import Planned
+    from fineforge.engine.orphans import Orphans
+    from fineforge.engine.selection import Batch
+    from fineforge.execution import lease
 
 Specs = Sequence[Path]
 specs = click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path))
@@ -46,7 +48,7 @@ def plan(
     retry_failed: bool,
 ) -> tuple[Planned | None, str]:
     """The plans and the target's name; None where no spec is for it. Progress is told while it is read."""
-    from fineforge import batch as batches
+    from fineforge.engine import batch as batches
 
     with _connected(batch, target) as (gateway, meant):
         if gateway is None:
@@ -58,7 +60,7 @@ def plan(
 def show_plans(output: Output, planned: Planned | None, target: str) -> None:
     """The plans on stdout, what is wrong with them on stderr."""
     from fineforge.cli.plans import write_for_programs
-    from fineforge.project import shown_path
+    from fineforge.host.files import shown_path
     from fineforge.views import many as view
 
     if planned is None:
@@ -81,7 +83,7 @@ def nothing_meant(output: Output, target: str) -> None:
 def exit_code(planned: Planned | None, detailed: bool) -> int:
     """As of one plan: the worst of all. A spec that cannot be planned is an error."""
     from fineforge.cli.plans import exit_code as of_one
-    from fineforge.diagnostics import errors
+    from fineforge.core.diagnostics import errors
 
     if planned is None:
         return 0
@@ -109,12 +111,12 @@ class Wanted:
     how: How
 
 
-def apply(output: Output, batch: Batch, target: str | None, wanted: Wanted, terms: leasing.Terms) -> int:
+def apply(output: Output, batch: Batch, target: str | None, wanted: Wanted, terms: lease.Terms) -> int:
     """Plans all, asks once, carries out what can be; the exit code is the worst of all."""
-    from fineforge import batch as batches
-    from fineforge import pruning
     from fineforge.cli import options
-    from fineforge.core import Mode
+    from fineforge.core.plan import Mode
+    from fineforge.engine import batch as batches
+    from fineforge.engine import pruning
 
     with _connected(batch, target) as (gateway, meant):
         if gateway is None:
@@ -126,7 +128,7 @@ def apply(output: Output, batch: Batch, target: str | None, wanted: Wanted, term
             planned = pruning.with_orphans(planned, batch, gateway, wanted.allow_delete)
         _show_aside(output, planned, gateway.workspace.target)
         worst = exit_code(planned, detailed=False)
-        merged = batches.one_plan(planned)
+        merged = planned.merged
         if merged.writes and not wanted.auto_approve and not options.need_terminal(output, "Do you want this to be done?"):
             output.alert("nothing was changed")
             return 1
@@ -135,20 +137,21 @@ def apply(output: Output, batch: Batch, target: str | None, wanted: Wanted, term
 
 def _nothing_done(output: Output) -> int:
     """Who reads lines reads that nothing was to be done."""
-    from fineforge import batch as batches
-    from fineforge.core import Outcome
+    from fineforge.core.events import Outcome
+    from fineforge.planner import sharing
     from fineforge.views.stream import JsonLines
 
-    merged = batches.one_plan(batches.Planned((), {}))
+    merged = sharing.one_plan((), {})
     if output.json or output.saving:
         with JsonLines(output.event, merged) as lines:
             lines.end(Outcome(merged, (), {}, {}, {}), 0)
     return 0
 
 
-def apply_saved(output: Output, file: Path, planned: Planned, how: How, terms: leasing.Terms) -> int:
+def apply_saved(output: Output, file: Path, planned: Planned, how: How, terms: lease.Terms) -> int:
     """What was read and approved when it was saved: nobody is asked again."""
-    from fineforge import engine, planfile
+    from fineforge import engine
+    from fineforge.engine import planfile
 
     loaded, made = planned.plans[0]
     _show_aside(output, planned, made.target)
@@ -159,21 +162,21 @@ def apply_saved(output: Output, file: Path, planned: Planned, how: How, terms: l
         return _carry_out(output, planned, gateway, how, terms)
 
 
-def _carry_out(output: Output, planned: Planned, gateway: Gateway, how: How, terms: leasing.Terms, worst: int = 0) -> int:
+def _carry_out(output: Output, planned: Planned, gateway: Gateway, how: How, terms: lease.Terms, worst: int = 0) -> int:
     """`worst`: the exit code for what could not be planned."""
-    from fineforge import batch as batches
-    from fineforge.cli import carrying
+    from fineforge.cli import running
+    from fineforge.engine import batch as batches
 
-    merged = batches.one_plan(planned)
+    merged = planned.merged
     if not merged.steps:
         return worst
-    view = carrying.event_view(output, merged)
-    with carrying.interruptible_apply(output) as stop:
+    view = running.event_view(output, merged)
+    with running.interruptible_apply(output) as stop:
         with view:
             warn, progress = partial(show, output=output), view.preparing
             outcome, held_back = batches.apply(planned, gateway, view, stop, how.parallelism, warn, how.detach, terms, progress)
         _alert(output, [found for error in held_back.values() for found in error.diagnostics])
-        return carrying.ended(output, view, outcome, stop, [worst, *(error.exit_code for error in held_back.values())])
+        return running.ended(output, view, outcome, stop, [worst, *(error.exit_code for error in held_back.values())])
 
 
 def status(output: Output, batch: Batch, target: str | None) -> int:
@@ -181,10 +184,10 @@ def status(output: Output, batch: Batch, target: str | None) -> int:
     from concurrent.futures import ThreadPoolExecutor
     from datetime import UTC, datetime
 
-    from fineforge import batch as batches
     from fineforge import engine
-    from fineforge.diagnostics import FineforgeError
-    from fineforge.shared import SharedReads
+    from fineforge.core.diagnostics import FineforgeError
+    from fineforge.engine import batch as batches
+    from fineforge.engine.shared_reads import SharedReads
     from fineforge.views.status import status_data, write_orphans, write_status
 
     found: dict[str, Any] = {}
@@ -221,7 +224,8 @@ def status(output: Output, batch: Batch, target: str | None) -> int:
 
 def _orphans(batch: Batch, gateway: Gateway, wanted: set[ResourceKey]) -> list[Orphans]:
     """What no spec of the project wants; asked only where all of them were read, and the project has a name."""
-    from fineforge import owning, pruning
+    from fineforge.engine import orphans as owning
+    from fineforge.engine import pruning
 
     projects = {(loaded.project.root, loaded.project.name) for loaded in batch.specs}
     if batch.selected or batch.failed or len(projects) != 1:
@@ -235,16 +239,16 @@ def _orphans(batch: Batch, gateway: Gateway, wanted: set[ResourceKey]) -> list[O
 @contextmanager
 def _connected(batch: Batch, target: str | None) -> Iterator[tuple[Gateway | None, Batch]]:
     """A gateway to the target, and the specs that are for it. Where there is none and some could not be read, that is raised."""
-    from fineforge import batch as batches
     from fineforge import engine
-    from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.core.diagnostics import Diagnostic, FineforgeError
+    from fineforge.engine import selection
 
     roots = {loaded.project.root for loaded in batch.specs if loaded.project.name}
     if len(roots) > 1:
         message, hint = "these specs belong to several projects, which have targets of their own", "plan each project by itself"
         raise FineforgeError(Diagnostic("FF172", message, hint=hint))
     name = _target(batch, target)
-    meant = batches.at(batch, name)
+    meant = selection.at(batch, name)
     if not meant.specs and (batch.failed or batch.problems):
         raise FineforgeError(*batch.problems, *(found for problems in batch.failed.values() for found in problems))
     if not meant.specs:
@@ -293,7 +297,7 @@ def _everything(planned: Planned) -> list[Diagnostic]:
 
 
 def _alert(output: Output, found: Sequence[Diagnostic]) -> None:
-    from fineforge.cli.carrying import tell_problems
+    from fineforge.cli.running import tell_problems
     from fineforge.views.diagnostics import write_all
 
     if output.streams_events:

@@ -11,7 +11,7 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.variables import Given
+    from fineforge.config.variables import Given
 
 
 @options.command("Show what the spec's job has measured: the last value of each metric, and its course.")

@@ -32,7 +32,7 @@ def _quieten_libraries() -> None:
 
     level = os.environ.get("FINEFORGE_LOG", "").upper()
     if level in ("DEBUG", "INFO", "WARNING", "ERROR"):
-        from fineforge.cli.hiding import Formatter
+        from fineforge.host.secrets import Formatter
 
         logging.basicConfig(level=level, stream=sys.stderr)
         for handler in logging.getLogger().handlers:
@@ -91,7 +91,7 @@ def output_as(*formats: str) -> Callable[[Callable[..., int]], Callable[..., int
 
 def _open_file(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
     if path is not None:
-        from fineforge.cli.saving import Saving
+        from fineforge.host.files import Saving
 
         ctx.obj.saving = Saving(path)
 
@@ -180,7 +180,7 @@ def variables(function: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(function)
     def with_given(*arguments: Any, var: dict[str, str], var_file: tuple[Path, ...], **others: Any) -> int:
-        from fineforge import layers
+        from fineforge.config import layers
 
         return function(*arguments, given=layers.read_given(var, var_file), **others)
 
@@ -196,7 +196,7 @@ def variables(function: Callable[..., int]) -> Callable[..., int]:
 def kinds(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """Callback of what takes kinds of objects: they are looked at when some are given, and not for `--help`."""
     if values:
-        from fineforge.kinds import KINDS
+        from fineforge.resources.kinds import KINDS
 
         if unknown := [kind for kind in values if kind not in KINDS]:
             raise click.BadParameter(f"`{unknown[0]}` is none of {', '.join(KINDS)}")
@@ -210,7 +210,7 @@ def at_commit(function: Callable[..., int]) -> Callable[..., int]:
     def with_commit(*arguments: Any, at: str | None, specs: tuple[Path, ...], **others: Any) -> int:
         if at is None:
             return function(*arguments, specs=specs, **others)
-        from fineforge import git
+        from fineforge.host import git
 
         with git.at(at, specs) as there:
             return function(*arguments, specs=there, **others)
@@ -231,7 +231,7 @@ parallelism = click.option(
 
 def need_terminal(output: Output, question: str) -> bool:
     """Asks on the terminal; without one it is an error (FF003), for a prompt that nobody sees hangs for ever."""
-    from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.core.diagnostics import Diagnostic, FineforgeError
 
     if not output.interactive:
         hint = "look at `fineforge plan` first, then add `--auto-approve`"

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from fineforge.cli.hiding import conceal, hide
-from fineforge.cli.saving import Saving
+from fineforge.host.files import Saving
+from fineforge.host.secrets import conceal, hide
 from fineforge.views.paint import Paint, plain_json, visible
 
 
@@ -46,8 +46,8 @@ class Output:
         _write(self.stdout, _pretty(value))
 
     def answer(self, value: Mapping[str, Any]) -> None:
-        """The same, under its version: a shape of `fineforge.views.answers`."""
-        from fineforge.views.answers import ANSWERS_FORMAT
+        """The same, under its version: a shape of `fineforge.documents.answers`."""
+        from fineforge.documents.answers import ANSWERS_FORMAT
 
         self.data({"format_version": ANSWERS_FORMAT, **value})
 

@@ -13,11 +13,11 @@ from fineforge.cli.output import Output
 from fineforge.cli.plans import exit_code, write_for_programs
 
 if TYPE_CHECKING:
-    from fineforge.batch import Batch
-    from fineforge.core import Mode, Plan
-    from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.config.variables import Given
+    from fineforge.core.diagnostics import Diagnostic, FineforgeError
+    from fineforge.core.plan import Mode, Plan
     from fineforge.engine import Loaded
-    from fineforge.variables import Given
+    from fineforge.engine.selection import Batch
 
 
 @options.command("""Show what `apply` would change, and change nothing.
@@ -60,17 +60,17 @@ def command(
     given: Given,
 ) -> int:
     from fineforge import engine
-    from fineforge.core import Mode
-    from fineforge.diagnostics import FineforgeError
-    from fineforge.project import shown_path
+    from fineforge.core.diagnostics import FineforgeError
+    from fineforge.core.plan import Mode
+    from fineforge.host.files import shown_path
 
     mode = Mode.DESTROY if destroy else Mode.APPLY
     if out is not None:
         _refuse_foreign(out)
     if many.are_many(specs, select):
-        from fineforge import batch
+        from fineforge.engine import selection
 
-        found = batch.load(specs, select, overrides, allow_outside, target, given)
+        found = selection.load(specs, select, overrides, allow_outside, target, given)
         return _plan_many(output, found, target, mode, out, detailed_exitcode, retry_failed)
     spec = specs[0]
     try:
@@ -81,7 +81,7 @@ def command(
     show(made, output)
     code = exit_code(made, detailed_exitcode)
     if out is not None and code in (0, 2, 3):
-        from fineforge import planfile
+        from fineforge.engine import planfile
 
         planfile.save([(spec.resolve(), made)], out)
         output.say(f"saved to {out}; `fineforge apply {out}` applies exactly this")
@@ -90,7 +90,7 @@ def command(
 
 def _plan_one(output: Output, loaded: Loaded, target: str | None, mode: Mode, check_data: bool, retry_failed: bool) -> Plan:
     from fineforge import engine
-    from fineforge.core import Mode
+    from fineforge.core.plan import Mode
 
     if check_data and mode is Mode.APPLY:
         _check_data(loaded, target, output)
@@ -114,13 +114,13 @@ def _unplanned(
 def _plan_many(
     output: Output, found: Batch, target: str | None, mode: Mode, out: Path | None, detailed: bool, retry_failed: bool
 ) -> int:
-    from fineforge import batch, planfile
-    from fineforge.diagnostics import FineforgeError
+    from fineforge.core.diagnostics import FineforgeError
+    from fineforge.engine import planfile, selection
 
     try:
         planned, name = many.plan(output, found, target, mode, retry_failed)
     except FineforgeError as error:
-        return _unplanned(output, error, target, batch.named(found.failed), mode)
+        return _unplanned(output, error, target, selection.named(found.failed), mode)
     many.show_plans(output, planned, name)
     code = many.exit_code(planned, detailed)
     if out is not None and planned is not None and code in (0, 2, 3):
@@ -135,7 +135,7 @@ def _check_data(loaded: Loaded, target: str | None, output: Output) -> None:
     from fineforge.views.diagnostics import write_all
 
     with Counter(output.stderr, output.terminal and not output.quiet, output.paint_aside) as counter:
-        found = engine.data(loaded, target, counter)
+        found = engine.prepare_data(loaded, target, counter)
     if found.warnings:
         output.alert(write_all(found.warnings, output.paint_aside) + "\n")
 
@@ -159,8 +159,8 @@ def _alert(output: Output, found: Sequence[Diagnostic]) -> None:
 
 def _refuse_foreign(out: Path) -> None:
     """A plan may replace an older plan, and no other file."""
-    from fineforge import planfile
-    from fineforge.diagnostics import Diagnostic, FineforgeError
+    from fineforge.core.diagnostics import Diagnostic, FineforgeError
+    from fineforge.engine import planfile
 
     if out.exists() and not planfile.is_plan(out):
         hint = "choose another name for `--out`"

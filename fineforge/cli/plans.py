@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.core import Mode, Plan
-    from fineforge.diagnostics import Diagnostic
+    from fineforge.core.diagnostics import Diagnostic
+    from fineforge.core.plan import Mode, Plan
 
 
 def write_for_programs(
@@ -23,10 +23,10 @@ def write_for_programs(
 ) -> bool:
     """The plans as JSON or Markdown, and into the file of `--json-into`; whether that is all that stdout should hold."""
     if output.json or output.saving:
-        from fineforge.core import Mode
-        from fineforge.views import json
+        from fineforge.core.plan import Mode
+        from fineforge.documents import plan
 
-        data = json.plan_data(plans, unplanned, problems, files, mode or Mode.APPLY)
+        data = plan.plan_data(plans, unplanned, problems, files, mode or Mode.APPLY)
         output.document(data)
         if output.json:
             output.data(data)
@@ -39,7 +39,7 @@ def write_for_programs(
 
 def exit_code(made: Plan, detailed: bool) -> int:
     """1 or 4 where the plan cannot be applied; with `detailed`, what kind of difference there is."""
-    from fineforge.diagnostics import errors, refused
+    from fineforge.core.diagnostics import errors, refused
 
     broken = errors(made.diagnostics)
     if broken:

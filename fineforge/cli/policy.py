@@ -11,7 +11,7 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.policies.cases import Result
+    from fineforge.engine.policy_cases import Result
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,10 +26,11 @@ FILE is one of the folder `policies`; without one, all of them. Exit code 1 wher
 @options.as_json
 @options.streams
 def test(output: Output, files: tuple[Path, ...]) -> int:
-    from fineforge.policies import cases
-    from fineforge.views.diagnostics import as_data, write_all
+    from fineforge.documents.diagnostics import as_data
+    from fineforge.engine import policy_cases
+    from fineforge.views.diagnostics import write_all
 
-    results, problems = cases.run(files)
+    results, problems = policy_cases.run(files)
     everything = [*problems, *(found for result in results for found in result.problems)]
     if output.json:
         told = [{"file": str(one.file), "case": one.name, "passed": one.passed, "wrong": list(one.wrong)} for one in results]

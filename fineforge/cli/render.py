@@ -11,7 +11,7 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.variables import Given
+    from fineforge.config.variables import Given
 
 
 @options.command("""Print the Azure ML YAML of every object, as `az ml ... create --file` takes it, without a network.

@@ -16,7 +16,7 @@ Editors check and complete a spec that begins with `# yaml-language-server: $sch
 @click.argument("what", type=click.Choice(["spec", "plan", "events", "answers"]), default="spec")
 @options.streams
 def command(output: Output, what: str) -> int:
-    from fineforge.views.schemas import answers_schema, events_schema, plan_schema
+    from fineforge.documents.schemas import answers_schema, events_schema, plan_schema
 
     output.data({"spec": document, "plan": plan_schema, "events": events_schema, "answers": answers_schema}[what]())
     return 0
@@ -25,6 +25,6 @@ def command(output: Output, what: str) -> int:
 def document() -> dict[str, Any]:
     """The schema, from the models that read a spec."""
     from fineforge import __version__
-    from fineforge.spec.schema import schema
+    from fineforge.config.spec.schema import schema
 
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema(), "title": f"fineforge spec ({__version__})"}

@@ -9,7 +9,7 @@ from fineforge.cli import many, options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.variables import Given
+    from fineforge.config.variables import Given
 
 
 @options.command("Show every object of the spec as it is in the workspace, where the traffic goes, and what bills now.")
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 def command(output: Output, specs: tuple[Path, ...], select: tuple[str, ...], target: str | None, given: Given) -> int:
     from datetime import UTC, datetime
 
-    from fineforge import batch, engine
+    from fineforge import engine
+    from fineforge.engine import selection
     from fineforge.views.status import status_data, write_status
 
     if many.are_many(specs, select):
-        return many.status(output, batch.load(specs, select, target=target, given=given), target)
+        return many.status(output, selection.load(specs, select, target=target, given=given), target)
     loaded = engine.load(specs[0], target=target, given=given)
     with engine.connect(loaded, target) as gateway:
         states, name, where = engine.status(loaded, gateway), loaded.spec.name, gateway.workspace.target

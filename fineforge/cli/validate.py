@@ -11,8 +11,8 @@ from fineforge.cli import many, options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.diagnostics import Diagnostic
-    from fineforge.variables import Given
+    from fineforge.config.variables import Given
+    from fineforge.core.diagnostics import Diagnostic
 
 
 @options.command("""Check specs, or folders of them, without a network: YAML, keys, names, parameters, sizes, retirement, data.
@@ -37,13 +37,13 @@ def command(
     allow_outside: bool,
     given: Given,
 ) -> int:
-    from fineforge import batch, validation
-    from fineforge.diagnostics import FineforgeError, errors
+    from fineforge.core.diagnostics import FineforgeError, errors
+    from fineforge.engine import offline, selection
 
     found: Mapping[Path, Sequence[Diagnostic]] = {}
     try:
-        loaded = batch.load(specs, select, overrides, allow_outside, target, given)
-        found = validation.validate(loaded, target, everywhere="FINEFORGE_TARGET" not in os.environ)
+        loaded = selection.load(specs, select, overrides, allow_outside, target, given)
+        found = offline.validate_batch(loaded, target, everywhere="FINEFORGE_TARGET" not in os.environ)
         problems = loaded.problems
     except FineforgeError as error:
         problems = error.diagnostics
@@ -53,9 +53,10 @@ def command(
 
 def _show(output: Output, found: Mapping[Path, Sequence[Diagnostic]], problems: Sequence[Diagnostic]) -> None:
     """`problems` belong to no file. Where stdout is for programs, people find the same on stderr."""
-    from fineforge.diagnostics import Severity, errors
+    from fineforge.core.diagnostics import Severity, errors
+    from fineforge.documents.diagnostics import as_data
     from fineforge.views import reports
-    from fineforge.views.diagnostics import as_data, write_all
+    from fineforge.views.diagnostics import write_all
 
     if output.json:
         specs = [

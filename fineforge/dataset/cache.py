@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
 
 DEFAULT_GIB = 20.0
 _PART = ".part-"

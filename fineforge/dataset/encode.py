@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
 
 if TYPE_CHECKING:
     import pyarrow as pa

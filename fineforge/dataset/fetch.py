@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fineforge import __version__
-from fineforge.core import SpecPath
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.objects import SpecPath
 from fineforge.dataset import cache
-from fineforge.diagnostics import Diagnostic, FineforgeError
 
 PAUSES = (0.0, 0.5, 2.0, 8.0)
 """Seconds before each further attempt."""

@@ -1,13 +1,13 @@
-"""`filter`: an expression over a row in CEL. What CEL is, and how it is bounded, is `fineforge.expressions`'s."""
+"""`filter`: an expression over a row in CEL. What CEL is, and how it is bounded, is `fineforge.config.cel`'s."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fineforge import expressions
-from fineforge.core import SpecPath
-from fineforge.diagnostics import Diagnostic, FineforgeError
+from fineforge.config import cel
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.objects import SpecPath
 
 Keep = Callable[[Mapping[str, Any]], bool]
 
@@ -36,15 +36,15 @@ def keep(expression: str, path: SpecPath) -> Keep:
 def compiled(expression: str, path: SpecPath) -> Any:
     """The compiled expression: `execute(row)`, `variables()`. Raises FineforgeError (FF623)."""
     try:
-        return expressions.compiled(expression)
-    except expressions.NotUnderstood as error:
+        return cel.compiled(expression)
+    except cel.NotUnderstood as error:
         hint = 'it is CEL, as in `size(messages) > 2 && lang == "en"`'
         raise FineforgeError(Diagnostic("FF623", f"the filter is not understood: {error}", path=path, hint=hint)) from None
 
 
 def columns(expression: str, path: SpecPath) -> tuple[str, ...]:
     """The columns that the expression asks for."""
-    return expressions.names(expression, compiled(expression, path))
+    return cel.names(expression, compiled(expression, path))
 
 
 _KINDS = {int: "a number", float: "a number", str: "text", list: "a list", dict: "an object", type(None): "nothing"}
@@ -57,7 +57,7 @@ def _why(error: Exception) -> str:
             return "it asks for a key that the row does not have"
         case IndexError():
             return "it asks for an element beyond a list's end"
-        case RuntimeError() if name := expressions.unknown_name(error):
+        case RuntimeError() if name := cel.unknown_name(error):
             return f"there is no column or function `{name}`"
         case TypeError():
             return "it compares or joins values of different types"

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from fineforge.core import DatasetFact, SpecPath
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.facts import DatasetFact
+from fineforge.core.objects import SpecPath
 from fineforge.dataset import cache, fetch, layout
 from fineforge.dataset.fetch import Pieces, Remote
 from fineforge.dataset.sources import COMMIT
-from fineforge.diagnostics import Diagnostic, FineforgeError
 
 T = TypeVar("T")
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from fineforge.core import DatasetFact, SpecPath
+from fineforge.config.spec import Split
+from fineforge.core.diagnostics import Diagnostic, FineforgeError, did_you_mean
+from fineforge.core.facts import DatasetFact
+from fineforge.core.objects import SpecPath
 from fineforge.dataset.places import Places
-from fineforge.diagnostics import Diagnostic, FineforgeError, did_you_mean
-from fineforge.spec import Split
 
 FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
 _PACKED = frozenset({".gz", ".bz2", ".xz", ".zst", ".zip"})

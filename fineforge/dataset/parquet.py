@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.dataset.encode import BATCH
 from fineforge.dataset.fetch import Pieces, Remote
-from fineforge.diagnostics import Diagnostic, FineforgeError
 
 if TYPE_CHECKING:
     import pyarrow as pa

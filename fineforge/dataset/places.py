@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from fineforge.diagnostics import SourceSpan
+from fineforge.core.diagnostics import SourceSpan
 
 
 @dataclass(slots=True)

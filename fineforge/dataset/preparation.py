@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fineforge.core import DatasetFact, SpecPath
+from fineforge.core.diagnostics import Diagnostic, FineforgeError, Severity, errors
+from fineforge.core.facts import DatasetFact
+from fineforge.core.objects import SpecPath
 from fineforge.dataset import cache, reading, recipe, records
 from fineforge.dataset.fetch import Pieces
 from fineforge.dataset.rows import WARNINGS, Checks, parsed, shared_prompts, summary
-from fineforge.diagnostics import Diagnostic, FineforgeError, Severity, errors
 
 Progress = Callable[[str, int, int | None, int], object]
 """Gets the split, how many rows are done, how many there will be (None: not known), and the bytes fetched so far. Is called from

@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from fineforge.core import DatasetFact, SpecPath
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.facts import DatasetFact
+from fineforge.core.objects import SpecPath
 from fineforge.dataset import cache, encode, filters, recipe
 from fineforge.dataset.fetch import Pieces
 from fineforge.dataset.local import content, lines
 from fineforge.dataset.mapping import NoConversation, conversation
 from fineforge.dataset.places import Places
 from fineforge.dataset.rows import BadRow, Checks, parsed
-from fineforge.diagnostics import Diagnostic, FineforgeError
 
 Row = tuple[int, bytes | None, Any]
 """Its number in the source, from 1; its line, where it is one already; its value, where it has been read."""

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fineforge.spec import Split
+from fineforge.config.spec import Split
 
 EVERY = 1 << 62
 """More rows than any dataset has."""

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fineforge.core import DatasetFact
-from fineforge.identity import recipe_digest
+from fineforge.core.facts import DatasetFact
+from fineforge.resources.naming import recipe_digest
 
 
 def checked(facts: Mapping[str, DatasetFact], cache_folder: Path) -> dict[str, Mapping[str, Any]]:

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fineforge.core import SpecPath
+from fineforge.core.diagnostics import Diagnostic, Severity
+from fineforge.core.objects import SpecPath
 from fineforge.dataset.mapping import known_form
 from fineforge.dataset.places import Places
-from fineforge.diagnostics import Diagnostic, Severity
 
 SHOWN = 20
 """Findings of one code that are shown; the rest is counted."""

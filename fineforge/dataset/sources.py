@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from fineforge.core import DatasetFact, SpecPath
+from fineforge.config.spec import Dataset, Split
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.facts import DatasetFact
+from fineforge.core.objects import SpecPath
 from fineforge.dataset.local import FORMATS, Project, content, locate, shown_from, unreadable
 from fineforge.dataset.recipe import part, selection, wanted_rows
-from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.spec import Dataset, Split
 
 HUB = re.compile(r"hf://([\w.-]+(?:/[\w.-]+)?)(?:@([\w./-]+))?")
 """`hf://owner/name@revision`: the dataset, and a branch, a tag or a commit of it."""

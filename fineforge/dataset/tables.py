@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fineforge.core.diagnostics import FineforgeError
 from fineforge.dataset import cache
 from fineforge.dataset.encode import BATCH
 from fineforge.dataset.parquet import damaged
-from fineforge.diagnostics import FineforgeError
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fineforge.core import DatasetFact
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.facts import DatasetFact
 from fineforge.dataset import cache, fetch, hub, sources
 from fineforge.dataset.fetch import Pieces, Remote
 from fineforge.dataset.parquet import IN_FLIGHT
-from fineforge.diagnostics import Diagnostic, FineforgeError
 
 BLOCK = 8 << 20
 """Bytes that are fetched by one request; what a killed run has fetched is kept in such blocks."""

@@ -21,15 +21,15 @@ from typing import Any
 
 import uvicorn
 
-from fineforge.emulator import certificates
-from fineforge.emulator.app import HOSTS, Application
-from fineforge.emulator.faults import Faults
-from fineforge.emulator.instant import InstantRunner
+from fineforge.emulator.http import certificates
+from fineforge.emulator.http.app import HOSTS, Application
+from fineforge.emulator.http.common import Score, Service
+from fineforge.emulator.http.proxy import Front, listen
 from fineforge.emulator.lifecycle import Lifecycle, Progression
-from fineforge.emulator.models import Cloud, Runner, Settings
-from fineforge.emulator.proxy import Front, listen
-from fineforge.emulator.routes.common import Score, Service
-from fineforge.emulator.store import Store
+from fineforge.emulator.rules import Cloud, Runner, Settings
+from fineforge.emulator.runner.instant import InstantRunner
+from fineforge.emulator.storage.store import Store
+from fineforge.emulator.testing.faults import Faults
 
 HOST = "127.0.0.1"
 
@@ -138,7 +138,7 @@ def _runner(trainer: str, home: Path) -> tuple[Runner, Score]:
             return 200, json.dumps(found, ensure_ascii=False).encode()
 
         return instant, answer
-    from fineforge.emulator.worker import Worker
+    from fineforge.emulator.runner.worker import Worker
 
     worker = Worker(home)
 

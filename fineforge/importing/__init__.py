@@ -6,9 +6,9 @@ makes text of it; what a spec cannot say becomes a comment.
 
 from __future__ import annotations
 
-from fineforge.core import ResourceKey
-from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.gateway import Reader
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.gateway import Reader
+from fineforge.core.objects import ResourceKey
 from fineforge.importing import job, serving
 from fineforge.importing.writing import Draft, text
 

@@ -8,16 +8,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fineforge import checks, observe, params
-from fineforge.bindings import SPLITS
 from fineforge.catalog.parse import typed
 from fineforge.catalog.snapshot import TASK_COMPONENTS
-from fineforge.core import Facts, Observed, Raw, ResourceKey
-from fineforge.diagnostics import Diagnostic, FineforgeError, errors
-from fineforge.fields import FORMS
-from fineforge.gateway import Reader
+from fineforge.config.spec import Spec
+from fineforge.core.diagnostics import Diagnostic, FineforgeError, errors
+from fineforge.core.facts import Facts
+from fineforge.core.gateway import Reader
+from fineforge.core.objects import Observed, Raw, ResourceKey
+from fineforge.engine import facts as live_facts
 from fineforge.importing.writing import Draft, read, spec_name, user_tags
-from fineforge.spec import Spec
+from fineforge.planner import checks
+from fineforge.resources import parameters as params
+from fineforge.resources.bindings import SPLITS
+from fineforge.resources.fields import FORMS
 
 _COMPONENT = re.compile(r"azureml://registries/([^/]+)/components/([^/]+)/versions/([^/]+)\Z")
 _MODEL = re.compile(r"azureml://registries/([^/]+)/models/([^/]+)/versions/([^/]+)\Z")
@@ -186,7 +189,7 @@ def _job(made: Draft, raw: Raw, have: Observed, inputs: Mapping[str, Mapping[str
 def _finish(made: Draft, gateway: Reader, inputs: Mapping[str, Mapping[str, Any]], today: str) -> None:
     """What needs facts: parameters, spellings of sizes, and what must be allowed for the spec to be valid."""
     spec = made.parsed()
-    facts = observe.read_facts(gateway, spec, today, {})
+    facts = live_facts.read_facts(gateway, spec, today, {})
     size = facts.size(made.data["compute"].get("size"))
     if size is not None:
         made.data["compute"]["size"] = size.name

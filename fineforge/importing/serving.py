@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from fineforge import fields
-from fineforge.core import Observed, Raw, ResourceKey
-from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.gateway import Reader
+from fineforge.config.spec.names import CODE, ENVIRONMENT, REGISTERED
+from fineforge.config.spec.serving import Probe, Request
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.gateway import Reader
+from fineforge.core.objects import Observed, Raw, ResourceKey
+from fineforge.core.redaction import hides
 from fineforge.importing.writing import Draft, read, spec_name, user_tags
-from fineforge.redaction import hides
-from fineforge.spec.names import CODE, ENVIRONMENT, REGISTERED
-from fineforge.spec.serving import Probe, Request
+from fineforge.resources import fields
 
 _PROBE = "initial_delay", "period", "timeout", "success_threshold", "failure_threshold"
 

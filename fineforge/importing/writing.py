@@ -10,13 +10,13 @@ from typing import Any
 
 import yaml
 
-from fineforge import formatting, source
-from fineforge import spec as specs
-from fineforge.core import Observed, Raw, ResourceKey
-from fineforge.diagnostics import Diagnostic, FineforgeError
-from fineforge.gateway import Reader
-from fineforge.kinds import KINDS
-from fineforge.redaction import redact
+from fineforge.config import format, source
+from fineforge.config import spec as specs
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.gateway import Reader
+from fineforge.core.objects import Observed, Raw, ResourceKey
+from fineforge.core.redaction import redact
+from fineforge.resources.kinds import KINDS
 
 _WIDTH = 120
 
@@ -43,7 +43,7 @@ def text(draft: Draft) -> str:
     draft.parsed()
     lines = [line for words in draft.head for line in _comment(words)]
     written = "\n".join([*lines, "", _body(draft)])
-    return formatting.formatted(written.encode(), "the imported spec", "spec.yaml").decode()
+    return format.formatted(written.encode(), "the imported spec", "spec.yaml").decode()
 
 
 def read(gateway: Reader, key: ResourceKey) -> tuple[Raw, Observed]:

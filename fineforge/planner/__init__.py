@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from fineforge.core import WRITES, Action, Desired, Document, Facts, Mode, Plan, ResourceKey, Step, World
-from fineforge.diagnostics import Diagnostic
-from fineforge.kinds import KINDS
-from fineforge.ownership import digest
-from fineforge.planner import adopting, destroy, gates, rollout
+from fineforge.config.spec import Spec
+from fineforge.core.diagnostics import Diagnostic
+from fineforge.core.facts import Facts, World
+from fineforge.core.objects import Desired, Document, ResourceKey
+from fineforge.core.plan import WRITES, Action, Mode, Plan, Step
+from fineforge.planner import adoption, deployment, destroy, gates
+from fineforge.planner.case import Case, Decision
 from fineforge.planner.contract import check_plan
-from fineforge.planner.decide import Case, Decision, decide, retired
+from fineforge.planner.decide import decide
 from fineforge.planner.job import decide_job
+from fineforge.planner.steps import retired
 from fineforge.planner.traffic import live_traffic
-from fineforge.spec import Spec
+from fineforge.resources.kinds import KINDS
+from fineforge.resources.ownership import digest
 
 PLAN_FORMAT = 1
 
@@ -82,7 +86,7 @@ def plan_ownership(
 ) -> Plan:
     """Objects that become the spec's (`keys`), or with None cease to be (`kinds`, all where empty): owner tags, nothing else."""
     case = Case(spec, facts, world, options.project, {want.key: want for want in desired})
-    steps, found = adopting.adopt(case, keys) if keys is not None else (adopting.forget(case, kinds), [])
+    steps, found = adoption.adopt(case, keys) if keys is not None else (adoption.forget(case, kinds), [])
     return Plan(
         format=PLAN_FORMAT,
         mode=Mode.APPLY,
@@ -127,9 +131,9 @@ def _decide(case: Case, want: Desired) -> Decision:
         case "model":
             return gates.decide_model(case, want)
         case "endpoint":
-            return rollout.decide_endpoint(case, want)
+            return deployment.decide_endpoint(case, want)
         case "deployment":
-            return rollout.decide_deployment(case, want)
+            return deployment.decide_deployment(case, want)
         case _:
             return decide(case, want)
 

@@ -9,9 +9,10 @@ from itertools import combinations
 
 import yaml
 
-from fineforge import ownership
-from fineforge.core import WRITES, Action, Plan, ResourceKey, Step
-from fineforge.diagnostics import Diagnostic
+from fineforge.core.diagnostics import Diagnostic
+from fineforge.core.objects import ResourceKey
+from fineforge.core.plan import WRITES, Action, Plan, Step
+from fineforge.resources import ownership
 
 _MAKES = frozenset({Action.CREATE, Action.NEW_VERSION})
 _NEEDS_TEXT = _MAKES | {Action.CHECK}

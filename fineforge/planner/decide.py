@@ -2,54 +2,33 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
-from fineforge import ownership
-from fineforge.catalog.snapshot import still_offered
-from fineforge.core import Action, Desired, Facts, FieldChange, Observed, ResourceKey, SpecPath, Status, Step, World
-from fineforge.diagnostics import Diagnostic
-from fineforge.fields import Change, FieldRule, differences, rule_of
-from fineforge.kinds import KINDS
-from fineforge.kinds.base import End
-from fineforge.kinds.compute import refused_for_quota
-from fineforge.spec import Spec
-
-ABSENT = "absent"
-"""`Step.expected` of an object that must not exist yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """Everything that a decision may look at."""
-
-    spec: Spec
-    facts: Facts
-    world: World
-    project: str
-    desired: Mapping[ResourceKey, Desired]
-
-    def wanted(self, kind: str) -> Iterable[Desired]:
-        return (want for want in self.desired.values() if want.key.kind == kind)
-
-    def have(self, key: ResourceKey) -> Observed | None:
-        return self.world.observed.get(key)
-
-    def is_ours(self, have: Observed) -> bool:
-        owner = have.owner
-        return owner is not None and owner.project == self.project and owner.spec == self.spec.name
-
-    def is_siblings(self, have: Observed) -> bool:
-        """Another spec of our project owns it."""
-        return have.owner is not None and have.owner.project == self.project and have.owner.spec != self.spec.name
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    steps: list[Step] = field(default_factory=list)
-    diagnostics: list[Diagnostic] = field(default_factory=list)
+from fineforge.core.diagnostics import Diagnostic
+from fineforge.core.objects import Desired, Observed, Status
+from fineforge.core.plan import Action, FieldChange, Step
+from fineforge.planner.case import Case, Decision
+from fineforge.planner.steps import (
+    EVICTED,
+    LOW_PRIORITY,
+    _field_path,
+    _others,
+    _usd_hour,
+    at_low_priority,
+    compare,
+    create,
+    make,
+    prevented,
+    restore,
+    taken,
+    until_gone,
+    update,
+)
+from fineforge.resources import ownership
+from fineforge.resources.fields import Change, rule_of
+from fineforge.resources.kinds import KINDS
+from fineforge.resources.kinds.base import End
+from fineforge.resources.kinds.compute import refused_for_quota
 
 
 def decide(case: Case, want: Desired) -> Decision:
@@ -65,117 +44,6 @@ def decide(case: Case, want: Desired) -> Decision:
     if not case.is_ours(have) or _is_existing(case, want):
         return _foreign(case, want, have)
     return _ours(case, want, have)
-
-
-def create(case: Case, want: Desired, reason: str = "", after: tuple[str, ...] = ()) -> Step:
-    """The one write that makes an object; what must lie in the datastore first goes with it."""
-    older = any(_is_older(case, want, have) for have in case.world.observed.values() if have is not None)
-    action = Action.NEW_VERSION if older and not after else Action.CREATE
-    retry = re.search(r"-r(\d+)\Z", want.key.name) if want.key.kind == "job" else None
-    if retry:
-        why = f"attempt {retry[1]}, after the last one failed"
-    elif want.key.kind == "job":
-        why = "what decides its result changed" if older else DOES_NOT_EXIST
-    else:
-        why = "a new version: its content changed" if older else DOES_NOT_EXIST
-    expected = "" if after else ABSENT
-    step = make(want, action, reason or why, expected=expected, text=want.text, uploads=want.uploads, depends_on=after)
-    cheaper = replace(step, id=f"{step.id} at low priority", text=want.fallback, reason=IF_REFUSED) if want.fallback else None
-    low_priority = want.key.kind == "compute" and case.spec.compute is not None and case.spec.compute.tier == "low_priority"
-    return replace(step, usd_hour=_usd_hour(case, want.key.kind, low_priority), fallback=cheaper)
-
-
-DOES_NOT_EXIST = "does not exist"
-IF_REFUSED = "low priority, where quota is the reason"
-LOW_PRIORITY = "at low priority: the quota of dedicated cores was refused"
-EVICTED = "at low priority, whose nodes may be taken away while a job runs"
-
-
-def make(want: Desired, action: Action, reason: str, **more: Any) -> Step:
-    """A step on a desired object, named after its action and object."""
-    return step_on(want.key, action, reason, path=want.path, **more)
-
-
-def step_on(key: ResourceKey, action: Action, reason: str, *, path: SpecPath = (), suffix: str = "", **more: Any) -> Step:
-    """A step on an object that need not be desired."""
-    name = f"{action} {key}" + (f" {suffix}" if suffix else "")
-    return Step(name, key, action, reason, path=path, **more)
-
-
-def until_gone(have: Observed, path: SpecPath = ()) -> Step:
-    """For what the service is deleting already: it needs no second deletion, and its name is free only afterwards."""
-    return step_on(have.key, Action.WAIT, "is being deleted", path=path, expected=ABSENT)
-
-
-def compare(case: Case, want: Desired, have: Observed) -> tuple[FieldChange, ...]:
-    """What differs, less what the spec's `lifecycle.ignore` leaves to others."""
-    applied = have.owner.fields if have.owner else ""
-    ignored = set(case.spec.lifecycle.ignore)
-    if case.spec.compute is not None and case.spec.compute.tier == "dedicated_then_low_priority":
-        ignored.add("compute.tier")  # either is what the spec wants
-    rules = KINDS[want.key.kind].rules
-    found = differences(want.document, have.document, rules, applied, ignored)
-    return tuple(change for change in found if _spec_entry(change, rules) not in ignored)
-
-
-def _spec_entry(change: FieldChange, rules: Sequence[FieldRule]) -> str:
-    """`lifecycle.ignore` may name one entry of a map: `tags.cost-center`, `deployment.environment_variables.LOG_LEVEL`."""
-    rule, rest = rule_of(change.path, rules)
-    return ".".join((rule.spec, *rest))
-
-
-def update(want: Desired, have: Observed, changes: tuple[FieldChange, ...], after: tuple[str, ...] = ()) -> Step:
-    """The one write that changes an object in place."""
-    reason = "drift: somebody changed it" if all(change.reason == "drift" for change in changes) else "changed in the spec"
-    return make(want, Action.UPDATE, reason, changes=changes, text=want.text, expected=have.fingerprint, depends_on=after)
-
-
-def restore(case: Case, want: Desired, have: Observed, reason: str) -> list[Step]:
-    """Out of the archive, and then as the spec wants it: what was archived long ago may carry old tags."""
-    back = make(want, Action.RESTORE, reason, expected=have.fingerprint)
-    changes = compare(case, want, have)
-    if not changes:
-        return [back]
-    restored = KINDS[want.key.kind].fingerprint(have.document, have.owner, have.tags, archived=False, failed=False)
-    return [back, update(want, replace(have, fingerprint=restored), changes, (back.id,))]
-
-
-def fingerprint_after(want: Desired, have: Observed, changes: tuple[FieldChange, ...]) -> str:
-    """What the object's fingerprint will be once our own changes are in."""
-    if not changes:
-        return have.fingerprint
-    document = {**have.document, **{key: value for key, value in want.document.items() if key in have.document}}
-    return KINDS[want.key.kind].fingerprint(document, have.owner, have.tags, have.archived, failed=False)
-
-
-def prevented(case: Case, key: ResourceKey, path: SpecPath, end: str = "deleted") -> list[Diagnostic]:
-    """FF306 where the spec forbids that the object ends."""
-    if key.kind not in case.spec.lifecycle.prevent_destroy:
-        return []
-    hint = f"take `{key.kind}` out of `lifecycle.prevent_destroy` if this is meant"
-    return [Diagnostic("FF306", f"`{key}` would be {end}, which `lifecycle.prevent_destroy` forbids", path=path, hint=hint)]
-
-
-def taken(case: Case, want: Desired, have: Observed) -> Diagnostic:
-    """FF303: the name is somebody else's."""
-    owner = have.owner
-    whose = f"the spec `{owner.spec}` of project `{owner.project}`" if owner else "somebody who does not use fineforge"
-    hint = "choose another name" + (", or set `endpoint.existing: true`" if want.key.kind == "endpoint" else "")
-    if owner is None and want.key.kind in ("endpoint", "deployment"):
-        hint += "; `fineforge adopt` makes it this spec's own"
-    if owner is not None and owner.spec == case.spec.name:
-        hint += f"; if this project was `{owner.project}` once, it must keep that name: it says whose objects are"
-    return Diagnostic("FF303", f"`{want.key}` exists already and belongs to {whose}", path=want.path, hint=hint)
-
-
-def retired(case: Case) -> list[Diagnostic]:
-    """Retirement is an error only where a job must be created; an existing model stays usable."""
-    model, today = case.facts.model, case.facts.today
-    if model is None or not model.finetune_retirement or model.finetune_retirement > today or case.spec.model.allow_retired:
-        return []
-    message = f"fine-tuning of `{model.name}` was retired on {model.finetune_retirement}, and this plan needs a new job"
-    hint = f"{still_offered(case.spec.task, today)}; or set `model.allow_retired: true`"
-    return [Diagnostic("FF141", message, path=("model", "version"), hint=hint)]
 
 
 def _absent(case: Case, want: Desired) -> Decision:
@@ -302,39 +170,6 @@ def _was_written(case: Case, change: FieldChange, kind: str) -> bool:
     return bool(key) and given is not None and key in given.model_fields_set
 
 
-def _field_path(want: Desired, change: FieldChange) -> SpecPath:
-    return tuple(rule_of(change.path, KINDS[want.key.kind].rules)[0].spec.split("."))
-
-
-def _others(case: Case, have: Observed) -> str:
-    return ", ".join(f"`{name}`" for name in sorted(ownership.used_by(have.tags) - {case.spec.name}))
-
-
-def _is_older(case: Case, want: Desired, have: Observed) -> bool:
-    """An earlier version of the asset, or an earlier run of ours."""
-    if have.key.kind != want.key.kind or have.key == want.key:
-        return False
-    return case.is_ours(have) if want.key.kind == "job" else want.key.version is not None and have.key.name == want.key.name
-
-
-def at_low_priority(case: Case) -> bool:
-    """Whether the spec's cluster is, or is about to be, one of low priority."""
-    for want in case.wanted("compute"):
-        if (have := case.have(want.key)) is not None:
-            return bool(have.document.get("tier") == "low_priority")
-    return case.spec.compute is not None and case.spec.compute.tier == "low_priority"
-
-
 def _fits(case: Case, want: Desired) -> str:
     """A cluster that was refused as dedicated once is as the spec wants it, and yet another than its readers think of."""
     return EVICTED if want.fallback and at_low_priority(case) else "as the spec wants it"
-
-
-def _usd_hour(case: Case, kind: str, low_priority: bool) -> float | None:
-    """What a cluster's node or a deployment costs by existing; pay-as-you-go prices of the region, else of any (undated)."""
-    deployment = case.spec.deployment
-    block = {"compute": case.spec.compute, "deployment": deployment}.get(kind)
-    size = case.facts.size(block.size) if block else None
-    price = size.price_in(case.facts.location, low_priority) if size else None
-    instances = deployment.instances if deployment and kind == "deployment" else 1
-    return None if price is None else round(price * instances, 4)

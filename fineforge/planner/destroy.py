@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fineforge import ownership
-from fineforge.core import Action, FieldChange, Observed, ResourceKey, Status, Step
-from fineforge.diagnostics import Diagnostic
-from fineforge.kinds import KINDS
-from fineforge.kinds.base import End
-from fineforge.planner.decide import Case, prevented, step_on, until_gone
-from fineforge.planner.rollout import deployments
+from fineforge.core.diagnostics import Diagnostic
+from fineforge.core.objects import Observed, ResourceKey, Status
+from fineforge.core.plan import Action, FieldChange, Step
+from fineforge.planner.case import Case
+from fineforge.planner.deployment import deployments
+from fineforge.planner.steps import prevented, step_on, until_gone
 from fineforge.planner.traffic import to_zero, traffic_of
+from fineforge.resources import ownership
+from fineforge.resources.kinds import KINDS
+from fineforge.resources.kinds.base import End
 
 
 def steps(case: Case) -> tuple[list[Step], list[Diagnostic]]:

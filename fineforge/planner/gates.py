@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fineforge.core import Action, Desired, Step
-from fineforge.diagnostics import Diagnostic
-from fineforge.planner.decide import Case, Decision, decide, step_on
-from fineforge.render import yaml_json
-from fineforge.spec import MetricGate
+from fineforge.config.spec import MetricGate
+from fineforge.core.diagnostics import Diagnostic
+from fineforge.core.objects import Desired
+from fineforge.core.plan import Action, Step
+from fineforge.planner.case import Case, Decision
+from fineforge.planner.decide import decide
+from fineforge.planner.steps import step_on
+from fineforge.resources.templates import yaml_json
 
 
 def decide_model(case: Case, want: Desired) -> Decision:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from fineforge.core import Action, Desired, Observed, Status, Step
-from fineforge.diagnostics import Diagnostic
-from fineforge.planner.decide import Case, Decision, at_low_priority, compare, create, make, restore, step_on, taken, update
+from fineforge.core.diagnostics import Diagnostic
+from fineforge.core.objects import Desired, Observed, Status
+from fineforge.core.plan import Action, Step
+from fineforge.planner.case import Case, Decision
+from fineforge.planner.steps import at_low_priority, compare, create, make, restore, step_on, taken, update
 
 
 def decide_job(case: Case, want: Desired) -> Decision:

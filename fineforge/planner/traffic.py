@@ -7,9 +7,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from fineforge.core import Action, Desired, FieldChange, Observed, ResourceKey, SpecPath, Status, Step, World
-from fineforge.diagnostics import Diagnostic
-from fineforge.planner.decide import Case, compare, decide, fingerprint_after, step_on
+from fineforge.core.diagnostics import Diagnostic
+from fineforge.core.facts import World
+from fineforge.core.objects import Desired, Observed, ResourceKey, SpecPath, Status
+from fineforge.core.plan import Action, FieldChange, Step
+from fineforge.planner.case import Case
+from fineforge.planner.decide import decide
+from fineforge.planner.steps import compare, fingerprint_after, step_on
 
 
 def traffic_of(case: Case, endpoint: ResourceKey) -> dict[str, int]:

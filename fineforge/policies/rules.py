@@ -1,99 +1,248 @@
-"""The shapes of rules and of their cases, as they stand in the project file and in `policies/*.yaml`. Pure."""
+"""The rules of a project: found in the project file and in `policies/*.yaml` beside it, and compiled.
+
+One that cannot be used is a diagnostic with its file and line, and hides no other. Reading files is here; what rules say to a
+plan is `judging`'s.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
-from pydantic import Field, StringConstraints, model_validator
+from fineforge.config import cel, project, source
+from fineforge.config.policy import PATTERNS, Case, Policy, RulesFile, Shipped, ShippedFile
+from fineforge.config.project import Project
+from fineforge.config.source import Source
+from fineforge.config.spec import Spec
+from fineforge.config.validation import fit, known_keys, shown
+from fineforge.core.diagnostics import Diagnostic, FineforgeError, Severity, SourceSpan, did_you_mean
+from fineforge.core.objects import SpecPath
+from fineforge.host import files as host_files
+from fineforge.host import git
 
-from fineforge.shape import Shape, choose
-
-RULE_NAME = r"^[a-z][a-z0-9-]{1,61}[a-z0-9]$"
-PATTERNS = {RULE_NAME: "3 to 63 characters: lower-case letters, digits and dashes, a letter first"}
-
-Name = Annotated[str, StringConstraints(pattern=RULE_NAME)]
-Text = Annotated[str, StringConstraints(min_length=1)]
-Names = Annotated[tuple[Text, ...], Field(strict=False)]
-
-
-class Policy(Shape):
-    """A rule: one of the shipped ones (`use`), or one's own."""
-
-    use: Name | None = None
-    name: Name | None = None
-    with_: dict[str, Any] = Field(default_factory=dict, alias="with")
-    """What the rule leaves open, by name; expressions see it as `with`."""
-    level: Literal["deny", "warn"] | None = None
-    """Of `use`: what a broken rule does; the shipped ones deny."""
-    when: Text | None = None
-    """The rule is only about plans for which this is true."""
-    deny: Text | None = None
-    """True where the rule is broken, and the plan must not be applied."""
-    warn: Text | None = None
-    """True where the rule is broken, and somebody should know."""
-    message: Text | None = None
-    at: Text | None = None
-    """The key of the spec that is at fault, dotted."""
-    except_: Names = Field(default=(), alias="except")
-    """Specs that the rule is not about."""
-
-    @model_validator(mode="after")
-    def _one_of(self) -> Policy:
-        if (self.use is None) == (self.name is None):
-            raise choose("give either `use`, the name of a shipped rule, or `name`, the name of your own")
-        if self.use is not None and (own := sorted(self.model_fields_set & {"deny", "warn", "message", "at"})):
-            raise choose(f"`{own[0]}` is the shipped rule's own; `use` takes `with`, `level`, `when` and `except`")
-        if self.name is not None and self.level is not None:
-            raise choose("`level` is for `use`; a rule of your own says `deny` or `warn`")
-        if self.name is not None and (self.deny is None) == (self.warn is None):
-            raise choose("give either `deny` or `warn`: an expression that is true where the rule is broken")
-        if self.name is not None and self.message is None:
-            raise choose("give `message`: what to say where the rule is broken")
-        return self
+FOLDER = "policies"
+SEEN = ("plan", "spec", "with")
+"""The names that an expression may ask for."""
 
 
-class Verdicts(Shape):
-    """Names of the rules that are broken; all others of the file must hold."""
-
-    deny: Names = ()
-    warn: Names = ()
-
-
-class Case(Shape):
-    """A plan, or a spec, and what the rules must say to it."""
-
-    name: Text
-    spec: Text | dict[str, Any] | None = None
-    """A spec's file, from this file's folder on, or what rules see as `spec`, written out."""
-    plan: Text | dict[str, Any] | None = None
-    """The JSON of a plan, likewise. Without it, the plan that creates everything that the spec's file names."""
-    target: Text | None = None
-    """Of a spec's file."""
-    expect: Verdicts
-
-    @model_validator(mode="after")
-    def _one_of(self) -> Case:
-        if self.spec is None and self.plan is None:
-            raise choose("give `spec` or `plan`: what the rules are asked about")
-        return self
+@dataclass(frozen=True, slots=True)
+class Expression:
+    text: str
+    program: Any
 
 
-class RulesFile(Shape):
-    """`policies/*.yaml`."""
-
-    rules: Annotated[tuple[Policy, ...], Field(strict=False)] = ()
-    tests: Annotated[tuple[Case, ...], Field(strict=False)] = ()
-
-
-class Shipped(Shape):
-    """A rule that comes with fineforge, to be switched on by its name."""
-
-    about: Text
-    takes: dict[str, Literal["list"]] = Field(default_factory=dict)
-    """What `with` must give it, and its type."""
-    rules: Annotated[tuple[Policy, ...], Field(strict=False)]
-    """Told as one: each of them has its place in the spec, and all have the shipped rule's name."""
+@dataclass(frozen=True, slots=True)
+class Rule:
+    name: str
+    level: Severity
+    broken: Expression
+    when: tuple[Expression, ...]
+    """All of them must be true."""
+    message: tuple[str | Expression, ...]
+    at: SpecPath
+    excepted: frozenset[str]
+    values: Mapping[str, Any]
+    """What expressions see as `with`."""
+    span: SourceSpan
 
 
-class ShippedFile(Shape):
-    shipped: dict[str, Shipped]
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The rules and cases of one file."""
+
+    file: Path
+    rules: tuple[Rule, ...] = ()
+    cases: tuple[tuple[Case, SourceSpan], ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
+    """FF1xx where the file is wrong, FF322 where a rule is."""
+
+
+def books(where: Project) -> list[Book]:
+    """Every file of the project that has rules or cases: the project file first, then those of the folder by name.
+
+    What is applied as it was at another commit is held against the rules that the project has now.
+    """
+    if (today := git.now(where.root)) != where.root:
+        try:
+            where = project.find(today)
+        except FineforgeError as error:
+            return [Book(today / project.FILE_NAME, problems=error.diagnostics)]
+    found = [of_project(where)] if where.policies else []
+    folder = where.root / FOLDER
+    inside = sorted(file for file in folder.iterdir() if file.suffix in (".yaml", ".yml")) if folder.is_dir() else []
+    found += [read(file) for file in inside]
+    return _without_doubles(found)
+
+
+def of_project(where: Project) -> Book:
+    """The rules of the project file."""
+    if where.file is None:
+        return Book(where.root / project.FILE_NAME)
+    rules, problems = _compiled(where.policies, where.file, ("policies",))
+    return Book(where.root / project.FILE_NAME, rules, (), problems)
+
+
+def read(file: Path) -> Book:
+    """The rules and cases of one file of the folder; what is wrong with it is in the book."""
+    try:
+        parsed = _load(host_files.read_file(file), host_files.shown_path(file.absolute()))
+    except FineforgeError as error:
+        return Book(file, problems=error.diagnostics)
+    data, found = fit(RulesFile, parsed, PATTERNS)
+    if data is None:
+        return Book(file, problems=tuple(parsed.place(diagnostic) for diagnostic in found))
+    rules, problems = _compiled(data.rules, parsed, ("rules",))
+    cases = tuple((case, parsed.span(("tests", number))) for number, case in enumerate(data.tests))
+    return Book(file, rules, cases, problems)
+
+
+_load = lru_cache(maxsize=64)(source.load)
+"""The rules are asked for each spec of a project."""
+
+
+def _without_doubles(found: Sequence[Book]) -> list[Book]:
+    """Of two rules of one name only the first is kept; a shipped one may be used several times."""
+    first: dict[str, Rule] = {}
+    kept: list[Book] = []
+    for book in found:
+        rules, problems = list[Rule](), list(book.problems)
+        for rule in book.rules:
+            other = first.setdefault(rule.name, rule)
+            if other is rule or rule.name in shipped():
+                rules.append(rule)
+                continue
+            message = f"the rule `{rule.name}` is also in `{other.span.file}:{other.span.line}`"
+            problems.append(Diagnostic("FF322", message, span=rule.span, hint="give one of them another name"))
+        kept.append(Book(book.file, tuple(rules), book.cases, tuple(problems)))
+    return kept
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Mapping[str, Shipped]:
+    """The rules that come with fineforge, by name."""
+    file = files("fineforge.policies") / "shipped.yaml"
+    data, problems = fit(ShippedFile, source.load(file.read_bytes(), "shipped.yaml"), PATTERNS)
+    if data is None:
+        raise FineforgeError(*problems)
+    return data.shipped
+
+
+def _compiled(policies: Sequence[Policy], parsed: Source, path: SpecPath) -> tuple[tuple[Rule, ...], tuple[Diagnostic, ...]]:
+    rules: list[Rule] = []
+    found: list[Diagnostic] = []
+    for number, policy in enumerate(policies):
+        try:
+            rules += _rules(policy, parsed, (*path, number))
+        except FineforgeError as error:
+            found += error.diagnostics
+    return tuple(rules), tuple(found)
+
+
+def _rules(policy: Policy, parsed: Source, path: SpecPath) -> Iterator[Rule]:
+    """The rule, or all those that a shipped one is made of. Raises FF322, all problems of it at once."""
+    if policy.use is None:
+        yield _rule(policy, policy, parsed, path)
+        return
+    if policy.use not in shipped():
+        hint = did_you_mean(policy.use, shipped(), "shipped are " + ", ".join(f"`{name}`" for name in shipped()))
+        raise FineforgeError(_problem(parsed, (*path, "use"), f"there is no shipped rule `{policy.use}`", hint))
+    ready = shipped()[policy.use]
+    if problems := list(_not_given(policy, ready, parsed, path)):
+        raise FineforgeError(*problems)
+    for part in ready.rules:
+        yield _rule(part, policy, parsed, path)
+
+
+def _not_given(policy: Policy, ready: Shipped, parsed: Source, path: SpecPath) -> Iterator[Diagnostic]:
+    for name in ready.takes:
+        value = policy.with_.get(name)
+        if value is None:
+            yield _problem(parsed, path, f"`{policy.use}` needs `with: {{{name}: [...]}}`", ready.about)
+        elif not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+            yield _problem(parsed, (*path, "with", name), f"`{name}` must be a list of texts, not {shown(value)}", "")
+    for name in policy.with_:
+        if name not in ready.takes:
+            known = ", ".join(f"`{entry}`" for entry in ready.takes) or "nothing"
+            yield _problem(parsed, (*path, "with", name), f"`{policy.use}` does not take `{name}`", f"it takes {known}")
+
+
+def _rule(policy: Policy, user: Policy, parsed: Source, path: SpecPath) -> Rule:
+    """`user` is who switched the rule on: where it is the project itself, both are one."""
+    found: list[Diagnostic] = []
+    name = str(policy.name)
+
+    def expression(key: str, text: str) -> Expression | None:
+        try:
+            return _expression(text)
+        except cel.NotUnderstood as error:
+            found.append(_problem(parsed, (*path, key), f"`{key}` of the rule `{name}` is not understood: {error}", _HINT))
+            return None
+
+    whens = dict.fromkeys(text for text in (policy.when, user.when) if text)
+    when = [expression("when", text) for text in whens]
+    key, level = ("deny", Severity.ERROR) if policy.deny else ("warn", Severity.WARNING)
+    broken = expression(key, policy.deny or policy.warn or "")
+    parts = [expression("message", text) if asks else text for text, asks in _parts(policy.message or "")]
+    at = tuple((policy.at or "name").split("."))
+    if at[0] not in known_keys(Spec, ()):
+        found.append(_problem(parsed, (*path, "at"), f"`at` of the rule `{name}` is no key of a spec: `{policy.at}`", ""))
+    if found or broken is None:
+        raise FineforgeError(*found)
+    if user.level is not None:
+        level = Severity.ERROR if user.level == "deny" else Severity.WARNING
+    message, conditions = tuple(part for part in parts if part), tuple(entry for entry in when if entry)
+    place = parsed.span((*path, "use" if user.use is not None else "name"))
+    return Rule(name, level, broken, conditions, message, at, frozenset(user.except_), user.with_, place)
+
+
+_HINT = "rules are CEL, as in `has(spec.deployment) && spec.deployment.instances > 2`"
+
+
+@lru_cache(maxsize=512)
+def _expression(text: str) -> Expression:
+    """Raises NotUnderstood for what does not compile, or asks for what no rule sees."""
+    program = cel.compiled(text)
+    names = cel.names(text, program)
+    if strange := [f"`{name}`" for name in names if name not in SEEN]:
+        raise cel.NotUnderstood(f"a rule sees `plan`, `spec` and `with`, and no {', '.join(strange)}")
+    return Expression(text, program)
+
+
+def _parts(message: str) -> Iterator[tuple[str, bool]]:
+    """A message as texts and expressions (True); `{{` and `}}` are the braces themselves. What is not closed is text."""
+    text, index = "", 0
+    while index < len(message):
+        end = _closing(message, index) if message[index] == "{" else 0
+        if message[index : index + 2] in ("{{", "}}"):
+            text, index = text + message[index], index + 2
+        elif end:
+            yield text, False
+            yield message[index + 1 : end - 1], True
+            text, index = "", end
+        else:
+            text, index = text + message[index], index + 1
+    yield text, False
+
+
+def _closing(message: str, start: int) -> int:
+    """The index behind the brace that closes the one at `start`; 0 where none does. Braces within quotes do not count."""
+    depth, quote = 0, ""
+    for index in range(start, len(message)):
+        letter = message[index]
+        if quote:
+            quote = "" if letter == quote and message[index - 1] != "\\" else quote
+        elif letter in "\"'":
+            quote = letter
+        elif letter in "{}":
+            depth += 1 if letter == "{" else -1
+            if not depth:
+                return index + 1
+    return 0
+
+
+def _problem(parsed: Source, path: SpecPath, message: str, hint: str) -> Diagnostic:
+    return Diagnostic("FF322", message, span=parsed.span(path), hint=hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from fineforge.diagnostics import Diagnostic, Severity, SourceSpan
+from fineforge.core.diagnostics import Diagnostic, Severity, SourceSpan
 from fineforge.views.paint import Paint, cells, visible
 
 
@@ -34,25 +34,6 @@ def write(diagnostic: Diagnostic, paint: Paint) -> str:
         hint = paint.wrap(f"hint: {diagnostic.hint}", "  ", "        ")
         lines += [hint[0].replace("hint:", paint("hint", "hint:"), 1), *hint[1:]]
     return "\n".join(lines)
-
-
-def as_data(diagnostic: Diagnostic) -> dict[str, object]:
-    """For JSON: `path` is dotted, `range` is null where no file is at fault."""
-    span = diagnostic.span
-    return {
-        "code": diagnostic.code,
-        "severity": diagnostic.severity.value,
-        "message": diagnostic.message,
-        "hint": diagnostic.hint,
-        "path": ".".join(str(part) for part in diagnostic.path),
-        "range": None
-        if span is None
-        else {
-            "file": span.file,
-            "start": {"line": span.line, "column": span.column},
-            "end": {"line": span.end_line, "column": span.end_column},
-        },
-    }
 
 
 def _place(span: SourceSpan, role: str, paint: Paint) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fineforge.core import Action, FieldChange, Plan, Step
-from fineforge.redaction import visible_value
+from fineforge.core.plan import Action, FieldChange, Plan, Step
+from fineforge.core.redaction import visible_value
 from fineforge.views.paint import Paint
 from fineforge.views.text import object_name, shown, table
 

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
-from fineforge.core import WRITES, Action, Event, EventKind, Outcome, Step
+from fineforge.core.events import Event, EventKind, Outcome
+from fineforge.core.plan import WRITES, Action, Step
+from fineforge.documents.summary import estimate
 from fineforge.views.data import Seldom, progress_text
 from fineforge.views.paint import Paint, visible
-from fineforge.views.text import LOOK, estimate, object_name
+from fineforge.views.text import LOOK, object_name
 
 
 class EventView(Protocol):

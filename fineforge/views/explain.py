@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from fineforge.catalog.facts import ComponentFact, InputFact, ModelFact
-from fineforge.codes import Code
-from fineforge.composing import Composed, Entry
-from fineforge.params import Parameter
-from fineforge.redaction import HIDDEN, hides, redact
-from fineforge.shape import dotted
+from fineforge.config.compose import Composed, Entry
+from fineforge.config.validation import dotted
+from fineforge.core.codes import Code
+from fineforge.core.redaction import HIDDEN, hides, redact
+from fineforge.resources.parameters import Parameter
 from fineforge.views.paint import Paint
 from fineforge.views.text import shown, table
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from fineforge.holder import Holder
+from fineforge.host.holder import Holder
 from fineforge.views.paint import Paint, visible
 
 

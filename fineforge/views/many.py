@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fineforge.core import Action, Plan
-from fineforge.diagnostics import errors
+from fineforge.core.diagnostics import errors
+from fineforge.core.plan import Action, Plan
+from fineforge.documents import summary as documents_summary
 from fineforge.views import text
 from fineforge.views.paint import Paint
 
 if TYPE_CHECKING:
-    from fineforge.batch import Planned
+    from fineforge.engine.batch import Planned
 
 _ACTING = (Action.WAIT, Action.CHECK)
 
@@ -39,7 +40,7 @@ def summary(planned: Planned) -> str:
     failed = f", {broken} cannot be applied" if broken else ""
     failed += f", {len(planned.failed)} cannot be planned" if planned.failed else ""
     steps = (step for _, made in planned.plans for step in made.steps)
-    return f"{acting} of {total} specs would change{failed}\n{text.summary_of(steps)}"
+    return f"{acting} of {total} specs would change{failed}\n{documents_summary.summary_of(steps)}"
 
 
 def _acts(made: Plan) -> bool:

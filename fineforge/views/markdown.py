@@ -10,14 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fineforge.core import Action, FieldChange, Mode, Plan, Step
-from fineforge.diagnostics import Diagnostic, Severity, errors
-from fineforge.gateway import LOCAL
-from fineforge.redaction import visible_value
-from fineforge.views.effects import effects, headline, removals, replaced
+from fineforge.core.diagnostics import Diagnostic, Severity, errors
+from fineforge.core.gateway import LOCAL
+from fineforge.core.plan import Action, FieldChange, Mode, Plan, Step
+from fineforge.core.redaction import visible_value
+from fineforge.documents.effects import effects, headline, removals, replaced
+from fineforge.documents.summary import summary_of, undone
 from fineforge.views.markup import Piece, code, page, plain, words
 from fineforge.views.recipe import recipe_text, summary_text
-from fineforge.views.text import LOOK, OBVIOUS, bills, decided, object_name, origin, shown, summary_of, trains, undone
+from fineforge.views.text import LOOK, OBVIOUS, bills, decided, object_name, origin, shown, trains
 
 LIMIT = 64_000
 """Bytes. GitHub takes 65,536 characters

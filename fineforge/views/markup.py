@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fineforge.redaction import redact
+from fineforge.core.redaction import redact
 from fineforge.views.paint import visible
 
 LONGEST = 400

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from fineforge.core import ResourceKey
-from fineforge.series import Series
+from fineforge.core.objects import ResourceKey
+from fineforge.core.runs import Series
 from fineforge.views.paint import Paint, cells
 from fineforge.views.text import table
 

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from fineforge.core import Action, Event, EventKind
+from fineforge.core.events import Event, EventKind
+from fineforge.core.plan import Action
 from fineforge.views.data import progress_text
 from fineforge.views.events import ended, logged, metrics_text
 from fineforge.views.paint import Paint, visible

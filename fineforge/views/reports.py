@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from fineforge import __version__
-from fineforge.codes import CODES
-from fineforge.diagnostics import Diagnostic, Severity, SourceSpan
-from fineforge.redaction import redact
+from fineforge.core.codes import CODES
+from fineforge.core.diagnostics import Diagnostic, Severity, SourceSpan
+from fineforge.core.redaction import redact
 from fineforge.views.paint import visible
 
 Found = Mapping[str, Sequence[Diagnostic]]

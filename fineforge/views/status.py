@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from fineforge.core import Observed, Status
-from fineforge.gateway import LOCAL
-from fineforge.showing import State, is_low_priority
+from fineforge.core.gateway import LOCAL
+from fineforge.core.objects import Observed, Status
+from fineforge.planner.costs import State, is_low_priority
 from fineforge.views.events import duration
 from fineforge.views.paint import Paint
 from fineforge.views.text import table

@@ -14,16 +14,18 @@ from types import TracebackType
 from typing import Self
 
 from fineforge import __version__
-from fineforge.core import Action, Event, EventKind, Outcome, Plan
-from fineforge.diagnostics import Diagnostic
-from fineforge.redaction import redact
-from fineforge.views import lines
+from fineforge.core.diagnostics import Diagnostic
+from fineforge.core.events import Event, EventKind, Outcome
+from fineforge.core.plan import Action, Plan
+from fineforge.core.redaction import redact
+from fineforge.documents import events
+from fineforge.documents.plan import drift_shapes, outcome_shape, output_shapes, problem_shape, spec_of, step_shape
+from fineforge.documents.shapes import to_data
+from fineforge.documents.summary import counts, summary
 from fineforge.views.data import Seldom, progress_text
 from fineforge.views.events import EventView, end_line, metrics_text
-from fineforge.views.json import drift_shapes, outcome_shape, output_shapes, problem_shape, spec_of, step_shape
 from fineforge.views.paint import plain_json
-from fineforge.views.shapes import to_data
-from fineforge.views.text import counts, object_name, summary
+from fineforge.views.text import object_name
 
 
 class JsonLines:
@@ -38,12 +40,14 @@ class JsonLines:
         """What is planned. What is wrong with it has been told by then."""
         plan = self._plan
         for drift in drift_shapes(plan):
-            self._say("resource_drift", f"{drift.kind} {drift.name}: drift", lines.ResourceDriftLine(drift.spec, drift.id, drift))
+            self._say(
+                "resource_drift", f"{drift.kind} {drift.name}: drift", events.ResourceDriftLine(drift.spec, drift.id, drift)
+            )
         for step in plan.steps:
             if step.action is not Action.NOOP:
-                line = lines.PlannedChangeLine(spec_of(plan, step), step.id, step_shape(plan, step))
+                line = events.PlannedChangeLine(spec_of(plan, step), step.id, step_shape(plan, step))
                 self._say("planned_change", f"{object_name(step)}: {step.action.value}", line)
-        self._say("change_summary", summary(plan), lines.ChangeSummaryLine(plan.spec, counts(plan)))
+        self._say("change_summary", summary(plan), events.ChangeSummaryLine(plan.spec, counts(plan)))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -52,7 +56,7 @@ class JsonLines:
     def __call__(self, event: Event) -> None:
         step, found = event.step, event.diagnostic
         problem = None if found is None else problem_shape(found)
-        line = lines.StepLine(spec_of(self._plan, step), step.id, round(event.seconds, 1), dict(event.values), problem)
+        line = events.StepLine(spec_of(self._plan, step), step.id, round(event.seconds, 1), dict(event.values), problem)
         level = "error" if event.kind in (EventKind.FAILED, EventKind.REFUSED) else "info"
         self._say(_TYPES[event.kind], _message(event), line, level)
 
@@ -62,16 +66,16 @@ class JsonLines:
             if not done and not self._seldom.due():
                 return
             self._prepared |= {(spec, split)} if done else set()
-        line = lines.DataProgressLine(spec, split, rows, wanted, fetched)
+        line = events.DataProgressLine(spec, split, rows, wanted, fetched)
         self._say("data_progress", f"{split} data: {progress_text(rows, wanted, fetched)}", line)
 
     def end(self, outcome: Outcome, exit_code: int) -> None:
         """The last lines: what stands now, and how it ended."""
         for spec, found in output_shapes(outcome).items():
-            self._say("outputs", f"{spec}: {', '.join(found)}", lines.OutputsLine(spec, found))
-        self._say("outcome", end_line(outcome), lines.OutcomeLine(outcome.plan.spec, exit_code, outcome_shape(outcome)))
+            self._say("outputs", f"{spec}: {', '.join(found)}", events.OutputsLine(spec, found))
+        self._say("outcome", end_line(outcome), events.OutcomeLine(outcome.plan.spec, exit_code, outcome_shape(outcome)))
 
-    def _say(self, kind: str, message: str, line: lines.Line, level: str = "info") -> None:
+    def _say(self, kind: str, message: str, line: events.Line, level: str = "info") -> None:
         self._tell(_line(kind, message, line, level))
 
     def _tell(self, line: str) -> None:
@@ -108,18 +112,18 @@ class Both:
 
 def version_line() -> str:
     """The first line of every stream, whatever becomes of the apply."""
-    return _line("version", f"fineforge {__version__}", lines.VersionLine(__version__, lines.EVENTS_FORMAT))
+    return _line("version", f"fineforge {__version__}", events.VersionLine(__version__, events.EVENTS_FORMAT))
 
 
 def diagnostic_line(diagnostic: Diagnostic, spec: str | None = None) -> str:
     """A problem as a line of the stream; it may be the last one."""
-    line = lines.DiagnosticLine(problem_shape(diagnostic), spec)
+    line = events.DiagnosticLine(problem_shape(diagnostic), spec)
     return _line("diagnostic", diagnostic.message, line, diagnostic.severity.value)
 
 
 def lease_line(message: str) -> str:
     """Who is waited for, or that the apply lease was lost."""
-    return _line("lease", message, lines.LeaseLine())
+    return _line("lease", message, events.LeaseLine())
 
 
 _TYPES = {
@@ -141,7 +145,7 @@ def _message(event: Event) -> str:
     return metrics_text(event) if event.kind is EventKind.METRIC else object_name(event.step)
 
 
-def _line(kind: str, message: str, line: lines.Line, level: str = "info") -> str:
+def _line(kind: str, message: str, line: events.Line, level: str = "info") -> str:
     head = {"@level": level, "@message": redact(message), "@timestamp": datetime.now(UTC).isoformat(), "type": kind}
     more = {name: value for name, value in to_data(line).items() if name not in _OPTIONAL or value not in (None, {})}
     return plain_json(json.dumps({**head, **more}, ensure_ascii=False, default=str))

@@ -5,14 +5,14 @@ Everything is said in words and symbols first, so that it reads the same without
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fineforge.core import Action, FieldChange, Mode, Plan, Step
-from fineforge.diagnostics import errors
-from fineforge.gateway import LOCAL
-from fineforge.redaction import visible_value
+from fineforge.core.diagnostics import errors
+from fineforge.core.gateway import LOCAL
+from fineforge.core.plan import Action, FieldChange, Mode, Plan, Step
+from fineforge.core.redaction import visible_value
+from fineforge.documents.summary import estimate, summary, undone
 from fineforge.views.paint import Paint, cells, pad, visible
 from fineforge.views.recipe import recipe_text, summary_text
 
@@ -31,13 +31,6 @@ LOOK: Mapping[Action, tuple[str, str, str]] = {
 }
 """Symbol, word and colour of each action."""
 
-_SUMMARY = (
-    ("to add", (Action.CREATE, Action.NEW_VERSION)),
-    ("to change", (Action.UPDATE, Action.RESTORE)),
-    ("to delete", (Action.ARCHIVE, Action.CANCEL, Action.DELETE)),
-    ("unchanged", (Action.NOOP, Action.READ)),
-)
-
 
 def write_plan(plan: Plan, paint: Paint) -> str:
     """The whole plan. Its diagnostics are not in it: they go to the other stream."""
@@ -50,34 +43,6 @@ def write_plan(plan: Plan, paint: Paint) -> str:
         parts.append(bills)
     parts.append(_end(plan, paint))
     return "\n\n".join(parts)
-
-
-def summary(plan: Plan) -> str:
-    """`Plan: 1 to add, 0 to change, 0 to delete, 3 unchanged`: the line that scripts look for; words and order are stable."""
-    return summary_of(plan.steps)
-
-
-def undone(drift: int) -> str:
-    return f"{drift} of the changes {'undoes' if drift == 1 else 'undo'} what somebody else did"
-
-
-def summary_of(steps: Iterable[Step]) -> str:
-    """The same line over the steps of several plans."""
-    counts = Counter(step.action for step in steps)
-    told = [f"{sum(counts[action] for action in actions)} {words}" for words, actions in _SUMMARY]
-    more = [(Action.WAIT, "to wait for"), (Action.CHECK, "to check")]
-    told += [f"{counts[action]} {words}" for action, words in more if counts[action]]
-    return "Plan: " + ", ".join(told)
-
-
-def counts(plan: Plan) -> dict[str, int]:
-    """The numbers of the summary line, for programs."""
-    found = Counter(step.action for step in plan.steps)
-    return {words.removeprefix("to "): sum(found[action] for action in actions) for words, actions in _SUMMARY} | {
-        "wait": found[Action.WAIT],
-        "check": found[Action.CHECK],
-        "drift": len(plan.drift),
-    }
 
 
 def write_parameters(parameters: Mapping[str, Mapping[str, Any]], paint: Paint) -> str:
@@ -242,18 +207,6 @@ def bills(plan: Plan) -> list[tuple[str, str]]:
     steps = [step for step in plan.steps if step.usd_hour is not None]
     cluster = any(step.key.kind == "compute" for step in steps)  # It says already what its nodes cost while the job runs.
     return [(f"{step.key.kind} {step.key.name}", estimate(step)) for step in steps if not (cluster and step.key.kind == "job")]
-
-
-def estimate(step: Step) -> str:
-    """What a step's object costs, in words; empty where that is not known. Prices are undated, so about."""
-    return f"about {step.usd_hour:.2f} USD/h {_WHILE[step.key.kind]}" if step.usd_hour is not None else ""
-
-
-_WHILE = {
-    "compute": "per node while a job runs, nothing when idle",
-    "job": "while it runs",
-    "deployment": "for as long as it exists",
-}
 
 
 def _end(plan: Plan, paint: Paint) -> str:

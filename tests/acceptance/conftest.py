@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import console
+from tests.acceptance import console
 
 
 @pytest.fixture(scope="session")

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
-from fineforge.codes import CODES
-
-sys.path.insert(0, str(Path(__file__).parent))
-import console
+from fineforge.core.codes import CODES
+from tests.acceptance import console
 
 SESSIONS = Path(__file__).parent / "sessions"
 STORIES = sorted(path.parent.name for path in SESSIONS.glob("*/session.txt"))

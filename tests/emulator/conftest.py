@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests import running_emulator
-from tests.running_emulator import RunningEmulator
+from tests.support import running_emulator
+from tests.support.running_emulator import RunningEmulator
 
 
 @pytest.fixture

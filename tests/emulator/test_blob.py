@@ -15,7 +15,7 @@ from azure.storage.blob import BlobBlock, BlobServiceClient, ContainerClient
 
 from tests.emulator import wire
 from tests.emulator.wire import BODIES
-from tests.running_emulator import RunningEmulator, running
+from tests.support.running_emulator import RunningEmulator, running
 
 Start = Callable[..., RunningEmulator]
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import requests
 
-from fineforge.emulator.faults import is_write
+from fineforge.emulator.testing.faults import is_write
 from tests.emulator import wire
 from tests.emulator.wire import BODIES
-from tests.running_emulator import RunningEmulator
+from tests.support.running_emulator import RunningEmulator
 
 Start = Callable[..., RunningEmulator]
 
@@ -23,14 +23,14 @@ CLIENT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from tests.running_emulator import attach
+from tests.support.running_emulator import attach
 emulator = attach(Path(sys.argv[2]))
 print("ready", flush=True)
 sys.stdin.readline()
 emulator.send("PUT", "computes/gpu", {body})
 print("alive", flush=True)
 """
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def exists(emulator: RunningEmulator) -> bool:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from fineforge import local
-from fineforge.diagnostics import FineforgeError
+from fineforge.core.diagnostics import FineforgeError
+from fineforge.host import emulator as local
 from tests.emulator import wire
 from tests.emulator.wire import BODIES
-from tests.running_emulator import RunningEmulator, attach
+from tests.support.running_emulator import RunningEmulator, attach
 
 Start = Callable[..., RunningEmulator]
 

@@ -10,10 +10,10 @@ import ssl
 import pytest
 import requests
 
-from fineforge.emulator.app import HOSTS
-from fineforge.emulator.proxy import listen
+from fineforge.emulator.http.app import HOSTS
+from fineforge.emulator.http.proxy import listen
 from tests.emulator import wire
-from tests.running_emulator import RunningEmulator
+from tests.support.running_emulator import RunningEmulator
 
 
 def talk(emulator: RunningEmulator, sent: bytes) -> str:

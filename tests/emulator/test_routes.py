@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from fineforge.emulator.app import ROUTES, _find
+from fineforge.emulator.http.app import ROUTES, _find
 from tests.emulator import wire
 from tests.emulator.wire import BODIES
-from tests.running_emulator import RunningEmulator
+from tests.support.running_emulator import RunningEmulator
 
 LOGIN, LOCATION = "https://login.microsoftonline.com", "providers/Microsoft.MachineLearningServices/locations/eastus"
 ANSWERS = "onlineEndpoints/answers"

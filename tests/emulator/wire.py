@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.rules.world import World
-from tests.running_emulator import RunningEmulator
+from tests.emulator.rules.world import World
+from tests.support.running_emulator import RunningEmulator
 
 BODIES = World(Path("unused"))
 """Only its bodies are used: the rules that it holds never run here."""

@@ -4,7 +4,7 @@ import uuid
 from pathlib import Path
 
 from fineforge import engine
-from fineforge.holder import Holder
+from fineforge.host.holder import Holder
 
 loaded = engine.load(Path("spec.yaml"))
 with engine.connect(loaded, "local") as gateway:

@@ -1,0 +1,238 @@
+"""The lock file `fineforge.lock.yaml`: facts of the outside world, pinned per target, reviewed in git.
+
+What a spec leaves open (`latest` model or component, the newest commit of a dataset) is resolved once; and what a version says
+of itself (a model's defaults, a component's inputs, a size's GPUs) is kept, since a registry may edit it. So nothing trains
+again because something moved upstream: a plan says that it has, and `fineforge lock --upgrade` takes it.
+
+Here belong the file, reading and writing it, and laying pins over a spec and over live facts. What is read to make a pin is
+`fineforge.engine.pinning`'s.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fineforge.catalog.facts import ComponentFact, InputFact, ModelFact
+from fineforge.config import source
+from fineforge.config.names import LOCK_FILE
+from fineforge.config.spec import Spec
+from fineforge.core.diagnostics import Diagnostic, FineforgeError, Severity
+from fineforge.core.facts import Facts
+from fineforge.host import files
+from fineforge.host.files import read_file, shown_path
+
+FORMAT = 1
+
+
+LATEST = "latest"
+
+
+_HEAD = """\
+# Facts that fineforge pinned: versions, defaults, dataset commits. Written by `fineforge lock`; commit it.
+# `fineforge lock --upgrade SPEC` moves the pins; nothing else does.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """What one target's facts are held at. Keys say what a spec asks for: `azureml/Phi-4:latest`, `azureml/Phi-4:8`."""
+
+    models: Mapping[str, ModelFact] = field(default_factory=dict)
+    components: Mapping[str, ComponentFact] = field(default_factory=dict)
+    datasets: Mapping[str, str] = field(default_factory=dict)
+    """Source, as the spec writes it -> commit, `etag:...` or `sha256:...`."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Lower-case VM size -> GPUs of a node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    path: Path
+    targets: Mapping[str, Pins] = field(default_factory=dict)
+
+    def at(self, target: str) -> Pins:
+        """The pins of a target; none where the file does not know it."""
+        return self.targets.get(target, Pins())
+
+
+_RESTORE = "restore it from git, or delete it and lock again"
+
+
+def find(root: Path) -> Lock:
+    """The lock file of a project, `root` its folder; an empty lock where there is none. Raises FF170 where it cannot be read."""
+    path = root / LOCK_FILE
+    if not os.path.lexists(path):
+        return Lock(path)
+    shown = shown_path(path)
+    data = source.load(read_file(path), shown, _RESTORE).data
+    if "version" not in data:
+        raise FineforgeError(Diagnostic("FF170", f"`{shown}` is damaged: it has no `version`", hint=_RESTORE))
+    if data["version"] != FORMAT:
+        message = f"`{shown}` is of format {data['version']}, this fineforge reads {FORMAT}"
+        raise FineforgeError(Diagnostic("FF170", message, hint="upgrade fineforge, or delete the file and lock again"))
+    try:
+        return Lock(path, {str(name): _pins(entry) for name, entry in (data.get("targets") or {}).items()})
+    except (KeyError, TypeError, ValueError, AttributeError):
+        message = f"`{shown}` is damaged: what it pins is not as `fineforge lock` writes it"
+        raise FineforgeError(Diagnostic("FF170", message, hint=_RESTORE)) from None
+
+
+def write(lock: Lock) -> None:
+    """The file, whole or not at all. Raises FF007."""
+    told = {name: _told(pins) for name, pins in sorted(lock.targets.items())}
+    text = yaml.safe_dump({"version": FORMAT, "targets": told}, sort_keys=False, width=120, default_flow_style=None)
+    files.write(lock.path, _HEAD + text)
+
+
+def model_key(spec: Spec) -> str:
+    """What the spec asks for, as a key of `Pins.models`."""
+    return f"{spec.model.registry}/{spec.model.name}:{spec.model.version or LATEST}"
+
+
+def component_key(spec: Spec, name: str) -> str:
+    """Likewise of `Pins.components`; `name` is the component's, which the task may have chosen."""
+    component = spec.component
+    return component.id or f"{component.registry}/{name}:{component.version or LATEST}"
+
+
+def fill(spec: Spec, pins: Pins, component_name: str) -> Spec:
+    """The spec with the versions that it leaves open, as far as they are pinned."""
+    changes: dict[str, Any] = {}
+    model = pins.models.get(model_key(spec))
+    if spec.trains and spec.model.version is None and model is not None:
+        changes["model"] = spec.model.model_copy(update={"version": model.version})
+    component = pins.components.get(component_key(spec, component_name))
+    if spec.trains and spec.component.id is None and spec.component.version is None and component is not None:
+        changes["component"] = spec.component.model_copy(update={"version": component.version})
+    return spec.model_copy(update=changes) if changes else spec
+
+
+def hold(facts: Facts, pins: Pins) -> Facts:
+    """The facts with what decides a job's result as it was pinned. What only warns or refuses (lists, dates) stays live."""
+    model, component = facts.model, facts.component
+    if model is not None and (pinned := _of_version(pins.models, model)):
+        model = replace(model, defaults=pinned.defaults)
+    if component is not None and (held := _of_version(pins.components, component)):
+        component = replace(component, inputs=held.inputs, outputs=held.outputs, type=held.type)
+    known = {name: gpus for name, gpus in pins.sizes.items() if name in facts.sizes}
+    sizes = {**facts.sizes, **{name: replace(facts.sizes[name], gpus=gpus) for name, gpus in known.items()}}
+    return replace(facts, model=model, component=component, sizes=sizes)
+
+
+def offline(facts: Facts, spec: Spec, pins: Pins, component_name: str) -> Facts:
+    """The facts with pinned models and components that the snapshot does not hold: what was locked can be validated offline."""
+    model = facts.model or (_pinned(pins.models, model_key(spec), spec.model.version) if spec.trains else None)
+    component = facts.component
+    if component is None and spec.trains:
+        component = _pinned(pins.components, component_key(spec, component_name), spec.component.version)
+    return replace(facts, model=model, component=component)
+
+
+def moved(live: Facts, pins: Pins) -> Iterator[Diagnostic]:
+    """FF171, a note for everything that upstream says otherwise by now than when it was pinned."""
+    hint = "nothing trains again for it; `fineforge lock --upgrade` takes it"
+    if live.model is not None and (model := _of_version(pins.models, live.model)):
+        for what in _differs(model.defaults, live.model.defaults):
+            message = f"`{model.name}` {model.version} has changed upstream: its default {what}"
+            yield Diagnostic("FF171", message, Severity.NOTE, ("model",), hint=hint)
+    if live.component is not None and (component := _of_version(pins.components, live.component)):
+        now = {name: entry.default for name, entry in live.component.inputs.items()}
+        for what in _differs({name: entry.default for name, entry in component.inputs.items()}, now):
+            message = f"`{component.name}` {component.version} has changed upstream: its default {what}"
+            yield Diagnostic("FF171", message, Severity.NOTE, ("component",), hint=hint)
+    for name, gpus in pins.sizes.items():
+        if name in live.sizes and live.sizes[name].gpus != gpus:
+            message = f"`{live.sizes[name].name}` had {gpus} GPUs when it was pinned, now {live.sizes[name].gpus}"
+            yield Diagnostic("FF171", message, Severity.NOTE, ("compute", "size"), hint=hint)
+
+
+def newer(what: str, pinned: str, latest: str, path: tuple[str, ...]) -> Diagnostic:
+    """FF171 where a newer version or commit than the pinned one exists."""
+    hint = "nothing trains again for it; `fineforge lock --upgrade` takes it"
+    message = f"{what} is pinned at {pinned}; upstream is at {latest}"
+    return Diagnostic("FF171", message, Severity.NOTE, path, hint=hint)
+
+
+def _of_version(pins: Mapping[str, Any], fact: ModelFact | ComponentFact) -> Any:
+    """The pin of exactly this version, asked for by number or as the latest."""
+    return next(
+        (pin for pin in pins.values() if (pin.registry, pin.name, pin.version) == (fact.registry, fact.name, fact.version)), None
+    )
+
+
+def _pinned(pins: Mapping[str, Any], key: str, version: str | None) -> Any:
+    base = key.rsplit(":", 1)[0] + ":" + LATEST
+    found = pins.get(key)
+    latest = pins.get(base)
+    return found or (latest if latest is not None and latest.version == version else None)
+
+
+def _differs(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    for name in sorted({*before, *after}):
+        if str(before.get(name)) != str(after.get(name)):
+            yield f"`{name}` was {before.get(name, 'not there')}, is {after.get(name, 'gone')}"
+
+
+def _told(pins: Pins) -> dict[str, Any]:
+    return {
+        "models": {key: _fact(pin) for key, pin in sorted(pins.models.items())},
+        "components": {
+            key: {**_fact(pin), "inputs": {name: _fact(entry, "name") for name, entry in pin.inputs.items()}}
+            for key, pin in sorted(pins.components.items())
+        },
+        "datasets": dict(sorted(pins.datasets.items())),
+        "sizes": {name: {"gpus": gpus} for name, gpus in sorted(pins.sizes.items())},
+    }
+
+
+def _fact(fact: Any, *without: str) -> dict[str, Any]:
+    """A fact as plain values; what is at its default, or says where the fact was read, is left out."""
+    told = {}
+    for entry in fields(fact):
+        value = getattr(fact, entry.name)
+        default = entry.default if entry.default is not MISSING else None
+        if entry.name in ("origin", "notes", "twin", *without) or value == default or (value == () and entry.default == ()):
+            continue
+        told[entry.name] = list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, Mapping) else value
+    return told
+
+
+def _pins(data: Mapping[str, Any]) -> Pins:
+    return Pins(
+        models={key: _model(entry) for key, entry in (data.get("models") or {}).items()},
+        components={key: _component(entry) for key, entry in (data.get("components") or {}).items()},
+        datasets={str(key): _revision(str(key), str(value)) for key, value in (data.get("datasets") or {}).items()},
+        sizes={str(name): int(entry["gpus"]) for name, entry in (data.get("sizes") or {}).items()},
+    )
+
+
+def _revision(source: str, pinned: str) -> str:
+    """A commit becomes part of addresses and of files' names: whoever changes a lock file gets no path into either."""
+    if not re.fullmatch(r"[0-9a-f]{40}" if source.startswith("hf://") else r"etag:.+|sha256:[0-9a-f]{64}", pinned):
+        raise ValueError
+    return pinned
+
+
+_ORIGIN = "the lock file"
+
+
+def _model(data: Mapping[str, Any]) -> ModelFact:
+    told: dict[str, Any] = {entry.name: None for entry in fields(ModelFact) if entry.default is MISSING}
+    told |= {"archived": False, "tasks": (), "defaults": {}, **data, "origin": _ORIGIN}
+    sizes = {name: tuple(told[name]) if told[name] is not None else None for name in ("finetune_sizes", "inference_sizes")}
+    return ModelFact(**{**told, **sizes, "tasks": tuple(told["tasks"])})
+
+
+def _component(data: Mapping[str, Any]) -> ComponentFact:
+    inputs = {}
+    for name, entry in data["inputs"].items():
+        told = {"optional": False, **entry}
+        inputs[name] = InputFact(name=name, **{**told, "enum": tuple(told.get("enum", ()))})
+    return ComponentFact(**{"outputs": {}, **data, "inputs": inputs, "origin": _ORIGIN})

@@ -1,0 +1,97 @@
+"""Plans: the steps that lead from the observed objects to the desired ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from fineforge.core.diagnostics import Diagnostic
+from fineforge.core.objects import Document, ResourceKey, SpecPath, Upload
+
+
+class Action(StrEnum):
+    """What a step does to its object. The planner alone chooses."""
+
+    NOOP = "noop"
+    READ = "read"
+    """A foreign object that fits is used as it is: never tagged, updated or deleted."""
+    CHECK = "check"
+    """A gate that is evaluated during apply: a metric of the run, or a smoke answer."""
+    WAIT = "wait"
+    """Something already runs (a job, an operation on the object): wait for it; where `absent` is expected, until it is gone."""
+    UPDATE = "update"
+    CREATE = "create"
+    NEW_VERSION = "new_version"
+    """A create of a versioned asset, or of a job, whose name already has an older version of ours."""
+    RESTORE = "restore"
+    ARCHIVE = "archive"
+    CANCEL = "cancel"
+    DELETE = "delete"
+
+
+WRITES = frozenset(
+    {Action.UPDATE, Action.CREATE, Action.NEW_VERSION, Action.RESTORE, Action.ARCHIVE, Action.CANCEL, Action.DELETE}
+)
+"""The actions that are exactly one resource write each."""
+
+
+class Mode(StrEnum):
+    APPLY = "apply"
+    DESTROY = "destroy"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    path: str
+    """Dotted path in the document: `scale_settings.max_instances`, `traffic.d-0a1b2c`."""
+    before: Any
+    after: Any
+    action: Action
+    reason: str
+    """`changed in the spec`, `drift`, or the field rule's reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One planned action on one object. It carries its whole effect: apply looks nothing else up."""
+
+    id: str
+    key: ResourceKey
+    action: Action
+    reason: str
+    changes: tuple[FieldChange, ...] = ()
+    text: str = ""
+    """Create, update: the rendered YAML. Check: the gate as YAML."""
+    expected: str = ""
+    """Fingerprint that the object must still have, `absent`, or empty where nothing is expected."""
+    depends_on: tuple[str, ...] = ()
+    """Ids of steps that must be done first."""
+    only_if: str = ""
+    """Id of the CHECK step that must have passed."""
+    uploads: tuple[Upload, ...] = ()
+    fallback: Step | None = None
+    """The one alternative, shown in the plan."""
+    usd_hour: float | None = None
+    """About what an hour costs, where that is known: of a cluster each node while a job runs, of a job all its nodes while it
+    runs, of a deployment all its instances for as long as it exists."""
+    path: SpecPath = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    format: int
+    mode: Mode
+    target: str
+    spec: str
+    spec_digest: str
+    facts: Document
+    """The facts that decided, for the reader and for the staleness check: model, component, data, parameters with provenance."""
+    steps: tuple[Step, ...]
+    drift: tuple[Step, ...] = ()
+    """Steps that only undo what somebody else changed; they are in `steps` too."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def writes(self) -> tuple[Step, ...]:
+        return tuple(step for step in self.steps if step.action in WRITES)

@@ -1,0 +1,1 @@
+"""What programs read: the JSON shapes of plans, events, answers and diagnostics."""

@@ -1,0 +1,1 @@
+"""Where the state of the emulator is kept: objects, blobs and uploaded files."""

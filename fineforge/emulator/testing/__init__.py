@@ -1,0 +1,1 @@
+"""Switches that only tests use: planted objects and faults, behind `--test-hooks`."""

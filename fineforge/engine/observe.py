@@ -1,0 +1,123 @@
+"""Observe the world: read the objects of a spec through a gateway. A failed read is never taken for absence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+
+from fineforge.config.spec import Spec
+from fineforge.core.diagnostics import FineforgeError
+from fineforge.core.facts import Facts, World
+from fineforge.core.gateway import Reader
+from fineforge.core.objects import Observed, ResourceKey, Status
+from fineforge.engine.facts import Lists, observe_one, read_all
+from fineforge.resources.kinds import KINDS
+
+
+def read_world(gateway: Reader, keys: Iterable[ResourceKey], seen: World | None = None) -> World:
+    """Point GETs of every key, all at once; keys that `seen` holds already, read or unread, are not read again."""
+    seen = seen or World({})
+    wanted = [key for key in dict.fromkeys(keys) if key not in seen.observed and key not in seen.unread]
+    found, problems = read_all(gateway, {key: partial(observe_one, gateway, key) for key in wanted})
+    return World({**seen.observed, **found}, seen.listed, {**seen.unread, **problems})
+
+
+def add_listed(gateway: Reader, world: World, lists: Iterable[tuple[str, str | None]], read: Lists) -> World:
+    """The world with whole lists added: (kind, parent), from `read` where they are in it. What a point GET said, or could not
+    say, stays; lists lag behind it."""
+    wanted = dict.fromkeys(lists)
+    found, problems = read_all(gateway, {entry: partial(gateway.list, *entry) for entry in wanted if entry not in read})
+    found |= {entry: read[entry] for entry in wanted if entry in read}
+    observed = dict(world.observed)
+    for raws in found.values():
+        for key, raw in raws.items():
+            if key not in world.observed and key not in world.unread:
+                observed[key] = KINDS[key.kind].observe(key, raw)
+    unread = {ResourceKey(kind, parent or "(all)"): diagnostic for (kind, parent), diagnostic in problems.items()}
+    complete = {kind for kind, _ in found} - {kind for kind, _ in problems}
+    return World(_without_lost(observed), world.listed | complete, {**world.unread, **unread})
+
+
+def _without_lost(observed: Mapping[ResourceKey, Observed | None]) -> Mapping[ResourceKey, Observed | None]:
+    """A deployment whose endpoint does not exist is gone too: it was read a moment before the endpoint's deletion ended."""
+    gone = {key.name for key, have in observed.items() if key.kind == "endpoint" and have is None}
+    return {key: None if key.kind == "deployment" and key.parent in gone else have for key, have in observed.items()}
+
+
+def lists_for_apply(world: World, keys: Iterable[ResourceKey], whose: str) -> list[tuple[str, str | None]]:
+    """What must be listed to plan an apply: the endpoint's deployments where it exists; the jobs of the spec (`whose`:
+    `project/spec`), for one that is not wanted any more may run even where all else is as it should be; older versions only where
+    something new is about to be made."""
+    wanted: list[tuple[str, str | None]] = []
+    for key in keys:
+        have = world.observed.get(key)
+        if key.kind == "endpoint" and have is not None:
+            wanted.append(("deployment", key.name))
+        if have is None and key not in world.unread and key.kind in ("data", "model"):
+            wanted.append((key.kind, key.name))
+        if key.kind == "job":
+            wanted.append(("job", whose))
+    return wanted
+
+
+def lists_for_destroy(keys: Iterable[ResourceKey], whose: str) -> list[tuple[str, str | None]]:
+    """Everything that may be ours: all versions of our assets, all our jobs, all deployments of our endpoint."""
+    wanted: list[tuple[str, str | None]] = [("job", whose)]
+    for key in keys:
+        if key.kind in ("data", "model"):
+            wanted.append((key.kind, key.name))
+        if key.kind == "endpoint":
+            wanted.append(("deployment", key.name))
+    return wanted
+
+
+def read_ours(gateway: Reader, project: str) -> World:
+    """Every object that carries the project's owner tags, found by reading everything; what cannot be read is raised.
+
+    Lists lag behind writes: what was made a moment ago may be missing.
+    """
+    assets = [(kind, name) for kind in ("data", "model") for name in gateway.names(kind)]
+    kinds: list[tuple[str, str | None]] = [("compute", None), ("endpoint", None), ("job", None), *assets]
+    found, problems = read_all(gateway, {entry: partial(gateway.list, *entry) for entry in kinds})
+    if problems:
+        raise FineforgeError(*problems.values())
+    endpoints = [("deployment", key.name) for key in found["endpoint", None]]
+    inside, problems = read_all(gateway, {entry: partial(gateway.list, *entry) for entry in endpoints})
+    if problems:
+        raise FineforgeError(*problems.values())
+    observed: dict[ResourceKey, Observed | None] = {
+        key: KINDS[key.kind].observe(key, raw) for raws in (*found.values(), *inside.values()) for key, raw in raws.items()
+    }
+    ours = {key.name for key, have in observed.items() if have and have.owner and have.owner.project == project}
+    kept = {
+        key: have
+        for key, have in observed.items()
+        if have is not None and (key.parent in ours or (have.owner is not None and have.owner.project == project))
+    }
+    return World(kept, frozenset(KINDS))
+
+
+def cluster_size(world: World) -> str | None:
+    """The size of the spec's cluster as it is; None where there is none, or it was not read."""
+    clusters = (have for key, have in world.observed.items() if key.kind == "compute" and have is not None)
+    return next((str(have.document["size"]) for have in clusters if have.document.get("size")), None)
+
+
+def with_metrics(gateway: Reader, spec: Spec, facts: Facts, keys: Iterable[ResourceKey], world: World) -> Facts:
+    """The finished job's metrics, read only where a gate will ask for them: the model is not there yet."""
+    if not spec.gates.metrics or (facts.model is not None and facts.model.twin):
+        return facts
+    wanted = {key.kind: key for key in keys if key.kind in ("job", "model")}
+    job, model = wanted.get("job"), wanted.get("model")
+    done = world.observed.get(job) if job else None
+    if (
+        job is None
+        or model is None
+        or world.observed.get(model) is not None
+        or done is None
+        or done.status is not Status.COMPLETED
+    ):
+        return facts
+    found = {name: series.last for name, series in gateway.read_metrics(job.name).items()}
+    return replace(facts, metrics={name: value for name, value in found.items() if value is not None})

@@ -1,0 +1,1 @@
+"""Carrying a plan out: executor, follower of jobs, gates and the apply lease."""

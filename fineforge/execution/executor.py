@@ -1,0 +1,398 @@
+"""Carrying out a plan: its steps as a graph, independent ones at the same time.
+
+Every step reads its object again, stops where the world has moved since the plan, does at most one resource write, then waits.
+Nothing is decided here: what a step does stands in the step. Losing a wait loses nothing; the next plan finds what goes on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, assert_never
+
+import yaml
+
+from fineforge.core.chat import without_bytes
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.events import Event, EventKind, Outcome
+from fineforge.core.gateway import Gateway
+from fineforge.core.objects import Observed, Raw, ResourceKey, Status
+from fineforge.core.plan import Action, Plan, Step
+from fineforge.execution.follower import Follower
+from fineforge.execution.gates import refusals
+from fineforge.resources import fields, ownership
+from fineforge.resources.kinds import KINDS
+from fineforge.resources.kinds.compute import refused_for_quota
+
+Listener = Callable[[Event], None]
+INTERRUPTED = "the interruption"
+"""What a step was skipped for that had not begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What the steps of one apply share."""
+
+    gateway: Gateway
+    uploads: Mapping[str, Path]
+    """By where they go: the prepared files."""
+    listener: Listener
+    stop: threading.Event
+    """Set: waits are given up; what was started goes on."""
+    detach: bool = False
+    """A job that runs is not waited for; everything that does not need it is done."""
+    halted: Callable[[], bool] = lambda: False
+    """Whether no further step may be started; those that run are waited for."""
+
+
+class _Moved(FineforgeError):
+    """The world is not what the plan was made for."""
+
+
+class _Refused(FineforgeError):
+    """A gate said no."""
+
+
+class _Stopped(Exception):
+    """The wait was given up."""
+
+
+class _Detached(_Stopped):
+    """The wait was never wanted."""
+
+
+class _Unbegun(_Stopped):
+    """The object was busy with something else, and that was no longer waited for: nothing was written."""
+
+
+def run(plan: Plan, execution: Execution, parallel: int = 8) -> Outcome:
+    """Carries out every step whose needs are met. A failed branch stops no other; what waited for it is skipped and named."""
+    state = _State({step.id: step for step in plan.steps})
+    with ThreadPoolExecutor(parallel, thread_name_prefix="apply") as pool:
+        running: dict[Future[None], Step] = {}
+        while True:
+            if not execution.stop.is_set() and not execution.halted():
+                for step in state.ready():
+                    running[pool.submit(_carry_out, step, execution)] = step
+            state.skip_the_hopeless(execution.listener)
+            if not running:
+                break
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                state.record(running.pop(future), future.exception())
+    cause = INTERRUPTED if execution.stop.is_set() else "the apply lease, which was lost"
+    return replace(state.outcome(plan, cause), detached=execution.detach and not execution.stop.is_set())
+
+
+@dataclass(slots=True)
+class _State:
+    """Which steps are done, failed, refused, skipped, or still to come."""
+
+    waiting: dict[str, Step]
+    started: set[str] = field(default_factory=set)
+    done: list[str] = field(default_factory=list)
+    failed: dict[str, Diagnostic] = field(default_factory=dict)
+    refused: dict[str, Diagnostic] = field(default_factory=dict)
+    moved: dict[str, Diagnostic] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    given_up: list[str] = field(default_factory=list)
+
+    def ready(self) -> list[Step]:
+        """Steps whose needs are all done, taken off the list."""
+        found = [step for step in self.waiting.values() if all(need in self.done for need in _needs(step))]
+        for step in found:
+            del self.waiting[step.id]
+        return found
+
+    def record(self, step: Step, error: BaseException | None) -> None:
+        match error:
+            case None:
+                self.done.append(step.id)
+            case _Unbegun():
+                self.skipped[step.id] = INTERRUPTED
+            case _Stopped():
+                self.given_up.append(step.id)
+            case _Moved():
+                self.moved[step.id] = error.diagnostics[0]
+            case _Refused():
+                self.refused[step.id] = error.diagnostics[0]
+            case FineforgeError():
+                self.failed[step.id] = error.diagnostics[0]
+            case _:
+                self.failed[step.id] = Diagnostic("FF500", f"`{step.key}`: {type(error).__name__}: {error}")
+
+    def skip_the_hopeless(self, listener: Listener) -> None:
+        """Steps that wait for something that will not come."""
+        lost = {*self.failed, *self.refused, *self.moved, *self.skipped, *self.given_up}
+        while hopeless := [step for step in self.waiting.values() if any(need in lost for need in _needs(step))]:
+            for step in hopeless:
+                cause = next(need for need in _needs(step) if need in lost)
+                self.skipped[step.id] = cause
+                lost.add(step.id)
+                del self.waiting[step.id]
+                goes_on = ", which goes on by itself" if cause in self.given_up else ""
+                listener(Event(EventKind.SKIPPED, step, f"waits for `{cause}`{goes_on}"))
+
+    def outcome(self, plan: Plan, cause: str) -> Outcome:
+        """`cause`: why what is still to come was not started."""
+        for step in self.waiting.values():
+            self.skipped[step.id] = cause
+        return Outcome(plan, tuple(self.done), self.failed, self.refused, self.skipped, tuple(self.given_up), self.moved)
+
+
+def _needs(step: Step) -> tuple[str, ...]:
+    return (*step.depends_on, *((step.only_if,) if step.only_if else ()))
+
+
+def _carry_out(step: Step, execution: Execution) -> None:
+    """One step with its events. Whatever goes wrong leaves as an exception that `_State.record` understands."""
+    begin = time.monotonic()
+
+    def tell(kind: EventKind, message: str = "", diagnostic: Diagnostic | None = None) -> None:
+        execution.listener(Event(kind, step, message, seconds=time.monotonic() - begin, diagnostic=diagnostic))
+
+    tell(EventKind.STARTED)
+    try:
+        _act(step, execution)
+    except _Detached:
+        tell(EventKind.DETACHED, "goes on by itself")
+        raise
+    except _Unbegun:
+        tell(EventKind.SKIPPED, "interrupted before it began")
+        raise
+    except _Stopped:
+        tell(EventKind.SKIPPED, "no longer waiting; it goes on by itself")
+        raise
+    except _Refused as error:
+        tell(EventKind.REFUSED, diagnostic=error.diagnostics[0])
+        raise
+    except FineforgeError as error:
+        tell(EventKind.FAILED, diagnostic=error.diagnostics[0])
+        raise
+    tell(EventKind.DONE)
+
+
+def _act(step: Step, execution: Execution) -> None:
+    match step.action:
+        case Action.NOOP | Action.READ:
+            return
+        case Action.CHECK:
+            _check(step, execution)
+        case Action.WAIT if step.expected == "absent":
+            _until_gone(step, execution)
+        case Action.WAIT:
+            _wait(step, execution)
+        case Action.CREATE | Action.NEW_VERSION:
+            _create(step, execution)
+        case Action.UPDATE:
+            _update(step, execution)
+        case Action.ARCHIVE | Action.RESTORE:
+            _put_away(step, execution)
+        case Action.CANCEL:
+            _cancel(step, execution)
+        case Action.DELETE:
+            _delete(step, execution)
+        case _:
+            assert_never(step.action)
+
+
+def _create(step: Step, execution: Execution) -> None:
+    raw = execution.gateway.get(step.key)
+    if raw is not None:
+        raise _Moved(Diagnostic("FF501", f"`{step.key}` exists by now; the plan was to create it", hint="plan again"))
+    for upload in step.uploads:
+        execution.gateway.upload(execution.uploads[upload.destination], upload.destination)
+    if step.key.kind == "model" and (unseen := without_bytes(step, execution.gateway)):
+        execution.listener(Event(EventKind.PROGRESS, step, unseen))
+    try:
+        execution.gateway.create(step.key, step.text)
+        _wait(step, execution)
+    except FineforgeError as error:
+        if step.fallback is None or not refused_for_quota(error.diagnostics[0].message):
+            raise
+        _fall_back(step.fallback, error.diagnostics[0], execution)
+
+
+def _fall_back(step: Step, refusal: Diagnostic, execution: Execution) -> None:
+    """The alternative that the plan showed: one more write. A refused create leaves a failed record that keeps the name
+    (reported), and the walkthrough itself writes over it; where the service does not allow that, the next plan deletes it."""
+    execution.listener(Event(EventKind.PROGRESS, step, f"refused: {refusal.message}; once more at low priority"))
+    raw = execution.gateway.get(step.key)
+    if raw is not None:
+        have = KINDS[step.key.kind].observe(step.key, raw)
+        if have.status is not Status.FAILED or have.owner is None:
+            raise _Moved(Diagnostic("FF501", f"`{step.key}` is not what was refused: {_as_it_is(step, have)}", hint="plan again"))
+    execution.gateway.create(step.key, step.text)
+    _wait(step, execution)
+
+
+def _update(step: Step, execution: Execution) -> None:
+    """Read, compare, change only our fields, write: the SDK's own entities would lose what they do not know."""
+    raw = _still(step, execution)
+    if raw is None:
+        raise _Moved(Diagnostic("FF501", f"`{step.key}` is gone; the plan was to update it", hint="plan again"))
+    kind = KINDS[step.key.kind]
+    have = kind.observe(step.key, raw)
+    document = {**have.document, "tags": have.tags}  # our own tags too: `used-by` comes and goes by a change
+    if any(not fields.is_before(document, change) for change in step.changes):
+        words = f"`{step.key}` was changed since the plan was made: {_as_it_is(step, have)}"
+        raise _Moved(Diagnostic("FF501", words, hint="plan again"))
+    execution.gateway.update(step.key, changed_body(step, raw))
+    _wait(step, execution)
+
+
+def changed_body(step: Step, raw: Raw) -> dict[str, Any]:
+    """The whole body to send back. Our tags go along where the step carries the rendered text that has them."""
+    kind = KINDS[step.key.kind]
+    tags: dict[str, str] = {}
+    if step.text:
+        rendered = (yaml.safe_load(step.text) or {}).get("tags") or {}
+        tags = {key: str(value) for key, value in rendered.items() if ownership.is_owner_tag(key)}
+    body = fields.patch(raw, [change for change in step.changes if not change.path.startswith("tags.")], kind.rules, tags)
+    user = {change.path.removeprefix("tags."): change.after for change in step.changes if change.path.startswith("tags.")}
+    fields.merge_tags(body, {key: "" if value is None else str(value) for key, value in user.items()})
+    return body
+
+
+def _put_away(step: Step, execution: Execution) -> None:
+    """Into the archive, where what is gone need not go, or out of it."""
+    raw = _still(step, execution)
+    if raw is not None:
+        execution.gateway.update(step.key, KINDS[step.key.kind].archive(raw, step.action is Action.ARCHIVE))
+    elif step.action is Action.RESTORE:
+        raise _Moved(Diagnostic("FF501", f"`{step.key}` is gone; the plan was to restore it", hint="plan again"))
+
+
+def _delete(step: Step, execution: Execution) -> None:
+    raw = _still(step, execution)
+    if raw is None:
+        return
+    if step.key.kind == "endpoint":
+        _only_ours_inside(step, raw, execution)
+    execution.gateway.delete(step.key)
+    _until_gone(step, execution)
+
+
+def _only_ours_inside(step: Step, raw: Raw, execution: Execution) -> None:
+    """Deleting an endpoint deletes its deployments; what somebody else made in it since the plan, another spec too, must not go
+    with it."""
+    inside = execution.gateway.list("deployment", step.key.name)
+    ours = _whose(step.key, raw)
+    strangers = [key.name for key, other in inside.items() if _whose(key, other) != ours]
+    if strangers:
+        names = ", ".join(f"`{name}`" for name in strangers)
+        raise _Moved(Diagnostic("FF501", f"`{step.key}` holds {names} by now, which is not this spec's", hint="plan again"))
+
+
+def _whose(key: ResourceKey, raw: Raw) -> tuple[str, str] | None:
+    owner = KINDS[key.kind].observe(key, raw).owner
+    return (owner.project, owner.spec) if owner else None
+
+
+def _cancel(step: Step, execution: Execution) -> None:
+    raw = _still(step, execution)
+    if raw is None or KINDS[step.key.kind].observe(step.key, raw).status is not Status.RUNNING:
+        return
+    execution.gateway.cancel(step.key)
+    _settled(step, execution)
+
+
+def _still(step: Step, execution: Execution) -> Raw | None:
+    """The object's body, if it is what the plan was made for; None where it is gone. Raises _Moved where it changed."""
+    kind = KINDS[step.key.kind]
+    raw = execution.gateway.get(step.key)
+    if raw is not None and kind.observe(step.key, raw).status is Status.BUSY:
+        try:
+            raw = _settled(step, execution)
+        except _Stopped:
+            raise _Unbegun from None
+    if raw is None:
+        return None
+    have = kind.observe(step.key, raw)
+    if step.expected not in ("", "absent", have.fingerprint):
+        words = f"`{step.key}` was changed since the plan was made: {_as_it_is(step, have)}"
+        raise _Moved(Diagnostic("FF501", words, hint="plan again"))
+    return raw
+
+
+def _as_it_is(step: Step, have: Observed) -> str:
+    """What is other now, as far as the step tells what it was; else how the object is."""
+    document = {**have.document, "tags": have.tags}
+    for change in step.changes:
+        if not fields.is_before(document, change):
+            return f"`{change.path}` is `{fields.entry(document, change.path)}`, it was `{change.before}`"
+    if have.status is Status.FAILED:
+        return f"it has failed{': ' + have.message if have.message else ''}"
+    if have.owner is None:
+        return "it no longer carries the tags of fineforge"
+    state = "archived" if have.archived else have.status.value
+    return f"it is {state}, of the spec `{have.owner.spec}`, and some of its fields are others"
+
+
+def _settled(step: Step, execution: Execution, follower: Follower | None = None) -> Raw | None:
+    """The object once it is no longer busy, None when it is gone. Raises _Stopped where the wait was given up, or not wanted."""
+    detached = follower is not None and execution.detach
+    tell = follower.follow if follower else _progress(step, execution)
+    raw = execution.gateway.wait(step.key, tell, lambda: detached or execution.stop.is_set())
+    if raw is not None and KINDS[step.key.kind].observe(step.key, raw).status in (Status.BUSY, Status.RUNNING):
+        raise _Detached if detached and not execution.stop.is_set() else _Stopped
+    return raw
+
+
+def _wait(step: Step, execution: Execution) -> None:
+    """Until the object is what it was made to be. A job tells its log and metrics meanwhile."""
+    runs = step.key.kind == "job" and step.action is not Action.UPDATE
+    follower = Follower(step, execution.gateway, execution.listener) if runs else None
+    raw = _settled(step, execution, follower)
+    if raw is None:
+        raise FineforgeError(Diagnostic("FF502", f"`{step.key}` disappeared while it was waited for", hint="plan again"))
+    if follower is not None:
+        follower.end(raw)
+    have = KINDS[step.key.kind].observe(step.key, raw)
+    if have.status is Status.FAILED:
+        raise FineforgeError(_failed(step.key, have.message))
+    if have.status is Status.CANCELED:
+        hint = "`fineforge apply --retry-failed` submits it again"
+        raise FineforgeError(Diagnostic("FF504", f"`{step.key}` was cancelled", hint=hint))
+
+
+def _until_gone(step: Step, execution: Execution) -> None:
+    raw = _settled(step, execution)
+    if raw is None:
+        return
+    have = KINDS[step.key.kind].observe(step.key, raw)
+    if have.status is Status.FAILED:
+        said = f": {have.message}" if have.message else ""
+        raise FineforgeError(Diagnostic("FF503", f"`{step.key}` could not be deleted{said}", hint="plan again"))
+    raise _Moved(Diagnostic("FF501", f"`{step.key}` was being deleted, and is there again", hint="plan again"))
+
+
+def _failed(key: ResourceKey, message: str) -> Diagnostic:
+    said = f": {message}" if message else ""
+    if key.kind == "job":
+        hint = "mend the cause, then `fineforge apply --retry-failed` submits it again"
+        return Diagnostic("FF503", f"`{key}` failed{said}", hint=hint)
+    return Diagnostic("FF503", f"`{key}` could not be provisioned{said}", hint="apply again: it is deleted and created")
+
+
+def _progress(step: Step, execution: Execution) -> Callable[[Raw], None]:
+    def tell(raw: Raw) -> None:
+        properties = raw.get("properties") or {}
+        execution.listener(
+            Event(EventKind.PROGRESS, step, str(properties.get("provisioningState") or properties.get("status") or ""))
+        )
+
+    return tell
+
+
+def _check(step: Step, execution: Execution) -> None:
+    if reasons := refusals(step, execution.gateway):
+        metrics = "metrics" in yaml.safe_load(step.text)
+        left = "" if metrics else f"; `{step.key.name}` stays for the next try, and bills"
+        what = "the model is not registered" if metrics else "no traffic is moved"
+        hint = f"{what}; everything else is as it was before{left}"
+        raise _Refused(Diagnostic("FF510" if metrics else "FF511", "; ".join(reasons), path=step.path, hint=hint), exit_code=4)

@@ -1,0 +1,70 @@
+"""Merge the plans of several specs: objects that they share are written once, and their writes run one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from fineforge.core.diagnostics import errors
+from fineforge.core.objects import ResourceKey
+from fineforge.core.plan import WRITES, Action, FieldChange, Mode, Plan, Step
+from fineforge.resources import ownership
+from fineforge.resources.kinds import KINDS
+
+
+def one_plan(plans: Sequence[Plan], after: Mapping[tuple[str, str], tuple[str, str]]) -> Plan:
+    """All steps in one plan, each under its spec's name, for one graph. Plans with errors are left out."""
+    whole = [plan for plan in plans if not errors(plan.diagnostics)]
+    there = {(plan.spec, step.id) for plan in whole for step in plan.steps}
+    steps = [_named(step, plan.spec, after, there) for plan in whole for step in plan.steps]
+    drift = {f"{plan.spec}: {step.id}" for plan in whole for step in plan.drift}
+    first = whole[0] if whole else None
+    return Plan(
+        format=first.format if first else 1,
+        mode=first.mode if first else Mode.APPLY,
+        target=first.target if first else "",
+        spec=f"{len(whole)} specs" if len(whole) != 1 else whole[0].spec,
+        spec_digest=ownership.digest([plan.spec_digest for plan in whole]),
+        facts={"workspace": first.facts.get("workspace")} if first else {},
+        steps=tuple(steps),
+        drift=tuple(step for step in steps if step.id in drift),
+        diagnostics=tuple(diagnostic for plan in whole for diagnostic in plan.diagnostics),
+    )
+
+
+def _decides(step: Step) -> bool:
+    """Whether a step makes a shared object, or changes more of it than who uses it."""
+    if not KINDS[step.key.kind].shared or step.action not in WRITES:
+        return False
+    return step.action is not Action.UPDATE or any(ownership.USED_BY not in change.path for change in step.changes)
+
+
+def _joined(steps: Sequence[Step], key: ResourceKey, spec: str) -> list[Step]:
+    """A plan's own making of a cluster that another spec of the batch makes: it only says that it uses it too."""
+    old = [step for step in steps if step.key == key and step.action in WRITES]
+    tag = ownership.USED_BY + spec
+    change = FieldChange(f"tags.{tag}", None, "true", Action.UPDATE, "shared with another spec of this project")
+    name = f"{Action.UPDATE} {key}"
+    step = Step(name, key, Action.UPDATE, "made by another spec; also used by this one", changes=(change,), path=old[0].path)
+    gone = {entry.id for entry in old}
+
+    def renamed(entry: Step) -> Step:
+        needs = tuple(dict.fromkeys(name if need in gone else need for need in entry.depends_on))
+        return replace(entry, depends_on=needs)
+
+    kept = [renamed(entry) for entry in steps if entry.id not in gone]
+    return [step, *kept]
+
+
+def _named(step: Step, spec: str, after: Mapping[tuple[str, str], tuple[str, str]], there: set[tuple[str, str]]) -> Step:
+    """The step under its spec's name, and behind the write of another spec to the same object."""
+    other = after.get((spec, step.id))
+    more = [f"{other[0]}: {other[1]}"] if other in there and other is not None else []
+    needs = (*(f"{spec}: {need}" for need in step.depends_on), *more)
+    return replace(
+        step,
+        id=f"{spec}: {step.id}",
+        depends_on=needs,
+        only_if=f"{spec}: {step.only_if}" if step.only_if else "",
+        fallback=step.fallback,
+    )

@@ -1,0 +1,1 @@
+"""What an Azure object is: kinds, fields, names, owners and templates. Pure."""

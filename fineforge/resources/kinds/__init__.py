@@ -1,0 +1,99 @@
+"""The kinds of Azure objects that fineforge knows. `KINDS` is the only registration.
+
+`desired_all` turns a spec and facts into rendered objects. How one kind looks is in its own file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.objects import Desired, Document, Ownership
+from fineforge.resources.fields import field_digests, get
+from fineforge.resources.kinds.base import Context, Kind, Wanted
+from fineforge.resources.kinds.compute import COMPUTE
+from fineforge.resources.kinds.data import DATA
+from fineforge.resources.kinds.deployment import DEPLOYMENT
+from fineforge.resources.kinds.endpoint import ENDPOINT
+from fineforge.resources.kinds.job import JOB
+from fineforge.resources.kinds.model import MODEL
+from fineforge.resources.kinds.publication import PUBLICATION
+from fineforge.resources.templates import Templates
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (COMPUTE, DATA, JOB, MODEL, PUBLICATION, ENDPOINT, DEPLOYMENT)}
+"""In the order in which a spec's objects are shown."""
+
+__all__ = ["KINDS", "Context", "Kind", "desired_all"]
+
+
+def desired_all(context: Context, templates: Templates) -> tuple[Desired, ...]:
+    """Every object of the spec, rendered with its owner tags in it. Raises FF2xx, all templates' errors at once."""
+    found: list[Desired] = []
+    problems: list[Diagnostic] = []
+    for kind in KINDS.values():
+        for wanted in kind.wanted(context):
+            try:
+                found.append(_render(kind, wanted, context, templates))
+            except FineforgeError as error:
+                problems += error.diagnostics
+    if problems:
+        raise FineforgeError(*problems)
+    return tuple(found)
+
+
+def _render(kind: Kind, wanted: Wanted, context: Context, templates: Templates) -> Desired:
+    digest = context.identity.digests[wanted.key]
+    if wanted.existing:
+        return Desired(wanted.key, "", {}, digest, path=wanted.path, existing=True)
+    text, document = _texts(kind, wanted.variables, context, digest, templates)
+    if problems := [*_changed(kind, wanted, document), *([] if digest in text else [_untagged(kind, wanted)])]:
+        raise FineforgeError(*problems)
+    fallback = _texts(kind, {**wanted.variables, **wanted.fallback}, context, digest, templates)[0] if wanted.fallback else ""
+    return Desired(wanted.key, text, document, digest, wanted.depends_on, wanted.path, wanted.uploads, fallback)
+
+
+def _texts(kind: Kind, variables: Mapping[str, Any], context: Context, digest: str, templates: Templates) -> tuple[str, Document]:
+    """Rendered twice: the first document tells the fields' digests, which the text that is submitted carries among its tags."""
+    _, document = templates.render(kind.template, {**variables, "tags": dict(context.tags)})
+    attempt = context.identity.attempt if kind.name == "job" else 1
+    fields = field_digests(document, kind.rules)
+    owner = Ownership(context.project, context.spec.name, digest, fields, attempt, context.source)
+    tags = {**context.tags, **variables.get("lineage", {}), **kind.owner_tags(owner)}
+    return templates.text(kind.template, {**variables, "tags": tags}), document
+
+
+_NAMES = ("name", "version", "endpoint_name", "registry")
+
+
+def _changed(kind: Kind, wanted: Wanted, document: Document) -> list[Diagnostic]:
+    """A user's template may add, but it may not rename (FF204), nor change what the digest in the name stands for (FF205)."""
+    wrong = [place for place, variable in kind.fixed.items() if str(get(document, place)) != str(wanted.variables[variable])]
+    names = [f"`{place}`" for place in wrong if place in _NAMES]
+    content = [f"`{place}`" for place in wrong if place not in _NAMES]
+    if "inputs" in wanted.variables:
+        content += _changed_in_job(wanted, document)
+    found = []
+    if names:
+        message = f"template `{kind.template}` changes {', '.join(names)} of `{wanted.key}`"
+        found.append(Diagnostic("FF204", message, path=wanted.path, hint="the spec decides names; leave them as they are given"))
+    if content:
+        message = f"template `{kind.template}` changes {', '.join(content)}"
+        hint = "set it in the spec: the name stands for the values there"
+        found.append(Diagnostic("FF205", message, path=wanted.path, hint=hint))
+    return found
+
+
+def _changed_in_job(wanted: Wanted, document: Document) -> list[str]:
+    steps = document.get("jobs")
+    step: object = next(iter(steps.values()), None) if isinstance(steps, Mapping) else None
+    given: Mapping[str, object] = step if isinstance(step, Mapping) else {}
+    want, inputs = wanted.variables["inputs"], given.get("inputs")
+    have: Mapping[str, object] = inputs if isinstance(inputs, Mapping) else {}
+    wrong = [f"`{name}`" for name in {**want, **have} if str(have.get(name)) != str(want.get(name))]
+    return wrong if given.get("component") == wanted.variables["component"]["id"] else ["`component`", *wrong]
+
+
+def _untagged(kind: Kind, wanted: Wanted) -> Diagnostic:
+    hint = "keep `tags: {{ tags|tojson }}`, or add to what it writes"
+    return Diagnostic("FF206", f"template `{kind.template}` drops the owner tags of `{wanted.key}`", path=wanted.path, hint=hint)

@@ -1,0 +1,89 @@
+"""Ownership: our tags on an object, and the digests that name what we want.
+
+There is no state file. An object is ours where its tags say so; which version of our wish it embodies, its digest says.
+Tag limits: 50 per object, names without case and without `/`, values up to 256 characters (ARM).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from fineforge import __version__
+from fineforge.core.objects import Ownership, Raw
+
+DIGEST_FORMAT = 1
+"""Part of every digest: raised when what is digested changes, so that old objects are told apart instead of mistaken."""
+
+PREFIX = "fineforge-"
+USED_BY = PREFIX + "used-by-"
+"""A shared cluster carries one such tag per spec."""
+
+
+def to_tags(owner: Ownership) -> dict[str, str]:
+    """The tags of an object that we create or update."""
+    tags = {
+        "project": owner.project,
+        "spec": owner.spec,
+        "digest": owner.digest,
+        "fields": owner.fields,
+        "attempt": str(owner.attempt) if owner.attempt > 1 else "",
+        "source": owner.source,
+        "version": owner.version or __version__,
+    }
+    return {PREFIX + key: value[:256] for key, value in tags.items() if value}
+
+
+def from_tags(tags: Mapping[str, str]) -> Ownership | None:
+    """Who owns an object with these tags; None where it is not fineforge's."""
+    ours = {key.lower()[len(PREFIX) :]: str(value) for key, value in tags.items() if key.lower().startswith(PREFIX)}
+    if "project" not in ours or "spec" not in ours:
+        return None
+    attempt = ours.get("attempt", "1")
+    return Ownership(
+        project=ours["project"],
+        spec=ours["spec"],
+        digest=ours.get("digest", ""),
+        fields=ours.get("fields", ""),
+        attempt=int(attempt) if attempt.isdigit() else 1,
+        source=ours.get("source", ""),
+        version=ours.get("version", ""),
+    )
+
+
+def whose(job: Raw) -> str:
+    """`project/spec` of a job as the service answers it; empty where it is not fineforge's."""
+    owner = from_tags((job.get("properties") or {}).get("tags") or {})
+    return f"{owner.project}/{owner.spec}" if owner else ""
+
+
+def used_by(tags: Mapping[str, str]) -> frozenset[str]:
+    """The specs that a shared object's tags name."""
+    return frozenset(key.lower()[len(USED_BY) :] for key in tags if key.lower().startswith(USED_BY))
+
+
+def is_owner_tag(key: str) -> bool:
+    return key.lower().startswith(PREFIX)
+
+
+_WHOSE = frozenset(field.name for field in fields(Ownership))
+
+
+def says_whose(key: str, spec: str) -> bool:
+    """Whether a tag says that the object is the spec's; what it was made of, and who else uses it, is another matter."""
+    name = key.lower().removeprefix(PREFIX)
+    return is_owner_tag(key) and (name in _WHOSE or key.lower() == USED_BY + spec)
+
+
+def digest(content: Any) -> str:
+    """64 hexadecimal characters over the canonical JSON of `content`. Floats are written as Python writes them."""
+    text = json.dumps([DIGEST_FORMAT, content], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def short(full_digest: str) -> str:
+    """The twelve characters that stand in names."""
+    return full_digest[:12]
