@@ -1,7 +1,7 @@
 """A deployment's process: loads an MLflow folder and answers Azure's scoring contract on a loopback port.
 
-`python -m fineforge.emulator.runner.scorer FOLDER --ready FILE` writes its port into FILE once it can answer. A folder that cannot
-be loaded ends it with a message. With `--twin MODEL`, FOLDER holds the twins and the untuned twin of MODEL answers; with
+`python -m fineforge.emulator.runner.scorer FOLDER --ready FILE` writes its port into FILE once it can answer. A folder that
+cannot be loaded ends it with a message. With `--twin MODEL`, FOLDER holds the twins and the untuned twin of MODEL answers; with
 `--ask QUESTION` it prints each answer on a line and exits.
 """
 

@@ -199,7 +199,7 @@ def test_without_its_parts_the_deployment_fails(
 
 
 def test_the_server_itself_never_loads_torch() -> None:
-    program = "import sys, fineforge.emulator.__main__, fineforge.emulator.worker; sys.exit('torch' in sys.modules)"
+    program = "import sys, fineforge.emulator.__main__, fineforge.emulator.runner.worker; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
