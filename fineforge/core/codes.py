@@ -20,817 +20,811 @@ class Code:
 CODES: dict[str, Code] = {
     # --- FF0xx: the command line itself ----------------------------------------------------------------------------
     "FF001": Code(
-        "fineforge itself failed",
-        "A mistake in fineforge, not in your spec. The file that the hint names holds the traceback, secrets removed; please "
-        "report it. What had been applied stays applied: run the same command again, it goes on from what exists.",
+        "internal error in fineforge",
+        "This is a bug in fineforge, not in your spec. The file named in the hint holds the traceback with secrets removed; "
+        "please report it. Everything applied so far stays applied, and running the same command again continues from there.",
     ),
     "FF002": Code(
-        "the command line is not understood",
-        "An unknown command or option, a missing argument, or a value of the wrong form. `--help` after any command shows what "
-        "it takes.",
+        "invalid command line",
+        "A command or option is unknown, an argument is missing, or a value has the wrong form. Add `--help` to any command to "
+        "see what it accepts.",
     ),
     "FF003": Code(
-        "nobody can be asked",
-        "The command would ask before it changes something, but there is no terminal, or FINEFORGE_INPUT is 0. Read the plan, "
-        "then add `--auto-approve`.",
+        "cannot ask for confirmation",
+        "The command asks before it changes anything, but there is no terminal, or FINEFORGE_INPUT is 0. Read the plan, then "
+        "add `--auto-approve`.",
     ),
     "FF004": Code(
-        "the file exists already",
-        "`init` and `plan --out` write new files and never overwrite one that they did not write. The hint says what "
-        "to do instead; or move the file away.",
+        "the file already exists",
+        "`init` and `plan --out` never overwrite a file they did not write. Follow the hint, or move the file away.",
     ),
     "FF005": Code(
-        "nothing of that name can be explained",
-        "`explain` knows specs (a file), base models of the catalog and components by name, and the codes of errors.",
+        "nothing to explain under that name",
+        "`explain` accepts a spec file, a base model or component of the catalog, or an error code.",
     ),
     "FF006": Code(
-        "a saved plan is applied as it is",
-        "`apply` with a plan file takes the target and every decision from the file. Leave the options that would change it out, "
-        "or plan again.",
+        "option does not apply to a saved plan",
+        "`apply` takes the target and every decision from the plan file. Remove the option, or create a new plan.",
     ),
     "FF007": Code(
-        "a file cannot be written",
-        "The folder is missing or read-only, or the disk is full. Nothing that existed was changed.",
+        "the file cannot be written",
+        "The folder is missing or read-only, or the disk is full. Existing files are unchanged.",
     ),
     "FF008": Code(
-        "not a request",
-        "`invoke --file` takes JSON: a list of messages; an object with `messages` and `parameters`; or the body that the "
-        "registry's chat models take.",
+        "invalid request body",
+        "`invoke --file` accepts JSON: a list of messages, an object with `messages` and `parameters`, or the request body of "
+        "the registry's chat models.",
     ),
     # --- FF1xx: the spec, the project file, parameters -------------------------------------------------------------
     "FF101": Code(
-        "not valid YAML",
-        "The parser cannot read the file. The place is where it gave up; the mistake is there or just before: a bracket or "
-        "quote that is not closed, a missing space after `:`, text that needs quotes.",
+        "invalid YAML",
+        "The parser stopped at the position shown. The mistake is there or just before it: an unclosed bracket or quote, a "
+        "missing space after `:`, or text that needs quotes.",
     ),
     "FF102": Code(
-        "a tab in the indentation",
-        "YAML indents with spaces only. Most editors can turn the tabs of a file into spaces.",
+        "tab in the indentation",
+        "YAML is indented with spaces only. Most editors can convert the tabs of a file to spaces.",
     ),
     "FF103": Code(
-        "a key is given twice",
-        "Other tools silently keep the last one, so a reader cannot know which counts. Keep one of them.",
+        "duplicate key",
+        "Other tools silently keep the last value, so a reader cannot know which one applies. Keep one of them.",
     ),
     "FF104": Code(
-        "more than one document",
-        "A file holds one spec; `---` in the middle begins another document. Split the file.",
+        "more than one YAML document",
+        "A file holds one spec, and `---` starts another document. Split the file.",
     ),
     "FF105": Code(
         "too many values",
-        "Aliases can make a small file expand to billions of values, so the number is limited. Write the values out, and keep "
+        "YAML aliases can expand a small file to billions of values, so their number is limited. Write the values out, and keep "
         "data in data files.",
     ),
     "FF106": Code(
-        "a YAML tag",
-        "Tags such as `!!python/object` make a parser construct things. A spec holds plain text, numbers, lists and mappings "
-        "only.",
+        "YAML tag",
+        "Tags such as `!!python/object` make a parser construct objects. A spec holds only text, numbers, lists and mappings.",
     ),
     "FF107": Code(
-        "a control character",
-        "NUL and other characters that cannot be seen have no place in a spec; often the file is binary, or was cut off while "
-        "it was written.",
+        "control character",
+        "A spec must not contain NUL or other invisible control characters. The file may be binary, or may have been truncated "
+        "while it was written.",
     ),
     "FF108": Code(
         "not UTF-8",
-        "The file was saved in another encoding. Save it as UTF-8; a byte order mark at its beginning does no harm.",
+        "The file was saved in another encoding. Save it as UTF-8; a byte order mark is allowed.",
     ),
     "FF109": Code(
         "the file is too large",
-        "A spec has some kilobytes. Perhaps the name of the dataset's file was given instead of the spec's.",
+        "A spec is a few kilobytes. Check that you did not pass the dataset instead of the spec.",
     ),
     "FF110": Code(
         "nested too deeply",
-        "No key of a spec lies that deep; usually brackets are not closed where they should be.",
+        "No key of a spec is nested this deeply. Check for an unclosed bracket.",
     ),
     "FF111": Code(
         "not a mapping",
-        "The file is empty, or holds a list or a single value. A spec is a mapping that begins with `version: 1`.",
+        "The file is empty, or holds a list or a single value. A spec is a mapping that starts with `version: 1`.",
     ),
     "FF112": Code(
         "the file cannot be read",
-        "It does not exist, is a folder, or the operating system refuses to open it.",
+        "The file does not exist, is a folder, or the operating system denied access.",
     ),
     "FF120": Code(
-        "an unknown key",
-        "A key that fineforge does not know is refused, for a misspelt one would silently do nothing. `fineforge schema` "
+        "unknown key",
+        "fineforge rejects keys it does not know, because a misspelled key would silently have no effect. `fineforge schema` "
         "prints all keys, and editors can complete them from it.",
     ),
     "FF121": Code(
-        "a key is missing",
-        "The spec cannot be understood without it. The hint says what it is for.",
+        "missing key",
+        "The spec is incomplete without this key. The hint says what it is for.",
     ),
     "FF122": Code(
-        "a value of the wrong kind",
-        "The key takes text, a number, true or false, a list, a mapping or one of several words, and got something else. Text "
-        "that looks like a number needs quotes; a key without a value is not the same as no key.",
+        "wrong type of value",
+        "The key expects text, a number, true or false, a list, a mapping or one of a set of words. Text that looks like a "
+        "number needs quotes, and a key without a value is not the same as an absent key.",
     ),
     "FF123": Code(
-        "a value out of its limits",
-        "A number is too small or too large, a text too long, or a name has characters that the service refuses.",
+        "value out of range",
+        "A number is too small or too large, a text is too long, or a name contains characters that the service rejects.",
     ),
     "FF124": Code(
-        "a parameter in two blocks",
-        "`training` and `optimization` are one namespace: both hold inputs of the component, and nobody could say which of "
-        "the two counts.",
+        "parameter set in two blocks",
+        "`training` and `optimization` share one namespace, because both hold inputs of the component. Set the parameter in one "
+        "of them.",
     ),
     "FF125": Code(
-        "keys that do not go together",
-        "Two keys contradict each other, or one of several is needed. The message names them.",
+        "conflicting keys",
+        "Two keys contradict each other, or one of several is required. The message names them.",
     ),
     "FF126": Code(
-        "a tag that Azure refuses",
-        "An object has at most 50 tags, of which fineforge needs some. Names have up to 512 characters without `< > % & \\ ? "
-        "/`, are compared without capitals, and must not begin with `fineforge-`.",
+        "invalid tag",
+        "An object can have at most 50 tags, and fineforge needs some of them. Tag names have up to 512 characters, exclude `< "
+        "> % & \\ ? /`, are case-insensitive, and must not start with `fineforge-`.",
     ),
     "FF131": Code(
-        "an unknown parameter",
-        "`training` and `optimization` take the inputs of the component version that will run, by their own names. `fineforge "
-        "explain COMPONENT` lists them. The service itself would only notice after the job has started.",
+        "unknown parameter",
+        "`training` and `optimization` accept the inputs of the component version that will run. `fineforge explain COMPONENT` "
+        "lists them. Azure itself would report the mistake only after the job has started.",
     ),
     "FF132": Code(
-        "a parameter's value does not fit",
-        "The component's input is a number within limits, or one of several words. Limits may also come from the model's "
+        "invalid parameter value",
+        "The input of the component is a number within limits or one of a set of words. Limits can also come from the model's "
         "metadata (`learning_rate_min`, `learning_rate_max`).",
     ),
     "FF133": Code(
-        "a required parameter is missing",
-        "The component has no default for an input that it needs. Set it in `training`.",
+        "missing required parameter",
+        "The component has no default for this input. Set it in `training`.",
     ),
     "FF134": Code(
-        "a parameter that is set elsewhere",
-        "Clusters, instance types and nodes follow from `compute` and `job.nodes`, assets from `model` and `dataset`. Saying "
-        "it twice could contradict itself.",
+        "parameter is set elsewhere",
+        "Clusters, instance types and nodes come from `compute` and `job.nodes`; assets come from `model` and `dataset`. "
+        "Setting them a second time could contradict the first.",
     ),
     "FF135": Code(
-        "the model's own default is not valid",
-        "The registry's metadata for this model holds a value that the component refuses, so the next lower default counts. "
-        "Set the parameter in the spec to be sure.",
+        "invalid default in the model's metadata",
+        "The registry's metadata for this model holds a value that the component rejects, so the next default in line is used. "
+        "Set the parameter in the spec to be explicit.",
     ),
     "FF136": Code(
-        "the spec overrides the model's own default",
-        "Only a notice: the model's publisher recommends another value. The spec wins, as the plan shows; in the official "
-        "walkthrough the model's defaults silently win.",
+        "spec overrides the model's default",
+        "This is a notice: the model's publisher recommends another value. The spec takes precedence, as the plan shows. In the "
+        "official walkthrough the model's defaults take precedence without a message.",
     ),
     "FF137": Code(
-        "a parameter without effect",
-        "The component accepts this input, but no step of it reads it. Delete it, so that nobody believes in it.",
+        "parameter has no effect",
+        "The component accepts this input, but none of its steps reads it. Remove it so that no reader relies on it.",
     ),
     "FF140": Code(
-        "the spec is not for this target",
-        "`targets` in the spec lists where it may be applied. Name one of them, or extend the list.",
+        "spec does not allow this target",
+        "`targets` in the spec lists where it may be applied. Use one of those targets, or extend the list.",
     ),
     "FF141": Code(
-        "fine-tuning of the model was retired",
-        "The service refuses new jobs after that date; models that are trained already stay usable. Choose another base "
-        "model, or set `model.allow_retired` where you know better.",
+        "fine-tuning of the model is retired",
+        "The service rejects new jobs after the retirement date; models that are already trained stay usable. Choose another "
+        "base model, or set `model.allow_retired`.",
     ),
     "FF142": Code(
-        "the model is near its end",
-        "The publisher has deprecated fine-tuning, or retired the model for inference. It works for now; plan the change of "
-        "model.",
+        "the model approaches retirement",
+        "The publisher has deprecated fine-tuning, or retired the model for inference. It still works today; plan to move to "
+        "another model.",
     ),
     "FF143": Code(
-        "the model's metadata is unclear",
-        "Part of the registry's metadata cannot be read or is missing, so fineforge cannot check what depends on it. The rest "
-        "is checked.",
+        "model metadata is incomplete",
+        "Part of the registry's metadata is missing or unreadable, so the checks that depend on it are skipped. All other "
+        "checks run.",
     ),
     "FF144": Code(
-        "the model or component is not for this task",
-        "Model metadata says which tasks a model can be fine-tuned for, and every task has its own training component.",
+        "model or component does not support the task",
+        "Model metadata lists the tasks a model can be fine-tuned for, and every task has its own training component.",
     ),
     "FF145": Code(
-        "data of another type",
-        "fineforge prepares a split as one file (uri_file). An input that wants a table or a folder takes a data asset of that "
-        "type, named as the split's `source`.",
+        "wrong type of data",
+        "fineforge prepares a split as one file (uri_file). For an input that expects a table or a folder, set the split's "
+        "`source` to a data asset of that type.",
     ),
     "FF146": Code(
-        "an unknown model",
-        "The registry has no such model or version; without a network the dated snapshot of the catalog is asked. "
-        "`model.version` is needed, for a newer version is another model.",
+        "unknown model",
+        "The registry has no such model or version. Without a network, the dated snapshot of the catalog is used. "
+        "`model.version` is required, because a newer version is another model.",
     ),
     "FF147": Code(
-        "an unknown component",
-        "The registry has no such training component or version. `component.version` is needed, for its defaults and inputs "
-        "change from version to version.",
+        "unknown component",
+        "The registry has no such training component or version. `component.version` is required, because defaults and inputs "
+        "change between versions.",
     ),
     "FF148": Code(
         "the model is archived",
-        "The registry hides it from lists. It can still be used by name and version, until its retirement.",
+        "The registry hides archived models from lists. They can be used by name and version until they are retired.",
     ),
     "FF149": Code(
-        "an input or output of the component cannot be told",
-        "The pipelines of the catalog are known. Of any other component the types and names of its inputs and outputs tell "
-        "which takes the model, which takes each split, and which is the trained model; where they do not, "
-        "`component.assets` says so.",
+        "cannot infer an input or output of the component",
+        "For components outside the catalog, fineforge infers from types and names which input takes the model, which input "
+        "takes each split, and which output is the trained model. Where that is ambiguous, set `component.assets`.",
     ),
     "FF150": Code(
-        "an unknown VM size",
-        "The region, or without a network the dated snapshot, has no such size. `lifecycle.allow_unlisted` turns this into a "
-        "warning for sizes that are newer than the snapshot.",
+        "unknown VM size",
+        "The region, or without a network the dated snapshot, does not list this size. `lifecycle.allow_unlisted` turns the "
+        "error into a warning for sizes newer than the snapshot.",
     ),
     "FF151": Code(
         "the VM size is retired",
-        "Azure no longer offers it, although models and components may still list it. A date in the future is a warning.",
+        "Azure no longer offers this size, although models and components may still list it. A retirement date in the future is "
+        "a warning.",
     ),
     "FF152": Code(
-        "the VM size cannot be used for this",
-        "Training clusters and managed online endpoints each take some sizes only.",
+        "the VM size is not supported here",
+        "Training clusters and managed online endpoints each support only certain sizes.",
     ),
     "FF153": Code(
         "the VM size is not in the model's list",
-        "The model's publisher lists the sizes that it was tested on. `lifecycle.allow_unlisted: true` turns this into a "
+        "The model's publisher lists the sizes it was tested on. `lifecycle.allow_unlisted: true` turns the error into a "
         "warning.",
     ),
     "FF154": Code(
-        "the model carries no list of sizes",
-        "Without a list only the sizes are refused that the official notebooks refuse too (four K80 sizes); anything else may "
+        "the model lists no VM sizes",
+        "Without a list, fineforge rejects only the four K80 sizes that the official notebooks reject. Any other size may still "
         "be too small.",
     ),
     "FF155": Code(
         "more nodes than the cluster has",
-        "A job waits for ever for nodes that a cluster may not have. Raise `compute.max_nodes` or lower `job.nodes`.",
+        "The job would wait forever for nodes that the cluster cannot have. Raise `compute.max_nodes` or lower `job.nodes`.",
     ),
     "FF156": Code(
-        "the GPUs do not fit",
-        "A node of this size has fewer GPUs than the job would use, or none; or, a warning, more than it would use.",
+        "GPU count does not match the VM size",
+        "A node of this size has no GPU, or fewer GPUs than the job would use. If it has more than the job would use, this is a "
+        "warning.",
     ),
     "FF157": Code(
-        "an unknown metric",
-        "The training component is not known to log it; a gate on a metric that never comes cannot pass.",
+        "unknown metric",
+        "The training component is not known to log this metric. A gate on a metric that is never logged cannot pass.",
     ),
     "FF158": Code(
-        "an unknown name in `lifecycle`",
-        "`prevent_destroy` takes kinds: compute, data, job, model, endpoint, deployment. `ignore` takes keys of the spec with "
-        "their blocks, such as `deployment.instances` or `tags.owner`.",
+        "unknown name in `lifecycle`",
+        "`prevent_destroy` accepts kinds: compute, data, job, model, endpoint, deployment. `ignore` accepts keys of the spec "
+        "with their block, such as `deployment.instances` or `tags.owner`.",
     ),
     "FF160": Code(
-        "the project file is wrong",
+        "invalid project file",
         "`fineforge.yaml` names the project, its targets and defaults; `config.json` is the workspace file that the Azure "
-        "portal offers. One of them says something that cannot be.",
+        "portal offers. One of them holds an invalid value.",
     ),
     "FF161": Code(
         "no workspace",
-        "A target is an entry of `targets` in `fineforge.yaml`; without one, AZUREML_ARM_SUBSCRIPTION, "
-        "AZUREML_ARM_RESOURCEGROUP and AZUREML_ARM_WORKSPACE_NAME count, then a `config.json`. The target `local` is the "
-        "emulator.",
+        "A target is an entry of `targets` in `fineforge.yaml`. Without one, fineforge uses AZUREML_ARM_SUBSCRIPTION, "
+        "AZUREML_ARM_RESOURCEGROUP and AZUREML_ARM_WORKSPACE_NAME, then a `config.json`. The target `local` is the emulator.",
     ),
     "FF162": Code(
-        "a key that belongs into the spec itself",
-        "Defaults and overlays are partial specs. What says which spec it is (`version`, `name`), and overlays within defaults "
-        "or within an overlay, cannot stand there.",
+        "key belongs in the spec itself",
+        "Defaults and overlays are partial specs. They must not set `version` or `name`, and must not contain overlays.",
     ),
     "FF163": Code(
-        "an overlay for an unknown target",
-        "The keys of `overlays` are targets: those of the project file, and `local`. A misspelt one would silently do nothing.",
+        "overlay for an unknown target",
+        "The keys of `overlays` are the targets of the project file, and `local`. A misspelled target would silently have no "
+        "effect.",
     ),
     "FF164": Code(
-        "an unknown variable",
-        "Variables are declared under `variables` in the project file `fineforge.yaml`; `--var`, files of variables and "
-        "`${var.NAME}` can name no others.",
+        "unknown variable",
+        "Variables are declared under `variables` in `fineforge.yaml`. `--var`, variable files and `${var.NAME}` accept only "
+        "those.",
     ),
     "FF165": Code(
-        "a variable without a value",
-        "It has no default, and neither `--var`, nor a `--var-file`, nor the environment gives one.",
+        "variable without a value",
+        "The variable has no default, and `--var`, `--var-file` and the environment do not set it.",
     ),
     "FF166": Code(
-        "a variable's value of another type",
-        "What is given must be of the type that the project file declares; within text, a reference must mean text, a number, "
+        "variable has the wrong type",
+        "The value must have the type declared in the project file. Inside text, a reference must resolve to text, a number, "
         "true or false.",
     ),
     "FF167": Code(
-        "a variable that refers to itself",
-        "A default may refer to other variables, but not in a circle.",
+        "variable refers to itself",
+        "A default may refer to other variables, but not in a cycle.",
     ),
     "FF168": Code(
-        "an environment variable that is not set",
-        "`${env.NAME}` needs it; `${env.NAME:-DEFAULT}` has a value for when it is not set, or empty.",
+        "environment variable is not set",
+        "`${env.NAME}` requires the variable to be set. `${env.NAME:-DEFAULT}` provides a value for when it is unset or empty.",
     ),
     "FF169": Code(
-        "not a reference",
-        "In the values of a spec, `${` begins `${var.NAME}` or `${env.NAME}`. Write `$${` where you mean these two characters.",
+        "invalid reference",
+        "In the values of a spec, `${` starts `${var.NAME}` or `${env.NAME}`. Write `$${` for a literal `${`.",
     ),
     "FF170": Code(
         "the lock file cannot be used",
-        "It is damaged, or of a newer fineforge. Restore it from git; or delete it, and `fineforge lock` writes it anew, with "
-        "what is the latest today.",
+        "It is damaged, or was written by a newer fineforge. Restore it from git, or delete it and let `fineforge lock` write "
+        "it again with today's latest versions.",
     ),
     "FF171": Code(
-        "upstream has moved",
-        "A newer version exists than the pinned one, or a registry has edited what a version says of itself. A note, nothing "
-        "else: a plan keeps to the pins, and trains nothing again, until `fineforge lock --upgrade` moves them.",
+        "a newer version is available",
+        "This is a notice: a version newer than the pinned one exists, or a registry has edited the metadata of a version. "
+        "Plans keep to the pins and retrain nothing until `fineforge lock --upgrade` moves them.",
     ),
     "FF172": Code(
         "specs of several projects",
-        "Every project has one lock file, beside its `fineforge.yaml`; so one `lock` is about the specs of one project.",
+        "Every project has one lock file, next to its `fineforge.yaml`. Lock the specs of one project at a time.",
     ),
     "FF173": Code(
-        "a secret in a spec",
-        "What a spec says is shown in plans and written into tags, so an environment variable whose name says that it is a "
-        "secret is not read. Let the workspace's key vault or an identity give it to what runs.",
+        "secret in a spec",
+        "The content of a spec appears in plans and tags, so fineforge does not read environment variables whose names mark "
+        "them as secrets. Use the workspace's key vault or a managed identity instead.",
     ),
     "FF180": Code(
-        "a link that leads nowhere",
-        "A folder of specs holds a symbolic link to a file that is not there. The other specs are planned all the same; `apply "
-        "--prune` refuses until it is mended.",
+        "broken link",
+        "A folder of specs contains a symbolic link to a missing file. The other specs are planned, but `apply --prune` refuses "
+        "to run until the link is fixed.",
     ),
     "FF181": Code(
-        "no spec is there",
-        "Every .yaml file below a folder is a spec, but for hidden ones, those of fineforge itself, and what `.fineforgeignore` "
-        "leaves out. Nothing is left.",
+        "no spec found",
+        "Every .yaml file in a folder is a spec, except hidden files, fineforge's own files and what `.fineforgeignore` "
+        "excludes. No file is left.",
     ),
     "FF182": Code(
-        "git cannot tell what changed",
-        "`--select changed-since:REF` compares with the point where the branch left REF. The folder is no repository, git is not "
-        "there, or the clone is too shallow to hold that commit.",
+        "git cannot determine what changed",
+        "`--select changed-since:REF` compares with the point where the branch diverged from REF. The folder is not a "
+        "repository, git is not installed, or the clone is too shallow to hold that commit.",
     ),
     "FF183": Code(
-        "two specs want one name",
-        "Within a project each spec has a name of its own, and no two train one model name or own one endpoint. The message "
-        "names the other place.",
+        "two specs use the same name",
+        "Within a project, spec names, registered model names and endpoint names are unique. The message names the other place.",
     ),
     "FF184": Code(
-        "two specs want one cluster to be different",
-        "Several specs may use one cluster, if they say the same of it: it is made once, and deleted after the last of them. "
-        "Write the same in both, or let one say `existing: true`.",
+        "two specs define a cluster differently",
+        "Several specs can share a cluster if they define it in the same way: it is created once, and deleted with the last of "
+        "them. Use the same definition in both, or set `existing: true` in one.",
     ),
     "FF185": Code(
-        "a spec waits for another one, which is held back",
-        "Several specs of one apply share a cluster, and the one that writes to it first was not begun: its data is bad, or "
-        "somebody else applies it. What the others would do was planned to come after it, so they are not begun either. Specs "
-        "that share nothing with it go on.",
+        "spec waits for another spec that did not start",
+        "Several specs of one apply share a cluster. The spec that writes to it first did not start, because its data is "
+        "invalid or another apply holds its lease. The specs that depend on its write did not start either. Independent specs "
+        "continue.",
     ),
     "FF190": Code(
-        "it cannot be adopted",
-        "`adopt` writes a spec's owner tags on a cluster, an endpoint or a deployment that exists and that nobody owns. Assets "
-        "and jobs have names that stand for their content, and are made, not adopted.",
+        "cannot be adopted",
+        "`adopt` writes the owner tags of a spec on an existing cluster, endpoint or deployment that has no owner. Assets and "
+        "jobs are named after their content; they are created, not adopted.",
     ),
     "FF191": Code(
-        "nothing carries that name",
-        "`destroy --name` finds objects by their owner tags: project and spec. The project's name is that of the "
-        "`fineforge.yaml` above the working directory, or without one the spec's own.",
+        "no objects with that name",
+        "`destroy --name` finds objects by their owner tags, project and spec. The project's name comes from the "
+        "`fineforge.yaml` above the working directory, or without one from the spec.",
     ),
     "FF192": Code(
         "pruning is refused",
-        "`apply --prune` takes away what carries this project's tags and no spec wants. That is decided only where every spec of "
-        "the project was read: no selection, no spec that is wrong, no shallow clone; and where `--allow-delete` says that it is "
-        "meant.",
+        "`apply --prune` deletes objects that carry this project's tags and belong to no spec. It requires every spec of the "
+        "project to be read: no selection, no invalid spec, no shallow clone. It also requires `--allow-delete`.",
     ),
     # --- FF2xx: templates and rendering ----------------------------------------------------------------------------
     "FF201": Code(
         "a template cannot be rendered",
-        "Jinja refused the template: a syntax error, a name that is not given to it, or something that the sandbox forbids. "
-        "Templates compute nothing but text; `fineforge render` shows what comes out of each.",
+        "The template has a syntax error, uses an undefined name, or does something the sandbox forbids. `fineforge render` "
+        "shows the result of each template.",
     ),
     "FF202": Code(
-        "a template does not give YAML",
-        "What the template wrote cannot be read as YAML. Write every value as `{{ name|tojson }}`: it is quoted where it "
-        "must be.",
+        "a template does not produce YAML",
+        "The output of the template is not valid YAML. Write every value as `{{ name|tojson }}`, which quotes it where needed.",
     ),
     "FF203": Code(
-        "a template does not give a mapping",
-        "Each template writes one document of keys and values, as `az ml ... create --file` takes it.",
+        "a template does not produce a mapping",
+        "Each template produces one document of keys and values, as `az ml ... create --file` expects.",
     ),
     "FF204": Code(
         "a template renames its object",
-        "Name, version and endpoint follow from the spec, and fineforge finds its objects by them. A template may add keys, "
-        "but these it must leave as they are given to it.",
+        "Name, version and endpoint come from the spec, and fineforge finds its objects by them. A template may add keys, but "
+        "must keep these unchanged.",
     ),
     "FF205": Code(
-        "a template changes what a name stands for",
-        "The names of jobs, versions and deployments stand for the values in the spec, so a template that sets others would let "
-        "two different objects share one name. Set the value in the spec, a job's inputs under `training` or `optimization`.",
+        "a template changes a value that the name depends on",
+        "The names of jobs, versions and deployments are derived from the values in the spec. A template that sets other values "
+        "would let two different objects share a name. Set the value in the spec; set the inputs of a job under `training` or "
+        "`optimization`.",
     ),
     "FF206": Code(
         "a template drops the owner tags",
-        "Every object carries tags that say which spec owns it; without them fineforge would not know its own objects again. "
-        "Keep `tags: {{ tags|tojson }}` in the template, or add to what it writes.",
+        "Every object carries tags that name its owner; without them fineforge could not recognize it. Keep `tags: {{ "
+        "tags|tojson }}` in the template, or add tags to it.",
     ),
     # --- FF3xx: planning and policy --------------------------------------------------------------------------------
     "FF301": Code(
-        "what should exist does not",
-        "`existing: true` says that somebody else looks after the object, so fineforge does not create it. Create it yourself, "
-        "correct the name, or take `existing` out.",
+        "an existing object is missing",
+        "`existing: true` means that the object is managed elsewhere, so fineforge does not create it. Create it, correct the "
+        "name, or remove `existing`.",
     ),
     "FF302": Code(
-        "an object is not what the spec says, and cannot be changed",
-        "It belongs to somebody else, or another spec uses it too, so fineforge neither updates nor replaces it. Write in the "
-        "spec what it is, or choose another name.",
+        "an object differs from the spec and cannot be changed",
+        "The object has another owner, or another spec uses it too, so fineforge neither updates nor replaces it. Describe it "
+        "in the spec as it is, or choose another name.",
     ),
     "FF303": Code(
-        "a name is taken",
-        "An object of that name exists and is not this spec's. fineforge changes only what carries its own tags. Choose another "
-        "name.",
+        "the name is taken",
+        "An object with this name exists and does not belong to this spec. fineforge changes only objects that carry its own "
+        "tags. Choose another name.",
     ),
     "FF304": Code(
-        "a version exists with another content",
-        "Versions of data and models never change, and this one was made from something else. Rename the spec or the asset, so "
-        "that a new version is made.",
+        "the version exists with other content",
+        "Versions of data and models never change, and this version was created from other content. Rename the spec or the "
+        "asset to create a new version.",
     ),
     "FF305": Code(
-        "the job failed, or was cancelled",
-        "The message holds the service's own words. A job that failed is not submitted again by itself: mend the cause, then "
+        "the job failed or was cancelled",
+        "The message quotes the service. fineforge does not resubmit a failed job on its own: fix the cause, then run "
         "`fineforge apply --retry-failed`, or set `job.retries`.",
     ),
     "FF306": Code(
-        "a deletion is forbidden",
-        "`lifecycle.prevent_destroy` names the kind of an object that this plan would delete or replace. Take it out if the "
-        "deletion is meant.",
+        "deletion is prevented",
+        "`lifecycle.prevent_destroy` lists the kind of an object that this plan would delete or replace. Remove the kind from "
+        "the list if the deletion is intended.",
     ),
     "FF307": Code(
         "a metric gate refuses",
-        "The finished run misses a bound of `gates.metrics`, so its model is not registered; everything else stays as it was. "
-        "Train again with other parameters, or move the bound.",
+        "The finished run is outside a bound of `gates.metrics`, so its model is not registered and nothing else changes. Train "
+        "again with other parameters, or change the bound.",
     ),
     "FF308": Code(
-        "somebody else's deployment has live traffic",
-        "Moving traffic would take it from a deployment that this spec does not know. Move that traffic yourself, or use another "
-        "endpoint.",
+        "another owner's deployment has live traffic",
+        "Moving traffic would take it from a deployment that does not belong to this spec. Move that traffic yourself, or use "
+        "another endpoint.",
     ),
     "FF309": Code(
-        "the plan is not sound",
-        "A plan must be complete in itself: unique steps without a cycle, each with all it writes and expects. A plan file that "
-        "was edited by hand, or a mistake in fineforge; plan again.",
+        "inconsistent plan",
+        "A plan must be complete: unique steps without a cycle, each with everything it writes and expects. Either the plan "
+        "file was edited or fineforge has a bug. Create a new plan.",
     ),
     "FF320": Code(
-        "a policy refuses",
-        "A rule of the project says that this plan must not be applied; the hint names the rule and where it stands. Change the "
-        "spec, or let whoever owns the rule name the spec under its `except`.",
+        "a policy denies the plan",
+        "A rule of the project does not allow this plan to be applied. The hint names the rule and its position. Change the "
+        "spec, or ask the owner of the rule to add the spec to its `except`.",
     ),
     "FF321": Code(
         "a policy warns",
-        "A rule of the project wants somebody to know this; the plan can be applied.",
+        "A rule of the project reports something about this plan. The plan can be applied.",
     ),
     "FF322": Code(
-        "a rule cannot be used",
-        "An expression that is not CEL or asks for what no rule sees, a shipped rule that does not exist or lacks its values, "
-        "two rules of one name. Nothing is applied until it is mended, since nobody knows what the rule would have said.",
+        "invalid rule",
+        "The expression is not valid CEL or refers to unknown values, a shipped rule does not exist or lacks its values, or two "
+        "rules share a name. Nothing is applied until the rule is fixed, because its verdict is unknown.",
     ),
     "FF323": Code(
         "a rule fails",
-        "It was asked about a plan and gave no answer, mostly for want of a key that not every spec has: `has(spec.deployment) "
-        "&& ...`. Nothing is applied until it is mended; `fineforge policy test` tries rules without a workspace.",
+        "The rule returned no verdict for a plan, usually because it uses a key that not every spec has: write "
+        "`has(spec.deployment) && ...`. Nothing is applied until the rule is fixed. `fineforge policy test` evaluates rules "
+        "without a workspace.",
     ),
     "FF324": Code(
-        "a case of a policy cannot be run",
-        "Its spec or plan is not there or is none, or there is no case at all. Paths start at the folder of the case's file; a "
-        "plan is what `fineforge plan --json` writes.",
+        "a policy case cannot run",
+        "The spec or plan of the case is missing or invalid, or there is no case at all. Paths are relative to the folder of "
+        "the case's file; a plan is the output of `fineforge plan --json`.",
     ),
     # --- FF4xx: Azure ----------------------------------------------------------------------------------------------
     "FF400": Code(
-        "Azure refused",
-        "The service's own words are in the message; fineforge has no better advice. Nothing else was changed by the step "
-        "that failed.",
+        "Azure rejected the request",
+        "The message quotes the service, and fineforge has no better advice. The failed step changed nothing else.",
     ),
     "FF401": Code(
-        "there are no credentials",
-        "No way to sign in is set up; the message says what was tried. `az login` is the simplest; in GitHub Actions give "
+        "no credentials",
+        "No way to sign in is configured; the message lists what was tried. `az login` is the simplest. In GitHub Actions, give "
         "the workflow `id-token: write` and set AZURE_CLIENT_ID and AZURE_TENANT_ID.",
     ),
     "FF402": Code(
-        "the sign-in was refused",
-        "Credentials were found, and Azure, or the endpoint, does not take them: expired, revoked, or of another tenant.",
+        "sign-in failed",
+        "Azure or the endpoint rejected the credentials: they are expired, revoked, or belong to another tenant.",
     ),
     "FF403": Code(
-        "a permission is missing",
-        "You are signed in, but your role does not allow this action; the hint names it. docs/rbac.md lists what each "
-        "command needs.",
+        "missing permission",
+        "You are signed in, but your role does not allow this action; the hint names it. docs/rbac.md lists what each command "
+        "needs.",
     ),
     "FF404": Code(
-        "it does not exist",
-        "Azure knows no object of this name, or an endpoint has no deployment that takes the request.",
+        "not found",
+        "Azure has no object with this name, or the endpoint has no deployment that accepts the request.",
     ),
     "FF405": Code(
-        "the workspace is not there",
-        "Subscription, resource group or workspace of the target is misspelt, deleted, or not visible to you.",
+        "workspace not found",
+        "The subscription, resource group or workspace of the target is misspelled, deleted, or not visible to you.",
     ),
     "FF406": Code(
-        "Azure throttles",
-        "Too many requests, from you or from others in the subscription. fineforge has waited and asked again already; later"
-        " it will go on from what exists.",
+        "throttled by Azure",
+        "You or others in the subscription sent too many requests. fineforge has already waited and retried. Run the command "
+        "again later; it continues from there.",
     ),
     "FF407": Code(
-        "Azure failed",
-        "An error of the service, after several tries. What is done stays done: run the same command again.",
+        "Azure service error",
+        "The service failed after several retries. Completed steps stay completed: run the same command again.",
     ),
     "FF408": Code(
-        "the emulator does not do this",
-        "The local emulator answers what it does not know with 501, so that nobody mistakes silence for support.",
+        "not supported by the emulator",
+        "The local emulator answers 501 for everything it does not implement, so that no gap is mistaken for support.",
     ),
     "FF409": Code(
-        "Azure cannot be reached",
-        "No connection: network, proxy, certificate, or the emulator has stopped.",
+        "Azure is unreachable",
+        "There is no connection: check the network, proxy and certificate, or whether the emulator has stopped.",
     ),
     "FF410": Code(
-        "there is not enough quota",
-        "The subscription may not use that many cores of the VM family. Deployments reserve 20 % on top for most sizes, "
+        "not enough quota",
+        "The subscription has too little quota for cores of this VM family. For most sizes a deployment also reserves 20 %, "
         "rounded up to whole machines.",
     ),
     "FF411": Code(
-        "the region does not offer the size",
-        "The size is unknown here, or the subscription has no quota entry for its family at all.",
+        "the region does not offer the VM size",
+        "The size is unknown in this region, or the subscription has no quota entry for its family.",
     ),
     "FF412": Code(
-        "the endpoint's name is taken",
-        "Endpoint names are unique in a region, among all customers. Set `endpoint.name`.",
+        "the endpoint name is taken",
+        "Endpoint names are unique in a region across all customers. Set `endpoint.name`.",
     ),
     "FF413": Code(
-        "it failed when it was first made",
-        "Azure cannot update such an object; the next plan deletes and creates it.",
+        "the first provisioning failed",
+        "Azure cannot update such an object. The next plan deletes and recreates it.",
     ),
     "FF414": Code(
-        "something else is being done to it",
-        "Azure does one operation at a time on an object. Wait until the other one is over.",
+        "another operation is in progress",
+        "Azure runs one operation at a time on an object. Wait until the other operation ends.",
     ),
     "FF415": Code(
         "the name exists with other content",
-        "Versions and job names are never used again for something else. Somebody made this one outside fineforge, or with "
-        "another version of it.",
+        "Versions and job names are never reused for other content. This one was created outside fineforge, or by another "
+        "version of it.",
     ),
     "FF416": Code(
         "provisioning failed",
-        "Azure accepted the object and could not bring it up: the image, the container, the model's files or the network. "
-        "The message holds its words.",
+        "Azure accepted the object but could not start it: check the image, the container, the model files and the network. The "
+        "message quotes the service.",
     ),
     "FF417": Code(
         "the upload failed",
-        "The storage account of the workspace did not take the prepared data. Nothing was created from it.",
+        "The workspace's storage account did not accept the prepared data. Nothing was created from it.",
     ),
     "FF418": Code(
-        "azure-ai-ml refuses the YAML",
-        "The rendered object is not what the SDK accepts; mostly a template of your own is at fault. `fineforge render` "
-        "shows it.",
+        "azure-ai-ml rejects the YAML",
+        "The SDK does not accept the rendered object, usually because of a custom template. `fineforge render` shows it.",
     ),
     "FF419": Code(
-        "the endpoint answered with an error",
-        "The request reached the deployment, and the model server failed or took too long.",
+        "the endpoint returned an error",
+        "The request reached the deployment, and the model server failed or timed out.",
     ),
     "FF420": Code(
-        "the log cannot be read yet",
-        "The service tells nothing of a deployment that is being created, updated or deleted. Wait until that is over.",
+        "the log is not available yet",
+        "The service provides no log of a deployment that is being created, updated or deleted. Wait until the operation ends.",
     ),
     "FF421": Code(
-        "there is no such job",
-        "The workspace has no job of the spec as it is now: it was not applied yet, or something that decides the result was "
-        "changed since. `fineforge plan` says what would be submitted.",
+        "no such job",
+        "The workspace has no job for the current spec: it was never applied, or something that determines the result has "
+        "changed since. `fineforge plan` shows what would be submitted.",
     ),
     "FF422": Code(
-        "there is nothing of that name to import",
-        "`import` takes the name of a job, `endpoint/NAME`, or `deployment/ENDPOINT/NAME`, of the workspace that the target "
-        "stands for.",
+        "nothing to import under that name",
+        "`import` accepts the name of a job, `endpoint/NAME`, or `deployment/ENDPOINT/NAME` in the workspace of the target.",
     ),
     "FF423": Code(
-        "no spec can say what this is",
-        "A spec trains by one pipeline of a registry from one of its models, or deploys a registered model. What is made in "
-        "another way cannot be imported.",
+        "a spec cannot describe this object",
+        "A spec trains with one pipeline of a registry from one of its models, or deploys a registered model. Objects created "
+        "in another way cannot be imported.",
     ),
     # --- FF5xx: apply ----------------------------------------------------------------------------------------------
     "FF500": Code(
-        "a step failed in an unexpected way",
-        "Neither Azure's refusal nor a known case; the message names the error. Please report it, and run the same command "
-        "again.",
+        "a step failed unexpectedly",
+        "This is neither a refusal by Azure nor a known failure; the message names the error. Please report it, and run the "
+        "same command again.",
     ),
     "FF501": Code(
-        "the world has moved",
-        "An object was changed between the plan and its step, so the step was not done. Plan again, and look at what changed.",
+        "the object changed after the plan",
+        "An object was modified between the plan and its step, so the step did not run. Create a new plan and review what "
+        "changed.",
     ),
     "FF502": Code(
-        "it disappeared",
+        "the object disappeared",
         "An object was deleted while fineforge waited for it.",
     ),
     "FF503": Code(
-        "it failed",
-        "Azure ended the job, or the provisioning of the object, as failed; the message holds its words.",
+        "the operation failed",
+        "Azure reports that the job or the provisioning failed. The message quotes the service.",
     ),
     "FF504": Code(
         "the job was cancelled",
-        "Somebody, or a newer version of the spec, stopped it. A cancelled job is submitted again only when you ask for it.",
+        "A user, or a newer version of the spec, cancelled the job. fineforge resubmits a cancelled job only on request.",
     ),
     "FF505": Code(
-        "the job left no model",
-        "The job completed, and the output that would be registered holds no byte; Azure would register it all the same. "
-        "The job's log says why nothing was written.",
+        "the job produced no model",
+        "The job completed, but the output that would be registered is empty. Azure would register it anyway. The job's log "
+        "says why nothing was written.",
     ),
     "FF510": Code(
         "a metric gate refused",
-        "The run's metric is outside of what `gates.metrics` allows, so the model is not registered; everything else is as "
-        "it was.",
+        "The metric of the run is outside the bounds of `gates.metrics`, so the model is not registered. Nothing else changed.",
     ),
     "FF511": Code(
         "a smoke gate refused",
-        "The new deployment's answer is not what `gates.smoke` expects, so no traffic moves; everything else is as it was.",
+        "The answer of the new deployment does not match `gates.smoke`, so no traffic moves. Nothing else changed.",
     ),
     "FF521": Code(
         "the saved plan cannot be used",
-        "The file is damaged, no plan at all, or of another format than this version of fineforge reads. Plan again.",
+        "The file is damaged, is not a plan, or has a format that this version of fineforge does not read. Create a new plan.",
     ),
     "FF522": Code(
         "the saved plan is for another workspace",
-        "The target leads elsewhere by now. A plan is applied where it was made for, or not at all.",
+        "The target now leads to another workspace. A plan is applied only where it was created.",
     ),
     "FF523": Code(
-        "the spec has changed since the plan",
-        "What was reviewed is no longer what the spec, its layers, variables or lock file say. A saved plan is applied exactly "
-        "as it was made, or not at all: plan again.",
+        "the spec changed after the plan",
+        "The spec, its layers, variables or lock file differ from what was reviewed. A saved plan is applied exactly as it was "
+        "created, or not at all. Create a new plan.",
     ),
     "FF530": Code(
-        "another apply is under way",
-        "Somebody is applying or destroying the same spec at the same target, and holds its apply lease; the message says who, "
-        "since when and from where. `--lock-timeout 5m` waits. A holder that died loses it within a minute. `fineforge lease "
-        "release` ends it by hand: only where you know that nobody works any more.",
+        "another apply is running",
+        "Another process is applying or destroying the same spec at the same target and holds its apply lease; the message says "
+        "who, since when and from where. `--lock-timeout 5m` waits. A dead holder loses the lease within a minute. Use "
+        "`fineforge lease release` only if you are sure that no process is running.",
     ),
     "FF531": Code(
         "the apply lease was lost",
-        "Somebody ended the lease by hand, or the storage was out of reach for too long, so that another apply may have begun. "
-        "No further step was started; what ran was waited for. Run the same command again.",
+        "The lease was released by hand, or the storage was unreachable for too long, so another apply may have started. No "
+        "further step was started, and running operations were waited for. Run the same command again.",
     ),
     "FF532": Code(
-        "the apply lease cannot be had",
-        "It lies in the workspace's default datastore. The identity needs the role Storage Blob Data Contributor there, or the "
-        "right to list the datastore's secrets, and a network that the account's firewall lets in. `--lock=false` does without.",
+        "could not acquire the apply lease",
+        "The lease is a blob in the workspace's default datastore. The identity needs the role Storage Blob Data Contributor "
+        "there, or permission to list the datastore's secrets, and network access through the account's firewall. "
+        "`--lock=false` runs without a lease.",
     ),
     "FF533": Code(
-        "nobody confirmed the release",
-        "Ending a lease that somebody holds lets a second apply write beside the first. There is no terminal to ask on; "
-        "`--force` says that you mean it.",
+        "the release was not confirmed",
+        "Releasing a lease that another process holds lets a second apply write at the same time. There is no terminal to ask "
+        "on; `--force` confirms.",
     ),
     # --- FF6xx: data -----------------------------------------------------------------------------------------------
     "FF601": Code(
-        "the data is not there",
-        "The file, folder or source split that `dataset` names does not exist. Paths are relative to the spec's folder; a"
-        " folder holds one `<name>.jsonl` per source split, and `from` defaults to the split's own name.",
+        "data not found",
+        "The file, folder or source split that `dataset` names does not exist. Paths are relative to the spec's folder. A "
+        "folder holds one `<name>.jsonl` per source split, and `from` defaults to the name of the split.",
     ),
     "FF602": Code(
-        "a path leads out of the project",
-        "Files are read from below the project's folder only, links followed, so that a spec from somebody else cannot "
-        "send your files to a workspace. Move the data, or put the `fineforge.yaml` of the project higher up.",
+        "path leads outside the project",
+        "After links are resolved, files are read only from inside the project's folder, so that a spec by another author "
+        "cannot send your files to a workspace. Move the data, or move `fineforge.yaml` to a folder above it.",
     ),
     "FF603": Code(
         "the data cannot be read",
-        "The operating system refused to read the file; the message holds its words. Check its permissions, and that it "
-        "is a plain file.",
+        "The operating system refused to read the file; the message quotes it. Check its permissions, and that it is a regular "
+        "file.",
     ),
     "FF604": Code(
         "a split has no rows",
-        "The file is empty, or the percentage of its rows, rounded half to even as the `datasets` library rounds, is "
-        "none. Raise `percent`, or ask for `rows`.",
+        "The file is empty, or the percentage of its rows rounds to zero. Rounding is half to even, as in the `datasets` "
+        "library. Raise `percent`, or set `rows`.",
     ),
     "FF605": Code(
         "the prepared data cannot be written",
-        "Prepared rows are written to a cache before they are uploaded; the disk is full or the folder is not yours. "
-        "Nothing was created, and no half file is left: make room and run the command again.",
+        "Prepared rows are written to a cache before they are uploaded, and the disk is full or the folder is not writable. "
+        "Nothing was created and no partial file is left. Free some space and run the command again.",
     ),
     "FF606": Code(
-        "the data changed meanwhile",
-        "A file is no longer what it was when the plan was made, so what would be uploaded is not what was planned. Wait "
-        "until it is complete, and plan again.",
+        "the data changed after the plan",
+        "A file changed after the plan was created, so the upload would differ from what was planned. Wait until the file is "
+        "complete, and create a new plan.",
     ),
     "FF607": Code(
-        "there are fewer rows than were asked for",
-        "`rows` names more rows than the source split has. All of them are used; lower the number to silence this.",
+        "fewer rows than requested",
+        "`rows` is larger than the number of rows in the source split. All rows are used; lower the number to silence this "
+        "warning.",
     ),
     "FF608": Code(
         "a row is not UTF-8",
-        "Training reads UTF-8 only. Save the file in that encoding; the message names the first byte that is wrong.",
+        "Training reads UTF-8 only. Save the file in that encoding; the message names the first invalid byte.",
     ),
     "FF609": Code(
         "a row is not JSON",
-        "Each line of a .jsonl file is one complete JSON object. A file that is one large list, or indented JSON, must be"
-        " rewritten with one object a line.",
+        "Each line of a .jsonl file is one complete JSON object. Rewrite a file that holds one large list or indented JSON with "
+        "one object per line.",
     ),
     "FF610": Code(
         "a row is too long",
-        "A line is longer than 16 MiB. Most often the file is not JSON Lines at all, but one JSON document without line breaks.",
+        "A line is longer than 16 MiB. Usually the file is not JSON Lines but one JSON document without line breaks.",
     ),
     "FF611": Code(
         "a row has no messages",
-        "Each row is an object with `messages`: a list of objects with the texts `role` and `content`. Other keys are "
+        "Each row is an object with `messages`: a list of objects with the text fields `role` and `content`. Other keys are "
         "kept and ignored.",
     ),
     "FF612": Code(
-        "the roles of a row are not a conversation",
-        "A `system` message may come first; then `user` and `assistant` take turns, and the assistant has the last word, "
-        "since only its turns are trained on. Mend the rows, or leave them out: `filter: messages[size(messages) - 1].role == "
-        '"assistant"` keeps those that end with an answer. In `test`, which nothing trains on, rows that end with the user\'s '
-        "turn are a warning: they may stay, but their last turn has no answer to measure.",
+        "the roles of a row do not form a conversation",
+        "A `system` message may come first; then `user` and `assistant` alternate, and the assistant comes last, because "
+        "training uses only its turns. Fix the rows, or exclude them: `filter: messages[size(messages) - 1].role == "
+        '"assistant"` keeps those that end with an answer. In `test`, which is not trained on, rows that end with the user\'s '
+        "turn are a warning, because their last turn has no answer to measure.",
     ),
     "FF613": Code(
-        "a message is empty",
-        "A message of spaces only teaches the model to say nothing. Fill it, or leave such rows out: `filter: "
+        "empty message",
+        "A message that holds only whitespace teaches the model to answer with nothing. Fill it, or exclude such rows: `filter: "
         'messages.all(m, m.content.matches("\\\\S"))` keeps the others.',
     ),
     "FF614": Code(
-        "a message holds half a character",
-        "JSON can spell one half of a surrogate pair (such as `\\ud83d`), which is no character and which no tokenizer "
-        "takes. It mostly comes from a text cut in the middle of an emoji.",
+        "lone surrogate in a message",
+        "JSON can encode one half of a surrogate pair (such as `\\ud83d`), which is not a character and which no tokenizer "
+        "accepts. It usually comes from text that was cut in the middle of an emoji.",
     ),
     "FF615": Code(
-        "a prompt stands twice",
-        "Two rows of one split begin with the same user message. The model cannot give both answers; keep one unless you "
-        "mean it.",
+        "duplicate prompt in a split",
+        "Two rows of one split start with the same user message. The model cannot learn both answers; keep one unless this is "
+        "intended.",
     ),
     "FF616": Code(
-        "a prompt stands in two splits",
-        "Rows of validation or test begin with a user message that is trained on too, so what is measured on them is "
-        "memory. Take them out of one of the two.",
+        "the same prompt in two splits",
+        "Rows of validation or test start with a user message that is also trained on, so their metrics measure memorization. "
+        "Remove the prompt from one of the splits.",
     ),
     "FF617": Code(
-        "a conversation is longer than the model's context",
-        "Estimated at four characters a token, it does not fit the context and its end would be cut off. Shorten it, or "
-        "choose a model with a longer context.",
+        "conversation longer than the model's context",
+        "At an estimated four characters per token, the conversation exceeds the context and its end would be cut off. Shorten "
+        "it, or choose a model with a longer context.",
     ),
     "FF618": Code(
-        "a source is not pinned",
-        "What `hf://` and `https://` name may change from one day to the next, so the lock file says which commit, ETag or "
-        "SHA-256 is meant. `fineforge lock` writes it; commit it. `hf://owner/name@<40 digits>` needs no pin.",
+        "unpinned source",
+        "The content behind `hf://` and `https://` can change, so the lock file pins the commit, ETag or SHA-256. `fineforge "
+        "lock` writes it; commit the file. `hf://owner/name@<40 digits>` needs no pin.",
     ),
     "FF619": Code(
-        "a dataset, revision or file is not there",
-        "The server does not know it: the name is wrong, it was deleted, or it is private and no token was sent. "
-        "`fineforge lock --upgrade` pins what is there now.",
+        "dataset, revision or file not found",
+        "The server does not have it: the name is wrong, it was deleted, or it is private and no token was sent. `fineforge "
+        "lock --upgrade` pins the current version.",
     ),
     "FF620": Code(
-        "a dataset refuses access",
-        "It is gated, or the token may not read it. Accept the dataset's terms on its page, and set HF_TOKEN to a token of "
-        "that account.",
+        "access to the dataset is denied",
+        "The dataset is gated, or the token may not read it. Accept the dataset's terms on its page, and set HF_TOKEN to a "
+        "token of that account.",
     ),
     "FF621": Code(
-        "a dataset has no such configuration or split",
-        "`dataset.config` names a configuration of a hub dataset, `from` a split in it; the hint lists what there is. `from` "
-        "defaults to the split's own name.",
+        "no such configuration or split in the dataset",
+        "`dataset.config` names a configuration of a hub dataset, and `from` names a split in it; the hint lists what exists. "
+        "`from` defaults to the name of the split.",
     ),
     "FF622": Code(
-        "a source cannot be fetched",
-        "The server asked to wait, failed, or broke off again and again. Nothing half-written is used; what has arrived stays "
-        "in the cache, so that the next run goes on from there.",
+        "a source cannot be downloaded",
+        "The server asked to wait, failed, or kept dropping the connection. Partial files are never used; they stay in the "
+        "cache, so the next run resumes the download.",
     ),
     "FF623": Code(
-        "a filter is not understood",
-        "`filter` is an expression in CEL over the columns of a row, as in `size(messages) > 2`. The message names the place "
-        "in it. Loops may stand two deep in each other, not more.",
+        "invalid filter",
+        "`filter` is a CEL expression over the columns of a row, such as `size(messages) > 2`. The message gives the position "
+        "in it. Loops can be nested at most two deep.",
     ),
     "FF624": Code(
         "a filter fails on a row",
-        "The expression could not be computed for the row, or did not give true or false: a column is missing, or values of "
-        "different types meet. `has(column.key)` asks whether a key is there.",
+        "The expression could not be evaluated for the row, or did not return true or false: a column is missing, or types do "
+        "not match. `has(column.key)` tests whether a key exists.",
     ),
     "FF625": Code(
         "a row lacks a column",
-        "The task, or `columns` in the spec, needs a column that the row does not have, or that is empty. Check the spelling "
-        "against the columns that the hint names.",
+        "The task, or `columns` in the spec, needs a column that is missing or empty in the row. Compare the spelling with the "
+        "columns in the hint.",
     ),
     "FF626": Code(
-        "a source is of a kind that is not known",
-        "Sources are paths of .jsonl, .json, .csv, .tsv and .parquet files, folders and patterns of them, "
-        "`hf://owner/name[@revision]`, public `https://` addresses of such files, and `azureml:NAME:VERSION`.",
+        "unknown kind of source",
+        "Sources are paths, folders and patterns of .jsonl, .json, .csv, .tsv and .parquet files, `hf://owner/name[@revision]`, "
+        "public `https://` URLs of such files, and `azureml:NAME:VERSION`.",
     ),
     "FF627": Code(
-        "a data file is damaged",
-        "It cannot be read as its format: cut off, overwritten, or something else under that name. The message holds the "
-        "reader's words. Nothing damaged is kept in the cache.",
+        "damaged data file",
+        "The file cannot be read in its format: it is truncated, overwritten, or has another format. The message quotes the "
+        "reader. Damaged files are not kept in the cache.",
     ),
     "FF628": Code(
         "rows cannot be written as JSON",
-        "A column holds bytes, such as images or sound, for which JSON has no form. Train on other columns: name them with "
-        "`columns`.",
+        "A column holds binary data such as images or sound, which JSON cannot represent. Select other columns with `columns`.",
     ),
     "FF629": Code(
-        "a data asset is used as it is",
-        "`azureml:NAME:VERSION` is data that the workspace has already. `percent`, `rows`, `sample`, `filter`, `columns` and "
-        "`holdout` cannot change it; name the data it was made of to prepare it anew.",
+        "a data asset is used unchanged",
+        "`azureml:NAME:VERSION` is data that already exists in the workspace. `percent`, `rows`, `sample`, `filter`, `columns` "
+        "and `holdout` do not apply to it. To prepare the data again, use the source it was created from.",
     ),
     "FF630": Code(
-        "the size of the cache is no number",
-        "FINEFORGE_CACHE_GIB is how many GiB the data cache may hold, 20 if it is not set. Files that were not used for "
-        "longest go first.",
+        "invalid cache size",
+        "FINEFORGE_CACHE_GIB sets the size of the data cache in GiB. The default is 20. The least recently used files are "
+        "deleted first.",
     ),
     # --- FF7xx: the emulator ---------------------------------------------------------------------------------------
     "FF701": Code(
         "the local emulator is not running",
-        "The target `local` is an emulator of Azure ML, a process on this machine. Start it with `fineforge emulator start`; "
-        "what it held before is still there.",
+        "The target `local` is an emulator of Azure ML that runs as a process on this machine. Start it with `fineforge "
+        "emulator start`; its state is kept between runs.",
     ),
     "FF702": Code(
-        "the emulator's port cannot be used",
-        "Another program listens on it, or it is one that only an administrator may open. Leave `--port` out: any free one will "
-        "do, clients find it.",
+        "the emulator's port is unavailable",
+        "Another program uses the port, or only an administrator may open it. Omit `--port` to use any free port; clients find "
+        "it automatically.",
     ),
     "FF703": Code(
         "the emulator did not start",
-        "The message holds its last words; `fineforge emulator logs` shows the others. Often its folder cannot be written: "
-        "FINEFORGE_EMULATOR_HOME names another one.",
+        "The message holds the last lines of its log; `fineforge emulator logs` shows the rest. Often its folder is not "
+        "writable: set FINEFORGE_EMULATOR_HOME to another one.",
     ),
     "FF704": Code(
         "the emulator's packages are missing",
-        "The client does not need them, so they are installed apart: `pip install 'fineforge[local]'`.",
+        "The client does not need them, so they are installed separately: `pip install 'fineforge[local]'`.",
     ),
     "FF705": Code(
         "the command cannot be run",
-        "`emulator exec -- COMMAND` runs one program with its Azure traffic led to the emulator. The program was not found, or "
-        "may not be run; a shell's own words need `sh -c '...'`.",
+        "`emulator exec -- COMMAND` runs one program and redirects its Azure traffic to the emulator. The program was not found "
+        "or is not executable. Shell syntax needs `sh -c '...'`.",
     ),
     "FF706": Code(
-        "the emulator runs already",
-        "Two emulators cannot share one folder. One runs there with another port or trainer than was asked for, is starting or "
-        "ending, or has lost its `emulator.json`: wait, end it, or let FINEFORGE_EMULATOR_HOME name another folder.",
+        "the emulator is already running",
+        "Two emulators cannot share one folder. An emulator with another port or trainer runs there, is starting or stopping, "
+        "or has lost its `emulator.json`. Wait, stop it, or set FINEFORGE_EMULATOR_HOME to another folder.",
     ),
 }
