@@ -72,12 +72,12 @@ def _too_much(expression: str) -> str:
     bare = _TEXT.sub("''", expression)
     maps = len(re.findall(r"\.\s*map\s*\(", bare))
     if len(expression) > MAX_CHARACTERS:
-        return f"it has more than {MAX_CHARACTERS:,} characters"
+        return f"it is longer than {MAX_CHARACTERS:,} characters"
     if _nesting(bare) > MAX_NESTING:
-        return f"loops (`all`, `exists`, `map`, `filter`) stand more than {MAX_NESTING} deep in each other"
+        return f"loops (`all`, `exists`, `map`, `filter`) are nested more than {MAX_NESTING} deep"
     if len(re.findall(_LOOP, bare)) > MAX_LOOPS:
         return f"it has more than {MAX_LOOPS} loops (`all`, `exists`, `map`, `filter`)"
-    return f"it has more than {MAX_MAPS} times `map`" if maps > MAX_MAPS else ""
+    return f"it uses `map` more than {MAX_MAPS} times" if maps > MAX_MAPS else ""
 
 
 def _nesting(bare: str) -> int:

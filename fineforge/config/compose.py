@@ -177,7 +177,7 @@ def layer_problems(layer: Layer) -> list[Diagnostic]:
         if name in known:
             continue
         if reason := _OWN[layer.kind].get(name):
-            problem = Diagnostic("FF162", f"`{name}` cannot stand in {_WHERE[layer.kind]}", path=(name,), hint=reason)
+            problem = Diagnostic("FF162", f"`{name}` is not allowed in {_WHERE[layer.kind]}", path=(name,), hint=reason)
         else:
             hint = did_you_mean(name, known, "known here: " + ", ".join(f"`{key}`" for key in known))
             problem = Diagnostic("FF120", f"unknown key `{dotted((*layer.prefix, name))}`", path=(name,), hint=hint)
@@ -186,14 +186,14 @@ def layer_problems(layer: Layer) -> list[Diagnostic]:
 
 
 _IDENTITY = {
-    "version": "it is each spec's own",
-    "name": "it says which spec it is, and whose its objects are; write it in the spec",
-    OVERLAYS: "overlays belong to one spec; defaults are for all targets",
+    "version": "set it in the spec",
+    "name": "it identifies the spec and the owner of its objects; set it in the spec",
+    OVERLAYS: "defaults apply to all targets; write overlays in a spec",
 }
 _OWN: Mapping[Kind, Mapping[str, str]] = {
     Kind.PROJECT: _IDENTITY,
     Kind.FOLDER: _IDENTITY,
-    Kind.OVERLAY: {**_IDENTITY, "targets": "an overlay is for one of them already", OVERLAYS: "overlays hold no others"},
+    Kind.OVERLAY: {**_IDENTITY, "targets": "an overlay already applies to one target", OVERLAYS: "overlays cannot be nested"},
     Kind.SPEC: {},
 }
 """Keys of a spec that may not stand in a layer, and why."""
@@ -222,12 +222,12 @@ def _overlay_problems(parsed: Source, target: str | None, known: Collection[str]
     for name, partial in overlays.items():
         path: SpecPath = (OVERLAYS, name)
         if not isinstance(partial, dict):
-            hint = "give it one, or delete the key"
+            hint = "set one, or delete the key"
             said = "has no value" if partial is None else f"must be a mapping of keys to values, not {shown(partial)}"
             yield _at(parsed, path, "FF122", f"`{dotted(path)}` {said}", hint)
         elif name not in known:
             hint = did_you_mean(name, known, "known: " + ", ".join(f"`{entry}`" for entry in known))
-            yield _at(parsed, path, "FF163", f"there is no target `{name}` that an overlay could be for", hint)
+            yield _at(parsed, path, "FF163", f"overlay for unknown target `{name}`", hint)
         elif isinstance(targets, list) and name not in targets:
             yield _at(parsed, path, "FF163", f"the overlay for `{name}` is never used: `targets` does not list it", "")
         layer = Layer(Kind.OVERLAY, parsed, path)
@@ -254,7 +254,9 @@ def _fill_layer(layer: Layer, variables: Variables, used: dict[SpecPath, tuple[U
     def entry(key: str, value: Any, path: SpecPath) -> Any:
         if "${" not in key:
             return fill(value, path)
-        problem = Diagnostic("FF169", f"the key `{key}` cannot hold a reference", path=path, hint="values can; write the key out")
+        problem = Diagnostic(
+            "FF169", f"the key `{key}` cannot contain a reference", path=path, hint="only values can; write the key out"
+        )
         return _Unresolved((layer.place(problem, key=True),))
 
     def text(value: str, path: SpecPath) -> Any:

@@ -41,7 +41,7 @@ def find(paths: Sequence[Path]) -> tuple[list[Path], list[Diagnostic]]:
             continue
         if not inside and not problems:
             hint = "a spec is a .yaml file; `fineforge init` writes one"
-            problems.append(Diagnostic("FF181", f"`{host_files.shown_path(path)}` holds no spec", hint=hint))
+            problems.append(Diagnostic("FF181", f"`{host_files.shown_path(path)}` contains no spec", hint=hint))
         found += inside
     return list(dict.fromkeys(found)), problems
 
@@ -87,8 +87,8 @@ def _below(folder: Path, problems: list[Diagnostic]) -> Iterator[Path]:
             if ignored(_inside(file, folder)):
                 continue
             if file.is_symlink() and not file.exists():
-                hint = "mend the link, delete it, or name it in `.fineforgeignore`"
-                problems.append(Diagnostic("FF180", f"`{host_files.shown_path(file)}` is a link that leads nowhere", hint=hint))
+                hint = "fix or delete the link, or add it to `.fineforgeignore`"
+                problems.append(Diagnostic("FF180", f"`{host_files.shown_path(file)}` is a broken link", hint=hint))
                 continue
             if not _waits(file):
                 yield file

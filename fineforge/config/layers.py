@@ -41,7 +41,7 @@ def read(path: Path, target: str | None = None, given: Given | None = None) -> t
 
 def read_given(options: Mapping[str, str], files: Sequence[Path]) -> Given:
     """What this run gives variables: `--var`, `--var-file`, the environment. FF112 where a file cannot be read."""
-    hint = "one `NAME: VALUE` a line"
+    hint = "write one `NAME: VALUE` per line"
     return Given(options, tuple(source.load(host_files.read_file(file), str(file), hint) for file in files), os.environ)
 
 

@@ -35,8 +35,8 @@ LATEST = "latest"
 
 
 _HEAD = """\
-# Facts that fineforge pinned: versions, defaults, dataset commits. Written by `fineforge lock`; commit it.
-# `fineforge lock --upgrade SPEC` moves the pins; nothing else does.
+# Facts pinned by `fineforge lock`: versions, defaults, dataset commits. Commit this file.
+# Only `fineforge lock --upgrade SPEC` moves the pins.
 """
 
 
@@ -62,7 +62,7 @@ class Lock:
         return self.targets.get(target, Pins())
 
 
-_RESTORE = "restore it from git, or delete it and lock again"
+_RESTORE = "restore it from git, or delete it and run `fineforge lock`"
 
 
 def find(root: Path) -> Lock:
@@ -75,12 +75,12 @@ def find(root: Path) -> Lock:
     if "version" not in data:
         raise FineforgeError(Diagnostic("FF170", f"`{shown}` is damaged: it has no `version`", hint=_RESTORE))
     if data["version"] != FORMAT:
-        message = f"`{shown}` is of format {data['version']}, this fineforge reads {FORMAT}"
-        raise FineforgeError(Diagnostic("FF170", message, hint="upgrade fineforge, or delete the file and lock again"))
+        message = f"`{shown}` has format {data['version']}, but this version of fineforge reads {FORMAT}"
+        raise FineforgeError(Diagnostic("FF170", message, hint="upgrade fineforge, or delete the file and run `fineforge lock`"))
     try:
         return Lock(path, {str(name): _pins(entry) for name, entry in (data.get("targets") or {}).items()})
     except (KeyError, TypeError, ValueError, AttributeError):
-        message = f"`{shown}` is damaged: what it pins is not as `fineforge lock` writes it"
+        message = f"`{shown}` is damaged: its pins are not in the form that `fineforge lock` writes"
         raise FineforgeError(Diagnostic("FF170", message, hint=_RESTORE)) from None
 
 
@@ -137,7 +137,7 @@ def offline(facts: Facts, spec: Spec, pins: Pins, component_name: str) -> Facts:
 
 def moved(live: Facts, pins: Pins) -> Iterator[Diagnostic]:
     """FF171, a note for everything that upstream says otherwise by now than when it was pinned."""
-    hint = "nothing trains again for it; `fineforge lock --upgrade` takes it"
+    hint = "no retraining; `fineforge lock --upgrade` moves the pin"
     if live.model is not None and (model := _of_version(pins.models, live.model)):
         for what in _differs(model.defaults, live.model.defaults):
             message = f"`{model.name}` {model.version} has changed upstream: its default {what}"
@@ -149,14 +149,14 @@ def moved(live: Facts, pins: Pins) -> Iterator[Diagnostic]:
             yield Diagnostic("FF171", message, Severity.NOTE, ("component",), hint=hint)
     for name, gpus in pins.sizes.items():
         if name in live.sizes and live.sizes[name].gpus != gpus:
-            message = f"`{live.sizes[name].name}` had {gpus} GPUs when it was pinned, now {live.sizes[name].gpus}"
+            message = f"`{live.sizes[name].name}` had {gpus} GPUs when it was pinned, and has {live.sizes[name].gpus} now"
             yield Diagnostic("FF171", message, Severity.NOTE, ("compute", "size"), hint=hint)
 
 
 def newer(what: str, pinned: str, latest: str, path: tuple[str, ...]) -> Diagnostic:
     """FF171 where a newer version or commit than the pinned one exists."""
-    hint = "nothing trains again for it; `fineforge lock --upgrade` takes it"
-    message = f"{what} is pinned at {pinned}; upstream is at {latest}"
+    hint = "no retraining; `fineforge lock --upgrade` moves the pin"
+    message = f"{what} is pinned at {pinned}; the latest version is {latest}"
     return Diagnostic("FF171", message, Severity.NOTE, path, hint=hint)
 
 
@@ -177,7 +177,7 @@ def _pinned(pins: Mapping[str, Any], key: str, version: str | None) -> Any:
 def _differs(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     for name in sorted({*before, *after}):
         if str(before.get(name)) != str(after.get(name)):
-            yield f"`{name}` was {before.get(name, 'not there')}, is {after.get(name, 'gone')}"
+            yield f"`{name}` was {before.get(name, 'absent')}, is {after.get(name, 'absent')}"
 
 
 def _told(pins: Pins) -> dict[str, Any]:

@@ -40,15 +40,15 @@ class Policy(Shape):
     @model_validator(mode="after")
     def _one_of(self) -> Policy:
         if (self.use is None) == (self.name is None):
-            raise choose("give either `use`, the name of a shipped rule, or `name`, the name of your own")
+            raise choose("set either `use`, the name of a shipped rule, or `name`, the name of your own rule")
         if self.use is not None and (own := sorted(self.model_fields_set & {"deny", "warn", "message", "at"})):
-            raise choose(f"`{own[0]}` is the shipped rule's own; `use` takes `with`, `level`, `when` and `except`")
+            raise choose(f"`{own[0]}` is defined by the shipped rule; `use` accepts `with`, `level`, `when` and `except`")
         if self.name is not None and self.level is not None:
-            raise choose("`level` is for `use`; a rule of your own says `deny` or `warn`")
+            raise choose("`level` is for `use`; your own rule sets `deny` or `warn`")
         if self.name is not None and (self.deny is None) == (self.warn is None):
-            raise choose("give either `deny` or `warn`: an expression that is true where the rule is broken")
+            raise choose("set either `deny` or `warn`: an expression that is true if the rule is violated")
         if self.name is not None and self.message is None:
-            raise choose("give `message`: what to say where the rule is broken")
+            raise choose("set `message`, the text shown if the rule is violated")
         return self
 
 
@@ -74,7 +74,7 @@ class Case(Shape):
     @model_validator(mode="after")
     def _one_of(self) -> Case:
         if self.spec is None and self.plan is None:
-            raise choose("give `spec` or `plan`: what the rules are asked about")
+            raise choose("set `spec` or `plan`, the input of the rules")
         return self
 
 

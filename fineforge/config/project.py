@@ -108,8 +108,10 @@ class Project:
             hint = f"add `targets` to `fineforge.yaml`, set {_VARIABLES[0]}, {_VARIABLES[1]} and"
             hint += f" {_VARIABLES[2]}, or use `--target local`"
             raise FineforgeError(Diagnostic("FF161", "no workspace is configured", hint=hint))
-        hint = did_you_mean(target, (LOCAL, *self.targets), f"known: {known}; `targets` of `fineforge.yaml` takes more")
-        raise FineforgeError(Diagnostic("FF161", f"there is no target `{target}`", hint=hint))
+        hint = did_you_mean(
+            target, (LOCAL, *self.targets), f"known targets: {known}; add others to `targets` in `fineforge.yaml`"
+        )
+        raise FineforgeError(Diagnostic("FF161", f"unknown target `{target}`", hint=hint))
 
 
 def find(start: Path) -> Project:
@@ -175,17 +177,17 @@ _load = lru_cache(maxsize=16)(source.load)
 def _contradictions(data: File, folder: Path) -> list[Diagnostic]:
     """FF160: what one key says against another, or against the disk."""
     found = [
-        Diagnostic("FF124", f"`{key}` stands in `training` and in `optimization`", path=("defaults", "optimization", key))
+        Diagnostic("FF124", f"`{key}` is set in both `training` and `optimization`", path=("defaults", "optimization", key))
         for key in data.defaults.optimization
         if key in data.defaults.training
     ]
     if LOCAL in data.targets:
-        message = "`local` is always the emulator, it cannot be a workspace"
-        found.append(Diagnostic("FF160", message, path=("targets", LOCAL), hint="give the target another name"))
+        message = "`local` is reserved for the emulator and cannot be a workspace"
+        found.append(Diagnostic("FF160", message, path=("targets", LOCAL), hint="choose another name for the target"))
     if data.default_target is not None and data.default_target not in (LOCAL, *data.targets):
         hint = "known: " + ", ".join(f"`{name}`" for name in (LOCAL, *data.targets))
-        found.append(Diagnostic("FF160", f"there is no target `{data.default_target}`", path=("default_target",), hint=hint))
+        found.append(Diagnostic("FF160", f"unknown target `{data.default_target}`", path=("default_target",), hint=hint))
     if data.templates is not None and not (folder / data.templates).is_dir():
-        message = f"there is no folder `{data.templates}`"
-        found.append(Diagnostic("FF160", message, path=("templates",), hint="the path starts at the project file's folder"))
+        message = f"folder `{data.templates}` does not exist"
+        found.append(Diagnostic("FF160", message, path=("templates",), hint="the path is relative to the project file's folder"))
     return found

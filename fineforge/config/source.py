@@ -95,7 +95,7 @@ def _decode(content: bytes, file: str) -> str:
     if len(content) > MAX_BYTES:
         raise FineforgeError(
             Diagnostic(
-                "FF109", f"`{file}` has more than the {MAX_BYTES:,} bytes that a spec may have", hint="is this the dataset?"
+                "FF109", f"`{file}` is larger than the limit of {MAX_BYTES:,} bytes for a spec", hint="is this the dataset?"
             )
         )
     try:
@@ -136,13 +136,13 @@ def _syntax(error: yaml.YAMLError, file: str, lines: tuple[str, ...]) -> Diagnos
     conflict = next((number for number, text in enumerate(lines) if text.startswith("<<<<<<< ")), None)
     if conflict is not None:
         span = _span(file, lines, (conflict, 0, conflict, 7))
-        hint = "keep what is right, and take git's marks out; of a lock file keep either side, and lock again"
-        return Diagnostic("FF101", "a merge conflict that is not settled", span=span, hint=hint)
+        hint = "resolve the conflict and remove its markers; for a lock file, keep either side and run `fineforge lock`"
+        return Diagnostic("FF101", "unresolved merge conflict", span=span, hint=hint)
     line, column = (mark.line, mark.column) if mark else (0, 0)
     text = lines[line] if line < len(lines) else ""
     span = _span(file, lines, (line, column, line, column + 1))
     if "\t" in text[: len(text) - len(text.lstrip())] or (text[column : column + 1] == "\t"):
-        return Diagnostic("FF102", "a tab in the indentation", span=span, hint="YAML indents with spaces only")
+        return Diagnostic("FF102", "tab in the indentation", span=span, hint="indent with spaces")
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     context = getattr(error, "context", None)
     hint = next((hint for words, hint in _SYNTAX_HINTS.items() if words in problem), "")
@@ -150,11 +150,11 @@ def _syntax(error: yaml.YAMLError, file: str, lines: tuple[str, ...]) -> Diagnos
 
 
 _SYNTAX_HINTS = {
-    "mapping values are not allowed": "text that holds `: ` needs quotes; a block's keys begin in one column",
-    "cannot start any token": "text that begins with `@`, `%` or a backtick needs quotes",
-    "could not find expected ':'": "a key ends with `: `, and the space counts",
-    "did not find expected key": "the keys of one block begin in one column",
-    "did not find expected '-' indicator": "the entries of one list begin in one column",
+    "mapping values are not allowed": "quote text that contains `: `; the keys of a block start in the same column",
+    "cannot start any token": "quote text that starts with `@`, `%` or a backtick",
+    "could not find expected ':'": "a key ends with `: `, including the space",
+    "did not find expected key": "the keys of a block start in the same column",
+    "did not find expected '-' indicator": "the entries of a list start in the same column",
     "did not find expected ',' or ']'": "close the list with `]`",
     "did not find expected ',' or '}'": "close the mapping with `}`",
     "unexpected end of stream": "close the quotes",
@@ -210,7 +210,7 @@ class _Builder:
     def _tag(self, event: Any) -> None:
         if event.tag not in (None, "!") and not event.tag.startswith("tag:yaml.org,2002:str"):
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self._refuse("FF106", f"the tag `{tag}` is not allowed", event, "write plain values; a spec constructs nothing")
+            self._refuse("FF106", f"the tag `{tag}` is not allowed", event, "write a plain value")
 
     def _scalar(self, event: Any) -> None:
         self._tag(event)
@@ -232,7 +232,7 @@ class _Builder:
     def _open(self, event: Any, value: dict[Any, Any] | list[Any]) -> None:
         self._tag(event)
         if self._expects_key():
-            self._refuse("FF101", "a key must be a plain word", event, "")
+            self._refuse("FF101", "a key must be plain text", event, "")
         if len(self.stack) >= MAX_DEPTH:
             self._refuse("FF110", f"nested deeper than {MAX_DEPTH} levels", event, "")
         self.stack.append(_Frame(value, self._path(), event.anchor, event.start_mark, isinstance(value, dict)))
@@ -251,10 +251,10 @@ class _Builder:
 
     def _alias(self, event: Any) -> None:
         if event.anchor not in self.anchors:
-            self._refuse("FF101", f"the alias `*{event.anchor}` has no anchor before it", event, "")
+            self._refuse("FF101", f"the alias `*{event.anchor}` has no preceding anchor", event, "")
         value, nodes = self.anchors[event.anchor]
         if self._expects_key():
-            self._refuse("FF101", "a key must be a plain word", event, "")
+            self._refuse("FF101", "a key must be plain text", event, "")
         self._add(value, event, nodes)
 
     def _add(self, value: Any, event: Any, nodes: int, start: Any = None) -> None:
@@ -284,7 +284,7 @@ class _Builder:
     def _merge(self, frame: _Frame, value: Any, event: Any, start: Any) -> None:
         sources = value if isinstance(value, list) else [value]
         if not all(isinstance(source, dict) for source in sources):
-            self._refuse("FF101", "`<<` takes a mapping", event, "", start)
+            self._refuse("FF101", "`<<` needs a mapping", event, "", start)
         frame.merges.extend(sources)
 
     def _expects_key(self) -> bool:
@@ -295,7 +295,7 @@ class _Builder:
         path = (*frame.path, key)
         if key != "<<" and path in self.keys and path in self.values:
             first = self.keys[path][0] + 1
-            self._refuse("FF103", f"`{key}` is given twice, first in line {first}", event, "keep one of them")
+            self._refuse("FF103", f"duplicate key `{key}`, first set in line {first}", event, "keep one of them")
         frame.key, frame.expects_key = key, False
         begin, end = event.start_mark, event.end_mark
         self.keys[path] = (begin.line, begin.column, end.line, end.column)

@@ -107,9 +107,7 @@ def _nulls(value: Any, path: SpecPath = ()) -> Iterator[SpecPath]:
 
 
 def _empty(path: SpecPath) -> Diagnostic:
-    return Diagnostic(
-        "FF122", f"`{dotted(path)}` has no value", path=path, hint="give it one (`{}` for a block), or delete the key"
-    )
+    return Diagnostic("FF122", f"`{dotted(path)}` has no value", path=path, hint="set one (`{}` for a block), or delete the key")
 
 
 def dotted(path: SpecPath) -> str:
@@ -143,16 +141,16 @@ def _say(detail: ErrorDetails, model: type[Shape], where: SpecPath, patterns: Ma
     if kind == "literal_error":
         hint = _option(str(detail["input"]), context["expected"])
         if detail["input"] == context["expected"]:  # a number in quotes
-            return Diagnostic("FF122", f"`{name}` must be a number, not text", path=where, hint=f"write {given} without quotes")
+            return Diagnostic("FF122", f"`{name}` must be a number, got text", path=where, hint=f"write {given} without quotes")
         return Diagnostic("FF122", f"`{name}` cannot be {given}", path=where, hint=hint)
     if kind == "too_short":
-        return Diagnostic("FF123", f"`{name}` has no entry", path=where, hint="give it one, or delete the key")
+        return Diagnostic("FF123", f"`{name}` has no entry", path=where, hint="set one, or delete the key")
     if kind in _LIMITS:
-        return Diagnostic("FF123", f"`{name}` is {given}, must be {_LIMITS[kind].format(**context)}", path=where)
-    expected, hint = next((words for prefix, words in _KINDS.items() if kind.startswith(prefix)), ("another kind of value", ""))
+        return Diagnostic("FF123", f"`{name}` must be {_LIMITS[kind].format(**context)}, got {given}", path=where)
+    expected, hint = next((words for prefix, words in _KINDS.items() if kind.startswith(prefix)), ("another type of value", ""))
     if expected == "text" and isinstance(detail["input"], dict | list):
         hint = ""
-    return Diagnostic("FF122", f"`{name}` must be {expected}, not {given}", path=where, hint=hint)
+    return Diagnostic("FF122", f"`{name}` must be {expected}, got {given}", path=where, hint=hint)
 
 
 _LIMITS = {
@@ -164,7 +162,7 @@ _LIMITS = {
 """pydantic's kind of error -> what the value must be."""
 
 _KINDS = {
-    "string": ("text", "put it in quotes"),
+    "string": ("text", "quote the value"),
     "int": ("a whole number", ""),
     "float": ("a number", ""),
     "finite": ("a number", ""),

@@ -110,7 +110,7 @@ class Variables:
         """The value of one reference."""
         body = match.group("body")
         if body is None:
-            raise _refusal("FF169", "`${` begins a reference, and no `}` ends it", "close it; `$${` is a literal `${`")
+            raise _refusal("FF169", "`${` starts a reference that is not closed", "add `}`; write `$${` for a literal `${`")
         if variable := _VAR.fullmatch(body):
             value, origin = self._value(variable[1], trail)
             return value, Used(f"var.{variable[1]}", origin)
@@ -122,13 +122,13 @@ class Variables:
     def _environment(self, name: str, otherwise: str | None) -> tuple[str, str]:
         """A text of the environment; as in a shell, `:-` counts for an empty one too."""
         if hides(f"environment_variables.{name}"):
-            hint = "plans and tags are read by many; let the workspace's key vault or an identity give it to what runs"
-            raise _refusal("FF173", f"`{name}` looks like a secret, and what a spec says is shown", hint)
+            hint = "plans and tags are widely readable; use the workspace's key vault or a managed identity"
+            raise _refusal("FF173", f"`{name}` looks like a secret, and the values of a spec appear in plans", hint)
         value = self.given.environment.get(name)
         if otherwise is not None and not value:
             return otherwise, "default"
         if value is None:
-            raise _refusal("FF168", f"`{name}` is not set in the environment", f"set it, or write `${{env.{name}:-DEFAULT}}`")
+            raise _refusal("FF168", f"environment variable `{name}` is not set", f"set it, or write `${{env.{name}:-DEFAULT}}`")
         return value, "environment"
 
     def _value(self, name: str, trail: tuple[str, ...]) -> tuple[Any, str]:
@@ -138,13 +138,13 @@ class Variables:
             raise FineforgeError(_undeclared(name, self.declared, ""))
         if name in trail:
             circle = " -> ".join(f"`{entry}`" for entry in (*trail[trail.index(name) :], name))
-            raise _refusal("FF167", f"the variable `{name}` refers to itself: {circle}", "give one of them a value of its own")
+            raise _refusal("FF167", f"the variable `{name}` refers to itself: {circle}", "give one of them a literal value")
         given = self._given(name, variable)
         if given is not None:
             return given
         if not variable.has_default:
             meant = f": {variable.description}" if variable.description else ""
-            hint = f"give it with `--var {name}=VALUE`, in a `--var-file`, or as {PREFIX}{name}"
+            hint = f"set it with `--var {name}=VALUE`, in a `--var-file`, or as {PREFIX}{name}"
             raise _refusal("FF165", f"the variable `{name}` has no value{meant}", hint)
         return self._default(name, variable, trail), "default"
 
@@ -192,8 +192,8 @@ def declaration_problems(declared: Mapping[str, Variable]) -> Iterator[Diagnosti
     for name, variable in declared.items():
         path: SpecPath = ("variables", name)
         if not _NAME.fullmatch(name):
-            hint = "letters, digits and underscores, a letter first"
-            yield Diagnostic("FF123", f"a variable cannot be called {shown(name)}", path=path, hint=hint)
+            hint = "letters, digits and underscores, starting with a letter"
+            yield Diagnostic("FF123", f"invalid variable name {shown(name)}", path=path, hint=hint)
         if variable.has_default and variable.default is not None and not _refers(variable.default):
             try:
                 _checked(variable.default, variable, f"the default of `{name}`")
@@ -226,9 +226,9 @@ def _checked(value: Any, variable: Variable, what: str) -> Any:
     if isinstance(value, types) and (variable.type == "boolean" or not isinstance(value, bool)):
         return value
     if variable.type == "string" and isinstance(value, bool | int | float):
-        hint = "put it in quotes"
+        hint = "quote the value"
     else:
-        hint = f"`type: {variable.type}` says so"
+        hint = f"declared with `type: {variable.type}`"
     raise _refusal("FF166", f"{what} must be {words}, not {'nothing' if value is None else shown(value)}", hint)
 
 
@@ -246,7 +246,9 @@ def _typed(text: str, variable: Variable, what: str) -> Any:
 def _inside(reference: str, value: Any) -> str:
     """A value within a text, as YAML writes it."""
     if isinstance(value, dict | list):
-        raise _refusal("FF166", f"`{reference}` is {shown(value)}, and stands inside text", "let it be the whole value")
+        raise _refusal(
+            "FF166", f"`{reference}` is {shown(value)} and cannot be part of a text", "use the reference as the whole value"
+        )
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -257,12 +259,12 @@ def _meant(body: str) -> str:
     if near := difflib.get_close_matches(word.partition(".")[0], ("var", "env"), 1, cutoff=0.5):
         rest = word.partition(".")[2]
         return f"did you mean `${{{near[0]}.{rest}}}`?" if rest else f"write `${{{near[0]}.NAME}}`; {literal}"
-    return f"`${{var.NAME}}` and `${{env.NAME}}` are known; {literal}"
+    return f"use `${{var.NAME}}` or `${{env.NAME}}`; {literal}"
 
 
 def _undeclared(name: str, declared: Iterable[str], who: str) -> Diagnostic:
     hint = did_you_mean(name, declared, "declare it under `variables` in `fineforge.yaml`")
-    message = f"{who} `{name}`, which is no variable" if who else f"there is no variable `{name}`"
+    message = f"{who} `{name}`, which is not a declared variable" if who else f"unknown variable `{name}`"
     return Diagnostic("FF164", message, hint=hint)
 
 

@@ -19,8 +19,8 @@ def _from_environment() -> tuple[str, str, str] | None:
     if not values:
         return None
     if missing:
-        hint = f"set {' and '.join(missing)} as well, or none of the three"
-        raise FineforgeError(Diagnostic("FF161", "the environment says only in part where the workspace is", hint=hint))
+        hint = f"also set {' and '.join(missing)}, or unset all three"
+        raise FineforgeError(Diagnostic("FF161", "the environment variables for the workspace are incomplete", hint=hint))
     subscription, group, workspace = (values[name] for name in _VARIABLES)
     return subscription, group, workspace
 
@@ -48,7 +48,7 @@ def _workspace_file(file: Path) -> tuple[str, str, str] | None:
         data = None
     values = [data.get(key) if isinstance(data, dict) else None for key in _CONFIG_KEYS]
     if not all(isinstance(value, str) and value for value in values):
-        hint = "it needs subscription_id, resource_group and workspace_name"
+        hint = "it must contain subscription_id, resource_group and workspace_name"
         raise FineforgeError(Diagnostic("FF160", f"`{file}` is not a workspace file", hint=hint))
     subscription, group, workspace = (str(value) for value in values)
     return subscription, group, workspace

@@ -65,7 +65,7 @@ def require() -> Emulator:
     found = read()
     if found is None:
         raise FineforgeError(
-            Diagnostic("FF701", "the local emulator is not running", hint="start it: `fineforge emulator start`")
+            Diagnostic("FF701", "the local emulator is not running", hint="start it with `fineforge emulator start`")
         )
     return found
 
@@ -157,8 +157,8 @@ _MISLEADING = {
 def _refuse_another(running: Emulator, asked: Mapping[str, Any]) -> None:
     for name, value in asked.items():
         if value and value != running.facts[name]:
-            message = f"the emulator runs already, with {name} {running.facts[name]}"
-            hint = "stop it first: `fineforge emulator stop`; what it holds stays"
+            message = f"the emulator is already running with {name} {running.facts[name]}"
+            hint = "stop it first with `fineforge emulator stop`; its state is kept"
             raise FineforgeError(Diagnostic("FF706", message, hint=hint))
 
 
@@ -203,8 +203,8 @@ def _make(folder: Path) -> None:
         log_file().touch(0o600)
     except OSError as error:
         words = (error.strerror or str(error)).lower()
-        hint = "choose another folder with FINEFORGE_EMULATOR_HOME"
-        raise FineforgeError(Diagnostic("FF703", f"the emulator cannot work in `{folder}`: {words}", hint=hint)) from None
+        hint = "set FINEFORGE_EMULATOR_HOME to another folder"
+        raise FineforgeError(Diagnostic("FF703", f"the emulator cannot use `{folder}`: {words}", hint=hint)) from None
 
 
 def _not_started(begin: int) -> Diagnostic:
@@ -217,10 +217,10 @@ def _not_started(begin: int) -> Diagnostic:
         return Diagnostic("FF704", f"the emulator's packages are missing: {last}", hint="`pip install 'fineforge[local]'`")
     match code:
         case "FF702":
-            return Diagnostic("FF702", words, hint="choose another with `--port`, or leave it out for a free one")
+            return Diagnostic("FF702", words, hint="choose another with `--port`, or omit it to use a free one")
         case "FF706":
-            return Diagnostic("FF706", words, hint="`fineforge emulator status` says where; or wait until it has ended")
+            return Diagnostic("FF706", words, hint="`fineforge emulator status` shows it; or wait until it has stopped")
         case "FF703":
-            return Diagnostic("FF703", words, hint="choose another folder with FINEFORGE_EMULATOR_HOME")
+            return Diagnostic("FF703", words, hint="set FINEFORGE_EMULATOR_HOME to another folder")
         case _:
-            return Diagnostic("FF703", f"the emulator did not start: {last}", hint="`fineforge emulator logs` says more")
+            return Diagnostic("FF703", f"the emulator did not start: {last}", hint="`fineforge emulator logs` shows the rest")

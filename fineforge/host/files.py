@@ -86,7 +86,7 @@ def read_file(file: Path) -> bytes:
             return stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         name = shown_path(file)
-        what = f"`{name}` is a link that leads nowhere" if file.is_symlink() else f"there is no file `{name}`"
+        what = f"`{name}` is a broken link" if file.is_symlink() else f"file `{name}` does not exist"
         raise FineforgeError(Diagnostic("FF112", what)) from None
     except OSError as error:
         words = (error.strerror or str(error)).lower()

@@ -21,14 +21,14 @@ def run(where: Path, *words: str) -> str:
     """What git prints. FF182 with its own words where it fails: no repository, no such commit, a clone too shallow."""
     folder = where if where.is_dir() else where.parent
     if not folder.is_dir():
-        raise FineforgeError(Diagnostic("FF182", f"there is no folder `{folder}` to ask git about"))
+        raise FineforgeError(Diagnostic("FF182", f"folder `{folder}` does not exist"))
     try:
         ran = subprocess.run(["git", *words], cwd=folder, capture_output=True, check=False, timeout=SECONDS)
     except FileNotFoundError:
-        hint = "install git, or do without `--at` and `changed-since:`"
-        raise FineforgeError(Diagnostic("FF182", "git is not installed, or not on the PATH", hint=hint)) from None
+        hint = "install git, or avoid `--at` and `changed-since:`"
+        raise FineforgeError(Diagnostic("FF182", "git is not installed or not on the PATH", hint=hint)) from None
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise FineforgeError(Diagnostic("FF182", f"git cannot be asked: {error}")) from None
+        raise FineforgeError(Diagnostic("FF182", f"git cannot be run: {error}")) from None
     if ran.returncode == 0:
         return os.fsdecode(ran.stdout)  # A file's name may be any bytes.
     said = " ".join((ran.stderr or ran.stdout).decode("utf-8", "replace").split()) or f"exit code {ran.returncode}"
@@ -41,7 +41,7 @@ def commit(where: Path, reference: str) -> str:
     try:
         return run(where, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}").strip()
     except FineforgeError:
-        raise FineforgeError(Diagnostic("FF182", f"this clone holds no commit `{reference}`", hint=_DEPTH)) from None
+        raise FineforgeError(Diagnostic("FF182", f"this clone does not contain commit `{reference}`", hint=_DEPTH)) from None
 
 
 def base(where: Path, reference: str) -> str:
@@ -50,11 +50,11 @@ def base(where: Path, reference: str) -> str:
     try:
         return run(where, "merge-base", other, "HEAD").strip()
     except FineforgeError:
-        message = f"this clone holds no commit that `{reference}` and HEAD have in common"
+        message = f"this clone contains no common ancestor of `{reference}` and HEAD"
         raise FineforgeError(Diagnostic("FF182", message, hint=_DEPTH)) from None
 
 
-_DEPTH = "check the name; in CI fetch all of the history: `fetch-depth: 0` of actions/checkout"
+_DEPTH = "check the name; in CI, fetch the whole history (`fetch-depth: 0` of actions/checkout)"
 
 
 def is_shallow(root: Path) -> bool:
@@ -108,8 +108,8 @@ def at(reference: str, paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
             there = tuple(tree / path.resolve().relative_to(top) for path in paths)
             for path, was in zip(paths, there, strict=True):
                 if not was.exists():
-                    hint = "`git log --follow` knows where it was"
-                    raise FineforgeError(Diagnostic("FF182", f"`{path}` was not there at `{reference}`", hint=hint))
+                    hint = "`git log --follow` shows its earlier paths"
+                    raise FineforgeError(Diagnostic("FF182", f"`{path}` does not exist at `{reference}`", hint=hint))
             _TREES[tree.resolve()] = top, found
             yield there
         finally:

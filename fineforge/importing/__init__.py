@@ -19,7 +19,7 @@ def spec_of(word: str, gateway: Reader, today: str, name: str | None = None) -> 
     Raises FF422 where there is no such object, FF423 where no spec can say what it is.
     """
     draft = _draft(word, gateway, today, name)
-    draft.head.insert(0, f"Written from `{word}` of `{gateway.workspace.name}` by `fineforge import`. Nothing there was changed.")
+    draft.head.insert(0, f"Written from `{word}` of `{gateway.workspace.name}` by `fineforge import`. Nothing was changed there.")
     return text(draft)
 
 
@@ -31,5 +31,5 @@ def _draft(word: str, gateway: Reader, today: str, name: str | None) -> Draft:
             return serving.of_endpoint(found, gateway, name)
         case ["deployment", endpoint, found] if endpoint and found:
             return serving.of_deployment(ResourceKey("deployment", found, parent=endpoint), gateway, name)
-    hint = "name a job, `endpoint/NAME`, or `deployment/ENDPOINT/NAME`"
-    raise FineforgeError(Diagnostic("FF422", f"`{word}` is nothing that can be imported", hint=hint))
+    hint = "use the name of a job, `endpoint/NAME`, or `deployment/ENDPOINT/NAME`"
+    raise FineforgeError(Diagnostic("FF422", f"`{word}` cannot be imported", hint=hint))

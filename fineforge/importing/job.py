@@ -41,14 +41,14 @@ def draft(key: ResourceKey, gateway: Reader, today: str, called: str | None) -> 
     _data(made, inputs)
     _compute(made, gateway, inputs, raw)
     _job(made, raw, have, inputs)
-    made.note("register", "What the trained model is to be called.")
+    made.note("register", "The name of the trained model.")
     made.data["register"] = {"name": made.data["name"]}
     if tags := user_tags(have):
         made.data["tags"] = tags
     _finish(made, gateway, inputs, today)
     if have.owner is not None:
-        made.head.append(f"It was made by the spec `{have.owner.spec}` of the project `{have.owner.project}`.")
-    made.head.append(f"The job is `{have.word}`. It is not taken over: an apply trains again, from the same inputs.")
+        made.head.append(f"It was created by the spec `{have.owner.spec}` of the project `{have.owner.project}`.")
+    made.head.append(f"The job is `{have.word}`. It is not taken over: the next apply trains again from the same inputs.")
     return made
 
 
@@ -56,19 +56,19 @@ def _step(key: ResourceKey, raw: Raw) -> Mapping[str, Any]:
     """The one step of the pipeline that a spec could stand for."""
     properties = raw.get("properties") or {}
     if str(properties.get("jobType")).lower() != "pipeline":
-        raise _not_a_spec(key, f"is a job of type `{properties.get('jobType')}`, not a pipeline of the registry's components")
+        raise _not_a_spec(key, f"is a job of type `{properties.get('jobType')}`, not a pipeline of a registry component")
     nodes = (properties.get("jobs") or {}).values() or [properties]  # a job may be a component itself, without steps
     steps = [step for step in nodes if _COMPONENT.match(str(step.get("componentId")))]
     tuning = [step for step in steps if _matched(_COMPONENT, str(step["componentId"]))[1] in TASK_COMPONENTS.values()]
     chosen = tuning or steps
     if len(chosen) != 1:
-        raise _not_a_spec(key, f"has {len(chosen)} steps from components of a registry; a spec stands for one")
+        raise _not_a_spec(key, f"has {len(chosen)} steps from registry components, but a spec describes one")
     found: Mapping[str, Any] = chosen[0]
     return found
 
 
 def _not_a_spec(key: ResourceKey, words: str) -> FineforgeError:
-    hint = "fine-tuning pipelines of a registry can be imported"
+    hint = "only fine-tuning pipelines of a registry can be imported"
     return FineforgeError(Diagnostic("FF423", f"`{key}` {words}", hint=hint))
 
 
@@ -138,10 +138,10 @@ def _asset(made: Draft, split: str, uri: str) -> str:
         return str(named)
     asset = f"{made.data['name']}-{split}"
     if uri:
-        made.note("dataset", f"The job read `{split}` from a place that is no data asset. This makes it one:")
+        made.note("dataset", f"The job read `{split}` from a path that is not a data asset. This command creates one:")
         made.note("dataset", f"  az ml data create --name {asset} --version 1 --type uri_file --path {uri}")
     else:
-        made.note("dataset", f"The job does not say where `{split}` is from.")
+        made.note("dataset", f"The job does not record the source of `{split}`.")
     return f"azureml:{asset}:1"
 
 
@@ -153,14 +153,14 @@ def _compute(made: Draft, gateway: Reader, inputs: Mapping[str, Mapping[str, Any
     name = main.rstrip("/").split("/")[-1].removeprefix("azureml:")
     if others := {place: where for place, where in places.items() if where and where != main}:
         listed = ", ".join(f"`{place}` on `{where}`" for place, where in others.items())
-        made.note("compute", f"A spec runs all steps on one cluster; here other steps ran elsewhere: {listed}.")
+        made.note("compute", f"A spec runs all steps on one cluster; in this job, other steps ran elsewhere: {listed}.")
     if not name or name == "serverless":
         made.data["compute"] = _serverless(made, inputs)
         return
     cluster = gateway.get(ResourceKey("compute", name))
     size = None if cluster is None else ((cluster.get("properties") or {}).get("properties") or {}).get("vmSize")
     if cluster is None:
-        made.note("compute", f"The cluster `{name}` is not there any more: name another one, or let the spec make one.")
+        made.note("compute", f"The cluster `{name}` no longer exists: choose another one, or let the spec create one.")
     made.data["compute"] = {"name": name, **({"size": str(size)} if size else {}), "existing": True}
 
 
@@ -168,7 +168,7 @@ def _serverless(made: Draft, inputs: Mapping[str, Mapping[str, Any]]) -> dict[st
     sizes = {name: _value(inputs[name]) for name in params.SERVERLESS_INPUTS if name in inputs}
     size = sizes.get("instance_type_finetune") or next((size for size in sizes.values() if size), None)
     if size is None:
-        made.note("compute", "The job does not say which VM size it asked for; choose one.")
+        made.note("compute", "The job does not record its VM size; choose one.")
         size = "Standard_NC24ads_A100_v4"
     steps = {name.removeprefix("instance_type_"): other for name, other in sizes.items() if other and other != size}
     steps.pop("finetune", None)
@@ -195,7 +195,11 @@ def _finish(made: Draft, gateway: Reader, inputs: Mapping[str, Mapping[str, Any]
         made.data["compute"]["size"] = size.name
     _parameters(made, spec, facts, inputs)
     for block, key, words in (
-        ("model", "allow_retired", "Its fine-tuning is retired: training again needs this, and a service that still lets you."),
+        (
+            "model",
+            "allow_retired",
+            "Fine-tuning of this model is retired: training again needs this key, and the service may still reject the job.",
+        ),
         ("lifecycle", "allow_unlisted", "The model's metadata does not list this VM size."),
     ):
         trial = replace(made, data={**made.data, block: {**made.data.get(block, {}), key: True}})
@@ -203,7 +207,7 @@ def _finish(made: Draft, gateway: Reader, inputs: Mapping[str, Mapping[str, Any]
             made.data = trial.data
             made.note(block, words)
     for found in dict.fromkeys(_wrong(made, facts)):
-        made.head.append(f"To be mended: {found.message}.")
+        made.head.append(f"To be fixed: {found.message}.")
 
 
 def _parameters(made: Draft, spec: Spec, facts: Facts, inputs: Mapping[str, Mapping[str, Any]]) -> None:
@@ -220,13 +224,13 @@ def _parameters(made: Draft, spec: Spec, facts: Facts, inputs: Mapping[str, Mapp
         value = fact.default if given is None else typed(given, fact.type)
         usual = otherwise[name].value if name in otherwise else None
         if value is None and usual is not None:
-            made.note("training", f"The job has no `{name}`, and a spec would give it `{usual}`.")
+            made.note("training", f"The job has no `{name}`, and a spec would use `{usual}`.")
         elif value is not None and str(value).lower() != str(usual).lower():
             block = "optimization" if _SHOULD_FIT.search(name) else "training"
             made.data.setdefault(block, {})[name] = _as_written(value) if fact.enum else value
     for name in inputs:
         if name not in component.inputs:
-            made.head.append(f"The job gives `{name}`, which the component does not have.")
+            made.head.append(f"The job sets `{name}`, which is not an input of the component.")
 
 
 def _as_written(value: Any) -> Any:

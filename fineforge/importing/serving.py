@@ -23,8 +23,8 @@ def of_endpoint(name: str, gateway: Reader, called: str | None) -> Draft:
     inside = gateway.list("deployment", name)
     traffic = _traffic(endpoint)
     if not inside:
-        message = f"`endpoint/{name}` has no deployment, so there is no model to speak of"
-        raise FineforgeError(Diagnostic("FF423", message, hint="a spec deploys a model; name another endpoint"))
+        message = f"`endpoint/{name}` has no deployment and therefore no model"
+        raise FineforgeError(Diagnostic("FF423", message, hint="a spec deploys a model; choose another endpoint"))
     key = max(sorted(inside, key=lambda key: key.name), key=lambda key: traffic.get(key.name, 0))
     return of_deployment(key, gateway, called)
 
@@ -36,9 +36,9 @@ def of_deployment(key: ResourceKey, gateway: Reader, called: str | None) -> Draf
     model = str(have.document.get("model") or "")
     model = re.sub(r"^(?=azureml://registries/)", "azureml:", model)
     if not re.match(REGISTERED, model):
-        what = f"deploys `{model}`" if model else "has no model of a workspace or a registry"
-        hint = "register its model, then import again"
-        raise FineforgeError(Diagnostic("FF423", f"`{key}` {what}, which no spec can name", hint=hint))
+        what = f"deploys `{model}`" if model else "has no model from a workspace or a registry"
+        hint = "register the model, then import again"
+        raise FineforgeError(Diagnostic("FF423", f"`{key}` {what}, which a spec cannot reference", hint=hint))
     owner = have.owner or endpoint.owner
     draft = Draft({"version": 1, "name": spec_name(called or (owner.spec if owner else endpoint.key.name))})
     draft.data["model"] = {"registered": model}
@@ -59,11 +59,13 @@ def _endpoint(draft: Draft, raw: Raw, have: Observed) -> None:
         block["auth"] = auth
     if have.owner is None:
         block["existing"] = True
-        draft.note("endpoint", "Somebody else's, so it is used and never changed; `fineforge adopt` makes it this spec's.")
+        draft.note(
+            "endpoint", "It has another owner, so it is used and never changed. `fineforge adopt` makes it belong to this spec."
+        )
     if str(fields.get(raw, "properties.publicNetworkAccess") or "Enabled").lower() != "enabled":
-        draft.note("endpoint", "It has no public address (`public_network_access: disabled`), which a spec cannot say.")
+        draft.note("endpoint", "It has no public address (`public_network_access: disabled`), which a spec cannot express.")
     if have.document.get("mirror_traffic"):
-        draft.note("endpoint", f"It mirrors traffic, which a spec cannot say: {_shares(have.document['mirror_traffic'])}.")
+        draft.note("endpoint", f"It mirrors traffic, which a spec cannot express: {_shares(have.document['mirror_traffic'])}.")
     draft.data["endpoint"] = block
 
 
@@ -82,16 +84,16 @@ def _deployment(draft: Draft, raw: Raw, have: Observed) -> None:
     for place, usual, words in _UNSAID:
         value = fields.get(raw, place)
         if value not in (None, "", {}, [], False) and str(value).lower() != usual:
-            draft.note("deployment", f"A spec cannot say {words}: `{value}`.")
+            draft.note("deployment", f"A spec cannot express {words}: `{value}`.")
     draft.data["deployment"] = block
 
 
 _UNSAID = (
-    ("properties.scaleSettings.scaleType", "default", "how it scales by itself"),
-    ("properties.endpointComputeType", "managed", "on what else than managed machines it runs"),
-    ("properties.appInsightsEnabled", "false", "that it writes to Application Insights"),
-    ("properties.modelMountPath", "", "where the model is mounted"),
-    ("properties.readinessProbe.initialDelay", "pt10s", "how long its readiness probe waits"),
+    ("properties.scaleSettings.scaleType", "default", "its autoscaling"),
+    ("properties.endpointComputeType", "managed", "its compute target"),
+    ("properties.appInsightsEnabled", "false", "logging to Application Insights"),
+    ("properties.modelMountPath", "", "the mount path of the model"),
+    ("properties.readinessProbe.initialDelay", "pt10s", "its readiness probe"),
 )
 """Place in the body, the usual value in lower case, and what it is."""
 
@@ -104,17 +106,17 @@ def _container(draft: Draft, block: dict[str, Any], have: Observed) -> None:
     if re.match(ENVIRONMENT, environment):
         block["environment"] = environment
     elif environment:
-        draft.note("deployment", f"Its environment cannot be named in a spec: `{environment}`.")
+        draft.note("deployment", f"A spec cannot reference its environment: `{environment}`.")
     scoring = document.get("code_configuration") or {}
     if scoring and re.match(CODE, str(scoring.get("code"))) and scoring.get("scoring_script"):
         block["scoring"] = {"code": scoring["code"], "script": scoring["scoring_script"]}
     elif scoring:
-        draft.note("deployment", f"Its scoring code cannot be named in a spec: `{scoring.get('code')}`.")
+        draft.note("deployment", f"A spec cannot reference its scoring code: `{scoring.get('code')}`.")
     variables = {str(name): str(value) for name, value in (document.get("environment_variables") or {}).items()}
     hidden = [name for name in variables if hides(f"environment_variables.{name}")]
     if hidden:
         listed = ", ".join(f"`{name}`" for name in hidden)
-        draft.note("deployment", f"Left out, since they look like secrets: {listed}. Let the key vault or an identity give them.")
+        draft.note("deployment", f"Omitted because they look like secrets: {listed}. Use the key vault or a managed identity.")
     if kept := {name: value for name, value in variables.items() if name not in hidden}:
         block["environment_variables"] = kept
 
@@ -129,10 +131,10 @@ def _changed(document: Any, place: str, names: dict[str, str], usual: Any) -> di
 def _tell(draft: Draft, key: ResourceKey, endpoint: Observed, others: list[str]) -> None:
     shares = _traffic(endpoint)
     if shares:
-        draft.note("endpoint", f"Its traffic now: {_shares(shares)}.")
+        draft.note("endpoint", f"Current traffic: {_shares(shares)}.")
     if others:
         listed = ", ".join(f"`{name}`" for name in sorted(others))
-        draft.note("endpoint", f"Also deployed in it, and not in this spec: {listed}.")
+        draft.note("endpoint", f"Other deployments of the endpoint, not in this spec: {listed}.")
     draft.head.append(
         f"A deployment of a spec is named after what is in it, so apply makes one of its own beside `{key.name}`, and refuses to "
         "take traffic from what is not this spec's."

@@ -51,7 +51,7 @@ def read(gateway: Reader, key: ResourceKey) -> tuple[Raw, Observed]:
     raw = gateway.get(key)
     if raw is None:
         where = f"`{gateway.workspace.name}` (target `{gateway.workspace.target}`)"
-        raise FineforgeError(Diagnostic("FF422", f"there is no `{key}` in {where}", hint="check the name and the target"))
+        raise FineforgeError(Diagnostic("FF422", f"`{key}` does not exist in {where}", hint="check the name and the target"))
     return raw, KINDS[key.kind].observe(key, raw)
 
 

@@ -84,7 +84,7 @@ def verdicts(rules: Iterable[Rule], values: Mapping[str, Any]) -> Iterator[Verdi
 def _truth(expression: Expression, known: Any) -> bool:
     answer = _value(expression, known)
     if not isinstance(answer, bool):
-        raise _Failed(f"`{_short(expression.text)}` is {_shown(answer)}, not true or false")
+        raise _Failed(f"`{_short(expression.text)}` must be true or false, got {_shown(answer)}")
     return answer
 
 
@@ -100,12 +100,12 @@ def _why(error: Exception) -> str:
         case KeyError():
             return f"there is no `{error.args[0]}`"
         case IndexError():
-            return "it asks for an element beyond a list's end"
+            return "the index is past the end of a list"
         case RuntimeError() if name := cel.unknown_name(error):
-            return f"there is no `{name}` here" if name in reading.SEEN else f"there is no function `{name}`"
+            return f"there is no `{name}` here" if name in reading.SEEN else f"unknown function `{name}`"
         case TypeError():
-            return "it compares or joins values of different types"
-    return "it cannot be computed"
+            return "it combines values of different types"
+    return "it cannot be evaluated"
 
 
 def _message(rule: Rule, known: Any) -> tuple[str, str]:
@@ -144,9 +144,9 @@ def _say(verdict: Verdict, spec: str) -> Iterator[Diagnostic]:
     rule = verdict.rule
     if verdict.message:
         code = "FF320" if rule.level is Severity.ERROR else "FF321"
-        hint = f"the policy `{rule.name}` says so: {rule.span.file}:{rule.span.line}"
+        hint = f"denied by the policy `{rule.name}` at {rule.span.file}:{rule.span.line}"
         yield Diagnostic(code, verdict.message, rule.level, rule.at, hint=hint)
     if verdict.failure:
         message = f"the rule `{rule.name}` fails on the plan of `{spec}`: {verdict.failure}"
-        hint = "ask `has(...)` first for what not every spec has" if "there is no `" in verdict.failure else ""
+        hint = "test optional keys with `has(...)` first" if "there is no `" in verdict.failure else ""
         yield Diagnostic("FF323", message, span=rule.span, hint=hint)

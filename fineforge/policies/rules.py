@@ -116,7 +116,7 @@ def _without_doubles(found: Sequence[Book]) -> list[Book]:
                 rules.append(rule)
                 continue
             message = f"the rule `{rule.name}` is also in `{other.span.file}:{other.span.line}`"
-            problems.append(Diagnostic("FF322", message, span=rule.span, hint="give one of them another name"))
+            problems.append(Diagnostic("FF322", message, span=rule.span, hint="rename one of them"))
         kept.append(Book(book.file, tuple(rules), book.cases, tuple(problems)))
     return kept
 
@@ -149,7 +149,7 @@ def _rules(policy: Policy, parsed: Source, path: SpecPath) -> Iterator[Rule]:
         return
     if policy.use not in shipped():
         hint = did_you_mean(policy.use, shipped(), "shipped are " + ", ".join(f"`{name}`" for name in shipped()))
-        raise FineforgeError(_problem(parsed, (*path, "use"), f"there is no shipped rule `{policy.use}`", hint))
+        raise FineforgeError(_problem(parsed, (*path, "use"), f"unknown shipped rule `{policy.use}`", hint))
     ready = shipped()[policy.use]
     if problems := list(_not_given(policy, ready, parsed, path)):
         raise FineforgeError(*problems)
@@ -163,7 +163,7 @@ def _not_given(policy: Policy, ready: Shipped, parsed: Source, path: SpecPath) -
         if value is None:
             yield _problem(parsed, path, f"`{policy.use}` needs `with: {{{name}: [...]}}`", ready.about)
         elif not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-            yield _problem(parsed, (*path, "with", name), f"`{name}` must be a list of texts, not {shown(value)}", "")
+            yield _problem(parsed, (*path, "with", name), f"`{name}` must be a list of texts, got {shown(value)}", "")
     for name in policy.with_:
         if name not in ready.takes:
             known = ", ".join(f"`{entry}`" for entry in ready.takes) or "nothing"
@@ -179,7 +179,7 @@ def _rule(policy: Policy, user: Policy, parsed: Source, path: SpecPath) -> Rule:
         try:
             return _expression(text)
         except cel.NotUnderstood as error:
-            found.append(_problem(parsed, (*path, key), f"`{key}` of the rule `{name}` is not understood: {error}", _HINT))
+            found.append(_problem(parsed, (*path, key), f"`{key}` of the rule `{name}` is invalid: {error}", _HINT))
             return None
 
     whens = dict.fromkeys(text for text in (policy.when, user.when) if text)
@@ -189,7 +189,7 @@ def _rule(policy: Policy, user: Policy, parsed: Source, path: SpecPath) -> Rule:
     parts = [expression("message", text) if asks else text for text, asks in _parts(policy.message or "")]
     at = tuple((policy.at or "name").split("."))
     if at[0] not in known_keys(Spec, ()):
-        found.append(_problem(parsed, (*path, "at"), f"`at` of the rule `{name}` is no key of a spec: `{policy.at}`", ""))
+        found.append(_problem(parsed, (*path, "at"), f"`at` of the rule `{name}` is not a key of a spec: `{policy.at}`", ""))
     if found or broken is None:
         raise FineforgeError(*found)
     if user.level is not None:
@@ -208,7 +208,7 @@ def _expression(text: str) -> Expression:
     program = cel.compiled(text)
     names = cel.names(text, program)
     if strange := [f"`{name}`" for name in names if name not in SEEN]:
-        raise cel.NotUnderstood(f"a rule sees `plan`, `spec` and `with`, and no {', '.join(strange)}")
+        raise cel.NotUnderstood(f"a rule can use `plan`, `spec` and `with`, but not {', '.join(strange)}")
     return Expression(text, program)
 
 

@@ -40,7 +40,7 @@ class SplitView:
 def write_splits(splits: Sequence[SplitView], assets: Mapping[str, str], paint: Paint) -> str:
     """A block for each split. `assets` are data assets of the workspace, used as they are."""
     blocks = ["\n".join([*_head(view, paint), *_rows(view, paint)]) for view in splits]
-    blocks += [f"{paint('strong', split)}: {asset}, a data asset that is used as it is" for split, asset in assets.items()]
+    blocks += [f"{paint('strong', split)}: {asset}, an existing data asset, used unchanged" for split, asset in assets.items()]
     return "\n\n".join(blocks)
 
 
@@ -96,7 +96,7 @@ def _head(view: SplitView, paint: Paint) -> list[str]:
     lengths = "   ".join(f"{name} {count:,}" for name, count in found["characters"].items())
     facts = [("source", recipe_text(view.source, view.recipe)), ("revision", revision)]
     if found["conversations"] and found["turns"]:
-        facts.append(("messages", f"{found['turns']:,}, {found['turns'] / found['conversations']:.1f} a row"))
+        facts.append(("messages", f"{found['turns']:,}, {found['turns'] / found['conversations']:.1f} per row"))
     facts.append(("characters", lengths))
     title = f"{paint('strong', view.split)}: {view.rows:,} {'row' if view.rows == 1 else 'rows'}, {size(view.bytes)}"
     return [title, *table(facts, paint, "  ")]

@@ -28,9 +28,9 @@ def write_drift(plans: Sequence[Plan], target: str, paint: Paint) -> str:
             blocks.append("\n".join([paint("strong", plan.spec), *lines]))
     count = sum(len(changes) for plan in plans for _, changes in drifted(plan))
     if not blocks:
-        return "\n".join([paint("add", f"No drift on {target}: nobody else has changed what is there"), *_missing(plans)])
+        return "\n".join([paint("add", f"No drift on {target}: all objects match the last apply"), *_missing(plans)])
     fields = "field" if count == 1 else "fields"
-    return "\n\n".join([*blocks, f"Drift: {count} {fields} changed by somebody else; `fineforge apply` puts them back"])
+    return "\n\n".join([*blocks, f"Drift: {count} {fields} changed outside fineforge; `fineforge apply` restores them"])
 
 
 def _missing(plans: Sequence[Plan]) -> list[str]:
@@ -38,10 +38,10 @@ def _missing(plans: Sequence[Plan]) -> list[str]:
     absent = {step.key for plan in plans for step in plan.steps if step.action is Action.CREATE}
     if not absent:
         return []
-    objects = "1 object of the specs is" if len(absent) == 1 else f"{len(absent)} objects of the specs are"
-    return [f"{objects} not there: `fineforge plan` shows them"]
+    objects = "1 object of the specs does" if len(absent) == 1 else f"{len(absent)} objects of the specs do"
+    return [f"{objects} not exist: `fineforge plan` shows them"]
 
 
 def _told(change: FieldChange) -> str:
     before, after = (shown(visible_value(change.path, value)) for value in (change.before, change.after))
-    return f"is {before}, the spec says {after}"
+    return f"is {before}, the spec sets {after}"

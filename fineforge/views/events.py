@@ -41,7 +41,7 @@ DONE_WORDS = {
     Action.WAIT: "ready",
     Action.CHECK: "passed",
     Action.NOOP: "unchanged",
-    Action.READ: "used as it is",
+    Action.READ: "used unchanged",
 }
 
 
@@ -189,11 +189,11 @@ def write_outcome(outcome: Outcome, paint: Paint) -> str:
     for name in outcome.running:
         step = next(step for step in outcome.plan.steps if step.id == name)
         known = estimate(step)
-        cost = f" ({known})" if known else " and bills until it ends" if step.key.kind == "job" else ""
-        lines += paint.wrap(f"{object_name(step)} goes on running{cost}", "  ")
+        cost = f" ({known})" if known else " and costs money until it ends" if step.key.kind == "job" else ""
+        lines += paint.wrap(f"{object_name(step)} keeps running{cost}", "  ")
     if outcome.running:
-        then = "`fineforge apply` again goes on from there, `fineforge logs -f` watches it, `fineforge destroy` cancels it"
+        then = "`fineforge apply` continues from there, `fineforge logs -f` follows it, `fineforge destroy` cancels it"
         lines += paint.wrap(then, "  ")
     elif outcome.failed or outcome.moved or outcome.skipped:
-        lines += paint.wrap("what is done stays done; run the same command again and it goes on from there", "  ")
+        lines += paint.wrap("completed steps stay completed; run the same command again to continue", "  ")
     return "\n".join(lines)

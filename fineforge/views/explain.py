@@ -54,7 +54,7 @@ def _value(entry: Entry) -> Any:
 def write_parameters(title: str, parameters: Mapping[str, Parameter], paint: Paint) -> str:
     """Every effective parameter, with its origin, what it takes and whether it is part of the job's identity."""
     rows = [(name, shown(entry.value), _origin(entry), takes(entry.input)) for name, entry in parameters.items()]
-    head = f"{paint('strong', title)}: {len(parameters)} parameters, with value, origin, and what each takes"
+    head = f"{paint('strong', title)}: {len(parameters)} parameters, with value, origin and allowed values"
     return "\n".join([head, *table(rows, paint, "  ")])
 
 
@@ -80,8 +80,8 @@ def write_model(model: ModelFact, paint: Paint) -> str:
         ("source", model.origin),
         ("tasks", ", ".join(model.tasks) or "none"),
         ("context", f"{model.context_length} tokens" if model.context_length else "not given"),
-        ("fine-tuning on", ", ".join(model.finetune_sizes or ()) or "the metadata carries no list"),
-        ("serving on", ", ".join(model.inference_sizes or ()) or "the metadata carries no list"),
+        ("fine-tuning on", ", ".join(model.finetune_sizes or ()) or "the metadata has no list"),
+        ("serving on", ", ".join(model.inference_sizes or ()) or "the metadata has no list"),
         ("deprecated", model.finetune_deprecation or "not announced"),
         ("retired", model.finetune_retirement or "not announced"),
         ("serving retired", model.inference_retirement or "not announced"),
@@ -90,7 +90,7 @@ def write_model(model: ModelFact, paint: Paint) -> str:
     lines = [paint("strong", f"{model.name} {model.version}"), *table(rows, paint, "  ")]
     if model.defaults:
         defaults = [(name, shown(value)) for name, value in model.defaults.items()]
-        lines += ["", paint("strong", "the model's own defaults"), *table(defaults, paint, "  ")]
+        lines += ["", paint("strong", "the model's defaults"), *table(defaults, paint, "  ")]
     return "\n".join([*lines, *(f"  note: {note}" for note in model.notes)])
 
 
@@ -110,7 +110,7 @@ def takes(fact: InputFact) -> str:
     if fact.maximum is not None:
         said += f", {fact.maximum:g} or less"
     if fact.affects == "execution":
-        said += "; not part of the job's identity"
+        said += "; does not change the job's name"
     return said if fact.used else said + "; no step reads it"
 
 
@@ -122,7 +122,7 @@ def _origin(entry: Parameter) -> str:
 def twin_of(name: str) -> str:
     """Which architecture stands in on the emulator, which the client may not import: a test holds the two tables together."""
     family = next((family for prefix, family in _FAMILIES if name.lower().startswith(prefix)), "")
-    return f"a tiny {family} with random weights" if family else "none: the emulator stands in for models that generate text"
+    return f"a tiny {family} with random weights" if family else "none: the emulator has twins only for models that generate text"
 
 
 _FAMILIES = (

@@ -12,7 +12,7 @@ from fineforge.views.paint import Paint, visible
 
 def write_leases(target: str, found: Sequence[tuple[str, Holder]], paint: Paint) -> str:
     if not found:
-        return f"nobody is applying anything at {target}"
+        return f"no apply is running at {target}"
     lines = [[paint("strong", visible(name)), *paint.wrap(f"held by {visible(str(holder))}", "  ")] for name, holder in found]
     return "\n".join(line for entry in lines for line in entry)
 

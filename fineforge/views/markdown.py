@@ -25,7 +25,7 @@ LIMIT = 64_000
 (https://github.com/orgs/community/discussions/27190); a bot may add a line of its own."""
 
 Unplanned = Mapping[str, Sequence[Diagnostic]]
-_CUT = "> ✂ Cut: {} parts of this plan are shortened or left out, for a comment holds no more. `fineforge plan` shows all of it."
+_CUT = "> ✂ Cut: {} parts of this plan are shortened or omitted to fit the limit of a comment. `fineforge plan` shows all of it."
 _STILL = (Action.NOOP, Action.READ)
 
 
@@ -181,7 +181,7 @@ def _details(plan: Plan) -> Iterator[Piece]:
         if rows:
             head = "| parameter | value | from |\n|---|---|---|"
             yield _folded(
-                6, f"Parameters ({len(rows)}); all others are at the component's default", head, rows, "| … | {} more | |"
+                6, f"Parameters ({len(rows)}); all others have the component's default", head, rows, "| … | {} more | |"
             )
     if rows := [*_made_of(plan)]:
         yield _folded(7, "Model and data", "", rows)
@@ -193,11 +193,11 @@ def _details(plan: Plan) -> Iterator[Piece]:
 def _made_of(plan: Plan) -> Iterator[str]:
     for name in ("model", "component"):
         if plan.facts.get(name) and plan.mode is Mode.APPLY:
-            twin = ", a twin stands in" if name == "model" and plan.facts.get("twin") else ""
+            twin = ", replaced by its twin" if name == "model" and plan.facts.get("twin") else ""
             yield f"- {name}: {code(plan.facts[name])}{twin}"
     for split, entry in (plan.facts.get("data") or {}).items():
         if entry.get("asset"):
-            yield f"- {code(split)} data: {code(entry['asset'])}, used as it is"
+            yield f"- {code(split)} data: {code(entry['asset'])}, used unchanged"
             continue
         checked = plain(summary_text(entry["checked"])) if entry.get("checked") else "not checked yet"
         yield f"- {code(split)} data: {code(recipe_text(entry['source'], entry))}, {checked}"
@@ -212,7 +212,7 @@ def _folded(rank: int, title: str, head: str, rows: Sequence[str], more: str = "
 
 def _unchanged(plans: Sequence[Plan]) -> Iterator[Piece]:
     if len(plans) == 1:
-        words_ = "nothing is left to destroy" if plans[0].mode is Mode.DESTROY else "everything is as the spec says"
+        words_ = "nothing left to destroy" if plans[0].mode is Mode.DESTROY else "everything matches the spec"
         yield Piece(2, f"### {code(plans[0].spec)}: no changes\n\n{words_}")
     elif plans:
         yield _folded(8, f"Specs without changes ({len(plans)})", "", [f"- {code(plan.spec)}" for plan in plans])

@@ -21,15 +21,15 @@ def write_status(spec: str, target: str, states: Sequence[State], now: datetime,
     endpoints = [state.observed for state in states if state.key.kind == "endpoint" and state.observed is not None]
     if traffic := [line for have in endpoints for line in _traffic(have)]:
         lines += ["", paint("strong", "traffic"), *traffic]
-    title = "what would bill on Azure; the emulator is free" if target == LOCAL else "what bills now"
-    lines += ["", paint("strong", title), *(table(_bills(states), paint, "  ") or ["  nothing that is known"])]
+    title = "costs on Azure; the emulator is free" if target == LOCAL else "current costs"
+    lines += ["", paint("strong", title), *(table(_bills(states), paint, "  ") or ["  no known charges"])]
     return "\n".join(lines)
 
 
 def write_orphans(spec: str, objects: Sequence[Observed], paint: Paint) -> str:
     """What is left of a spec that has no file any more."""
     rows = [(have.key.kind, str(have.key).partition("/")[2]) for have in objects]
-    title = f"{spec}: no spec of the project bears this name; `fineforge destroy --name {spec}` takes it away"
+    title = f"{spec}: no spec of the project has this name; `fineforge destroy --name {spec}` deletes it"
     return "\n".join([*paint.wrap(title), *table(rows, paint, "  ")])
 
 

@@ -48,7 +48,7 @@ def write_plan(plan: Plan, paint: Paint) -> str:
 def write_parameters(parameters: Mapping[str, Mapping[str, Any]], paint: Paint) -> str:
     """The parameters that somebody decided, with where each came from; the others are at the component's own default."""
     rows = [(name, shown(entry["value"]), origin(entry)) for name, entry in decided(parameters)]
-    return "\n".join([paint("strong", "parameters (all others: the component's default)"), *table(rows, paint, "  ")])
+    return "\n".join([paint("strong", "parameters (all others have the component's default)"), *table(rows, paint, "  ")])
 
 
 def decided(parameters: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -109,7 +109,7 @@ def _header(plan: Plan, paint: Paint) -> str:
     verb = "destroy" if plan.mode is Mode.DESTROY else "plan"
     rows = [("target", plan.target), *_where(plan.facts.get("workspace") or {})]
     if plan.mode is Mode.APPLY:
-        twin = ", a twin stands in" if plan.facts.get("twin") else ""
+        twin = ", replaced by its twin" if plan.facts.get("twin") else ""
         rows += [(name, _asset(plan.facts[name]) + (twin if name == "model" else "")) for name in _ASSETS if plan.facts.get(name)]
         sent = {upload.split for step in plan.steps for upload in step.uploads}
         rows += [row for split, entry in (plan.facts.get("data") or {}).items() for row in _data(split, entry, split in sent)]
@@ -139,7 +139,7 @@ def _asset(asset_id: str) -> str:
 def _data(split: str, entry: Mapping[str, Any], is_sent: bool) -> list[tuple[str, str]]:
     """What a split is, and what its rows are like where they have been checked on this machine."""
     if entry.get("asset"):
-        return [(f"{split} data", f"{entry['asset']}, used as it is")]
+        return [(f"{split} data", f"{entry['asset']}, used unchanged")]
     told = [(f"{split} data", recipe_text(entry["source"], entry))]
     if entry.get("checked"):
         return [*told, ("", summary_text(entry["checked"]))]
@@ -157,7 +157,7 @@ def _step(step: Step, paint: Paint) -> list[str]:
     return lines + _details(step, paint)
 
 
-OBVIOUS = ("does not exist", "as the spec wants it")
+OBVIOUS = ("does not exist", "matches the spec")
 """Reasons that the action's own word already says."""
 
 
@@ -197,7 +197,7 @@ def origin(entry: Mapping[str, Any]) -> str:
 
 
 def _bills(plan: Plan, paint: Paint) -> str:
-    title = "what would bill on Azure; the emulator is free" if plan.target == LOCAL else "what will bill"
+    title = "costs on Azure; the emulator is free" if plan.target == LOCAL else "costs"
     rows = bills(plan)
     return "\n".join([paint("strong", title), *table(rows, paint, "  ")]) if rows else ""
 
@@ -217,5 +217,5 @@ def _end(plan: Plan, paint: Paint) -> str:
         return "\n".join(lines)
     if errors(plan.diagnostics):
         return f"{paint('remove', 'Cannot be applied')}\n{summary(plan)}"
-    words = "nothing is left to destroy" if plan.mode is Mode.DESTROY else "everything is as the spec says"
+    words = "nothing left to destroy" if plan.mode is Mode.DESTROY else "everything matches the spec"
     return f"{paint('add', f'No changes: {words}')}\n{summary(plan)}"

@@ -93,7 +93,7 @@ def tag_problems(tags: Any, path: SpecPath) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     seen: set[str] = set()
     if len(tags) > MAX_TAGS:
-        found.append(Diagnostic("FF126", f"`{dotted(path)}` has {len(tags)} tags, at most {MAX_TAGS} fit", path=path))
+        found.append(Diagnostic("FF126", f"`{dotted(path)}` has {len(tags)} tags, but the maximum is {MAX_TAGS}", path=path))
     for name in tags:
         problem = _tag_problem(name, seen)
         seen.add(name.lower())
@@ -111,11 +111,11 @@ _NOT_IN_TAGS = frozenset("<>%&\\?/")
 
 def _tag_problem(name: str, seen: set[str]) -> str:
     if bad := sorted(_NOT_IN_TAGS & set(name)):
-        return f"has `{bad[0]}`, which Azure refuses"
+        return f"has `{bad[0]}`, which Azure rejects"
     if name.lower().startswith("fineforge-"):
-        return "begins with `fineforge-`, which is for owner tags"
+        return "starts with `fineforge-`, which is reserved for owner tags"
     if name.lower() in seen:
-        return "differs from another one in capitals only"
+        return "differs from another tag only in case"
     return "" if 1 <= len(name) <= 512 else "must have 1 to 512 characters"
 
 
@@ -123,14 +123,14 @@ def _namespace(data: Mapping[str, Any]) -> list[Diagnostic]:
     training, optimization = data.get("training"), data.get("optimization")
     if not isinstance(training, dict) or not isinstance(optimization, dict):
         return []
-    message = "`{}` stands in `training` and in `optimization`"
+    message = "`{}` is set in both `training` and `optimization`"
     twice = (key for key in optimization if key in training)
     return [Diagnostic("FF124", message.format(key), path=("optimization", key), hint="keep one of them") for key in twice]
 
 
 _NEEDED = {
     "dataset": "it names the data to train on",
-    "compute": "it says where the job runs",
+    "compute": "it sets where the job runs",
     "register": "it names the trained model",
 }
 """Blocks that training needs, and what for."""
@@ -148,7 +148,10 @@ def _blocks(data: Mapping[str, Any]) -> list[Diagnostic]:
     if isinstance(model, dict) and "registered" in model and "name" not in model:
         found += [
             Diagnostic(
-                "FF125", f"`{block}` means nothing beside `model.registered`", path=(block,), hint="nothing is trained: delete it"
+                "FF125",
+                f"`{block}` has no effect with `model.registered`",
+                path=(block,),
+                hint="a registered model is not trained; delete it",
             )
             for block in _ONLY_TO_TRAIN
             if block in data
@@ -165,10 +168,10 @@ def _idle_gates(data: Mapping[str, Any]) -> list[Diagnostic]:
         return []
     found = []
     if gates.get("metrics") and isinstance(model, dict) and "registered" in model:
-        message = "`gates.metrics` guards nothing beside `model.registered`"
-        found.append(Diagnostic("FF125", message, path=("gates", "metrics"), hint="nothing is trained: delete it"))
+        message = "`gates.metrics` has no effect with `model.registered`"
+        found.append(Diagnostic("FF125", message, path=("gates", "metrics"), hint="a registered model is not trained; delete it"))
     if gates.get("smoke") and "deployment" not in data:
-        message = "`gates.smoke` guards nothing without `deployment`"
+        message = "`gates.smoke` has no effect without `deployment`"
         found.append(Diagnostic("FF125", message, path=("gates", "smoke"), hint="add `endpoint` and `deployment`, or delete it"))
     return found
 

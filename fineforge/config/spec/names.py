@@ -29,10 +29,10 @@ Tags = dict[str, Annotated[str, StringConstraints(max_length=256)]]
 
 
 PATTERNS = {
-    SPEC_NAME: "3 to 31 characters: lower-case letters, digits and dashes, a letter first",
-    ENDPOINT_NAME: "3 to 32 characters: letters, digits and single dashes, a letter first",
-    COMPUTE_NAME: "3 to 24 characters: letters, digits and dashes, a letter first",
-    ASSET_NAME: "letters, digits, dashes and underscores; the service refuses dots",
+    SPEC_NAME: "3 to 31 characters: lower-case letters, digits and dashes, starting with a letter",
+    ENDPOINT_NAME: "3 to 32 characters: letters, digits and single dashes, starting with a letter",
+    COMPUTE_NAME: "3 to 24 characters: letters, digits and dashes, starting with a letter",
+    ASSET_NAME: "letters, digits, dashes and underscores; the service rejects dots",
     COMPONENT_ID: "write `azureml://registries/REGISTRY/components/NAME/versions/VERSION`",
     REGISTERED: "write `azureml:NAME:VERSION`, or the `azureml://registries/...` id of a registry's model",
     ENVIRONMENT: "write `azureml:NAME:VERSION`, or the `azureml://registries/...` id of a registry's environment",

@@ -25,7 +25,7 @@ def schema() -> dict[str, Any]:
     overlay = {key: value for key, value in root["properties"].items() if key not in _OF_THE_SPEC}
     overlays = {
         "type": "object",
-        "description": "Partial specs by target: laid over this one when that target is meant.",
+        "description": "Partial specs by target. The one of the selected target is merged over this spec.",
         "additionalProperties": {"type": "object", "properties": overlay, "additionalProperties": False},
     }
     own = {key: made["properties"][key] for key in ("version", "name")}

@@ -18,9 +18,9 @@ class MetricGate(Shape):
     @model_validator(mode="after")
     def _bounded(self) -> MetricGate:
         if self.min is None and self.max is None:
-            raise choose("give `min` or `max`")
+            raise choose("set `min` or `max`")
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise choose("`min` is more than `max`")
+            raise choose("`min` is greater than `max`")
         return self
 
 
@@ -106,5 +106,5 @@ class Deployment(Shape):
     @model_validator(mode="after")
     def _rising(self) -> Deployment:
         if list(self.traffic_steps) != sorted(set(self.traffic_steps)) or self.traffic_steps[-1] != 100:
-            raise choose("`traffic_steps` must rise and end with 100")
+            raise choose("`traffic_steps` must increase and end with 100")
         return self

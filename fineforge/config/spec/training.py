@@ -33,7 +33,7 @@ class Component(Shape):
     @model_validator(mode="after")
     def _one_of(self) -> Component:
         if self.id is not None and self.model_fields_set - {"id", "assets"}:
-            raise choose("`id` says name, version and registry already")
+            raise choose("`id` already contains name, version and registry")
         return self
 
 
@@ -49,7 +49,7 @@ class Model(Shape):
     @model_validator(mode="after")
     def _one_of(self) -> Model:
         if (self.name is None) == (self.registered is None):
-            raise choose("give either `name` or `registered`")
+            raise choose("set either `name` or `registered`")
         return self
 
 
@@ -68,7 +68,7 @@ class Columns(Shape):
     def _one_of(self) -> Columns:
         pair = {"prompt", "response"} <= self.model_fields_set
         if (self.messages is None) != pair or (self.messages and self.model_fields_set - {"messages", "system"}):
-            raise choose("give either `messages`, or `prompt` and `response`")
+            raise choose("set either `messages`, or `prompt` and `response`")
         return self
 
 
@@ -92,9 +92,9 @@ class Split(Shape):
     @model_validator(mode="after")
     def _one_of(self) -> Split:
         if self.percent is not None and self.rows is not None:
-            raise choose("give either `percent` or `rows`")
+            raise choose("set either `percent` or `rows`")
         if "seed" in self.model_fields_set and self.sample != "random":
-            raise choose("`seed` means something with `sample: random` only")
+            raise choose("`seed` only applies with `sample: random`")
         return self
 
 
@@ -107,9 +107,9 @@ class Splits(Shape):
     def _held_out(self) -> Splits:
         others = [name for name in ("validation", "test") if (split := getattr(self, name)) and split.holdout]
         if others:
-            raise choose(f"`holdout` of `{others[0]}`: only `train` can hold rows out")
+            raise choose(f"`holdout` is set in `{others[0]}`, but only `train` supports it")
         if self.train.holdout and self.validation is not None:
-            raise choose("give either `train.holdout` or `validation`")
+            raise choose("set either `train.holdout` or `validation`")
         return self
 
     def given(self) -> dict[str, Split]:
@@ -134,7 +134,7 @@ class Dataset(Shape):
     def _sources(self) -> Dataset:
         bare = [name for name, split in self.splits.given().items() if split.source is None]
         if self.source is None and bare:
-            raise choose(f"give `source`, or each split its own; `{bare[0]}` has none")
+            raise choose(f"set `source` for the dataset or for each split; `{bare[0]}` has none")
         return self
 
     def source_of(self, split: str) -> str:
@@ -176,19 +176,19 @@ class Compute(Shape):
     @model_validator(mode="after")
     def _complete(self) -> Compute:
         if self.serverless and self.name:
-            raise choose("give either `name` or `serverless: true`")
+            raise choose("set either `name` or `serverless: true`")
         if self.step_sizes is not None and not self.serverless:
-            raise choose("`step_sizes` means something with `serverless: true` only: all steps run on one cluster")
+            raise choose("`step_sizes` only applies with `serverless: true`: on a cluster, all steps use its size")
         if self.serverless and (given := self.model_fields_set & _OF_CLUSTERS):
-            raise choose(f"`{sorted(given)[0]}` means nothing with `serverless: true`: no cluster is made")
+            raise choose(f"`{sorted(given)[0]}` has no effect with `serverless: true`: no cluster is created")
         if (self.identity == "user_assigned") != bool(self.user_identities):
-            raise choose("`identity: user_assigned` and `user_identities` go together")
+            raise choose("`identity: user_assigned` and `user_identities` require each other")
         if not self.serverless and not self.name:
-            raise choose("give `name` and `size`, or `serverless: true`")
+            raise choose("set `name` and `size`, or `serverless: true`")
         if not self.existing and self.size is None:
-            raise choose("give `size`: the VM size of a node")
+            raise choose("set `size`, the VM size of a node")
         if self.min_nodes > self.max_nodes:
-            raise choose("`min_nodes` is more than `max_nodes`")
+            raise choose("`min_nodes` is greater than `max_nodes`")
         return self
 
 
