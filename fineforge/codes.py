@@ -583,6 +583,12 @@ CODES: dict[str, Code] = {
         "A spec trains by one pipeline of a registry from one of its models, or deploys a registered model. What is made in "
         "another way cannot be imported.",
     ),
+    "FF424": Code(
+        "the answer is not what was asked for",
+        "The service, or something in front of it, answered with a page, a cut or empty text, or JSON of another form; or the "
+        "answer had no end. This never counts as absence: nothing is deleted or created because of it. The message names host "
+        "and path. Check the proxy and the network, then run the same command again.",
+    ),
     # --- FF5xx: apply ----------------------------------------------------------------------------------------------
     "FF500": Code(
         "a step failed in an unexpected way",
