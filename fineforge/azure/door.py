@@ -104,9 +104,6 @@ class Door(RequestsTransport):  # type: ignore[misc]
 
     def _read(self, url: str, response: Any) -> None:
         """Read the body into `response`, whose own way of reading has no limits."""
-        from requests import exceptions
-        from urllib3.exceptions import HTTPError
-
         end, blocks, total = self._clock() + ANSWER_SECONDS, [], 0
         try:
             # `read1` returns after each read from the socket. `read` waits for a full block, however slowly it fills.
@@ -117,12 +114,12 @@ class Door(RequestsTransport):  # type: ignore[misc]
                     raise FineforgeError(strange(url, f"it is larger than {MAX_BYTES:,} bytes"))
                 if self._clock() > end:
                     raise FineforgeError(strange(url, f"it did not end within {ANSWER_SECONDS:.0f} seconds"))
-        except (HTTPError, exceptions.RequestException, OSError) as error:
-            response.close()
-            raise ServiceResponseError(f"the answer broke off: {error}", error=error) from error
         except FineforgeError:
             response.close()
             raise
+        except Exception as error:  # urllib3's own types, of a package that we do not depend on.
+            response.close()
+            raise ServiceResponseError(f"the answer broke off: {error}", error=error) from error
         response._content, response._content_consumed = b"".join(blocks), True
         response.raw.release_conn()
 
@@ -198,6 +195,14 @@ def rows_of(answer: Any, key: str = "value", named: str = "name") -> Sequence[Ma
         if not isinstance(row, Mapping) or (named and not (isinstance(row.get(named), str) and row[named])):
             raise FineforgeError(strange(answer.url, f"`{key}[{at}]` is not an object with a `{named}`"))
     return rows
+
+
+def scored(answer: Any) -> Any:
+    """The decoded answer of a model server, which may have any form. Raises FF424 where it is a page or nothing."""
+    page = "html" in str(answer.headers.get("Content-Type") or "").lower()
+    if page or answer.body is None:
+        raise FineforgeError(strange(answer.url, "it is a web page" if page else f"it must be JSON or text, got {_form(answer)}"))
+    return answer.body
 
 
 class Pages:

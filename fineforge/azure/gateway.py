@@ -11,7 +11,7 @@ from typing import Any
 
 from fineforge.azure import lease, paths, storage
 from fineforge.azure.connection import Connection, SharedCredential
-from fineforge.azure.door import MAX_WAIT, Pages, object_of, part_of, rows_of, strange
+from fineforge.azure.door import MAX_WAIT, Pages, object_of, part_of, rows_of, scored, strange
 from fineforge.azure.errors import diagnose, is_missing, refusal, scoring_refusal, words
 from fineforge.azure.http import ARM, ARM_SCOPE, ML_SCOPE, Answer, Http
 from fineforge.azure.registry import Registry
@@ -190,11 +190,7 @@ class AzureGateway:
         if not answer.ok:
             what = f"{key}" + (f" ({deployment})" if deployment else "")
             raise scoring_refusal(answer.status, answer.body, answer.headers, what)
-        if answer.body == answer.text and "html" in (answer.headers.get("Content-Type") or "").lower():
-            raise FineforgeError(strange(uri, "it is a page, and not the answer of a model"))
-        if answer.body is None:
-            raise FineforgeError(strange(uri, "it is empty" if not answer.text.strip() else "it is `null`"))
-        return answer.body
+        return scored(answer)
 
     def close(self) -> None:
         self._http.close()

@@ -18,11 +18,12 @@ from azure.core.pipeline.policies import RetryPolicy
 from azure.core.rest import HttpRequest
 from azure.identity import ClientSecretCredential
 
+from fineforge import apply
 from fineforge.azure import AzureGateway, door
 from fineforge.azure.connection import RETRIES, Connection, SharedCredential
 from fineforge.azure.door import Door
 from fineforge.azure.http import Http
-from fineforge.core import ResourceKey
+from fineforge.core import Action, Mode, Plan, ResourceKey, Step
 from fineforge.diagnostics import FineforgeError
 from fineforge.gateway import Workspace
 from fineforge.retry_after import seconds_of
@@ -134,25 +135,26 @@ def test_the_next_page_is_the_same_page(gateway: AzureGateway, emulator: Running
     assert len([entry for entry in emulator.requests() if entry["path"].endswith("/computes")]) == 1
 
 
-@pytest.mark.parametrize("body", [None, [], {"value": None}, {"value": [1]}, {}, 7])
+@pytest.mark.parametrize("body", ["<html></html>", [1], {"value": None}, {"value": [1]}, {"value": "abc"}, {"a": 1}, 7])
 def test_a_strange_list_is_an_error_of_the_gateway(body: Any, gateway: AzureGateway, emulator: RunningEmulator) -> None:
     emulator.faults({"what": "error", "status": 200, "path": "/deployments", "body": body})
     assert code_of(gateway.list, "deployment", "support") == "FF424"
 
 
-@pytest.mark.parametrize("body", [None, [], {}, {"location": 3}, {"location": "evil.example.com/"}])
+@pytest.mark.parametrize("body", ["<html></html>", [1], {"a": 1}, {"location": 3}, {"location": "evil.example.com/"}])
 def test_a_strange_workspace(body: Any, gateway: AzureGateway, emulator: RunningEmulator) -> None:
     emulator.faults({"what": "error", "status": 200, "path": r"/workspaces/[^/]+\Z", "body": body})
     assert code_of(gateway.location) == "FF424"
 
 
 def test_a_strange_object_is_not_a_stranger(gateway: AzureGateway, emulator: RunningEmulator) -> None:
-    emulator.faults({"what": "error", "status": 200, "path": "/onlineEndpoints/", "body": {}})
+    emulator.faults({"what": "error", "status": 200, "path": "/onlineEndpoints/", "body": {"a": 1}})
     assert code_of(gateway.get, ResourceKey("endpoint", "support")) == "FF424"
 
 
 @pytest.mark.parametrize(
-    "body", [None, {}, {"properties": {}}, {"properties": {"accountName": "a.example.com/", "containerName": "c"}}]
+    "body",
+    ["<html></html>", {"a": 1}, {"properties": {}}, {"properties": {"accountName": "a.example.com/", "containerName": "c"}}],
 )
 def test_a_strange_datastore(body: Any, gateway: AzureGateway, emulator: RunningEmulator, tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
@@ -165,7 +167,7 @@ def test_a_strange_datastore(body: Any, gateway: AzureGateway, emulator: Running
 def test_a_lease_is_taken_where_the_storage_says_so(gateway: AzureGateway, emulator: RunningEmulator) -> None:
     """A page with 201 is not a lease."""
     leases = gateway.leases()
-    emulator.faults({"what": "error", "status": 201, "path": r"\.blob\.", "method": "PUT", "body": {}})
+    emulator.faults({"what": "error", "status": 201, "path": r"\.blob\.", "method": "PUT", "body": {"a": 1}})
     assert code_of(leases.take, "shop/one", "11111111-1111-1111-1111-111111111111", 60) == "FF532"
 
 
@@ -224,25 +226,30 @@ def test_tls_of_the_sign_in_is_named_at_once(untrusted: int) -> None:
     assert waits.seconds == [], "nothing is waited for"
 
 
-@pytest.mark.parametrize("body", [None, {"value": None}, {}, []])
+@pytest.mark.parametrize("body", ["<html></html>", {"value": None}, {"a": 1}, [1]])
 def test_a_deletion_rereads_through_the_door(body: Any, gateway: AzureGateway, emulator: RunningEmulator) -> None:
     """Where the list of deployments is not a list, the endpoint stays: it may hold a stranger's deployment."""
     endpoint = ResourceKey("endpoint", "support")
     gateway.create(endpoint, "{name: support, auth_mode: key}")
     assert gateway.wait(endpoint, lambda _: None, lambda: False) is not None
-    step = Step("endpoint.support", endpoint, Action.DELETE)
-    execution = Execution(gateway, {}, lambda _: None, threading.Event())
+    step = Step("endpoint.support", endpoint, Action.DELETE, "gone")
+    execution = apply.Execution(gateway, {}, lambda _: None, threading.Event())
     emulator.faults({"what": "error", "status": 200, "path": r"/deployments\Z", "body": body})
-    outcome = carry_out(Plan(steps=(step,)), execution)
+    outcome = apply.run(Plan(1, Mode.DESTROY, "local", "s", "", {}, (step,)), execution)
     emulator.faults()
     assert outcome.failed[step.id].code == "FF424"
     assert gateway.get(endpoint) is not None
 
 
-@pytest.mark.parametrize(("status", "body"), [(307, {}), (200, None)])
-def test_a_model_that_does_not_answer(status: int, body: Any, gateway: AzureGateway, emulator: RunningEmulator) -> None:
+@pytest.mark.parametrize("kind", ["page", "empty", "null"])
+def test_a_page_is_not_the_answer_of_a_model(kind: str, http: Http) -> None:
+    with serving(KINDS[kind]()) as hostile:
+        assert code_of(door.scored, http.send("POST", f"{hostile.url}/score", scope=None)) == "FF424"
+
+
+def test_a_redirect_is_not_the_answer_of_a_model(gateway: AzureGateway, emulator: RunningEmulator) -> None:
     endpoint = ResourceKey("endpoint", "support")
     gateway.create(endpoint, "{name: support, auth_mode: key}")
     assert gateway.wait(endpoint, lambda _: None, lambda: False) is not None
-    emulator.faults({"what": "error", "status": status, "path": r"/score\Z", "body": body})
+    emulator.faults({"what": "error", "status": 307, "path": r"/score\Z", "body": {"a": 1}})
     assert code_of(gateway.invoke, "support", None, {}) == "FF424"
