@@ -16,7 +16,7 @@ from azure.core.exceptions import ServiceResponseError
 from azure.core.pipeline import Pipeline
 from azure.core.pipeline.policies import RetryPolicy
 from azure.core.rest import HttpRequest
-from azure.identity import ClientSecretCredential
+from azure.identity import ClientSecretCredential, DefaultAzureCredential
 
 from fineforge import apply
 from fineforge.azure import AzureGateway, door
@@ -253,3 +253,16 @@ def test_a_redirect_is_not_the_answer_of_a_model(gateway: AzureGateway, emulator
     assert gateway.wait(endpoint, lambda _: None, lambda: False) is not None
     emulator.faults({"what": "error", "status": 307, "path": r"/score\Z", "body": {"a": 1}})
     assert code_of(gateway.invoke, "support", None, {}) == "FF424"
+
+
+def test_tls_is_named_where_a_chain_of_credentials_signs_in(untrusted: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chain drops what its members raised."""
+    for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
+        monkeypatch.setenv(name, "x")
+    inside = Door()
+    credential = DefaultAzureCredential(
+        authority=f"https://localhost:{untrusted}", transport=inside, disable_instance_discovery=True
+    )
+    http = Http(Connection(WHERE, SharedCredential(credential), sign_in=inside))
+    assert code_of(http.send, "GET", "https://management.azure.com/x") == "FF409"
+    http.close()
