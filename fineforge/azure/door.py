@@ -89,7 +89,7 @@ class Door(RequestsTransport):  # type: ignore[misc]
             self.failure = FineforgeError(Diagnostic("FF406", message, hint=hint))
             raise self.failure
         if duration >= _SHOWN_FROM:
-            self._notice(f"waiting {duration:.0f} s: the service is busy")
+            self._notice(f"waiting {duration:.0f} s before the next attempt")
         self._pause(duration)
 
     def _number_wait(self, headers: Any) -> None:
