@@ -23,7 +23,7 @@ class Remembered:
         """The entry as it was put; None where there is none, or none that can be read."""
         try:
             return json.loads(self._file(name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
 
     def put(self, name: str, value: Any) -> None:

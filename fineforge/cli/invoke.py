@@ -25,7 +25,7 @@ def _value(text: str) -> Any:
     """What reads as JSON is a number or true or false, anything else is text."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -83,7 +83,7 @@ def _request(file: Path) -> tuple[list[dict[str, str]], dict[str, Any]]:
 
     try:
         told = json.loads(read_file(file))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FineforgeError(Diagnostic("FF008", f"`{file}` is not JSON: {error}")) from None
     if isinstance(told, dict) and isinstance(told.get("input_data"), dict):
         told = {"messages": told["input_data"].get("input_string"), "parameters": told["input_data"].get("parameters")}

@@ -576,6 +576,12 @@ CODES: dict[str, Code] = {
         "A spec trains with one pipeline of a registry from one of its models, or deploys a registered model. Objects created "
         "in another way cannot be imported.",
     ),
+    "FF424": Code(
+        "unexpected answer",
+        "The service, or something in front of it, returned a web page, an empty or truncated body, JSON of another form, "
+        "or a body without an end. fineforge never treats this as absence, so it deletes and creates nothing because of "
+        "it. The message names host and path. Check the proxy and the network, then run the same command again.",
+    ),
     # --- FF5xx: apply ----------------------------------------------------------------------------------------------
     "FF500": Code(
         "a step failed unexpectedly",

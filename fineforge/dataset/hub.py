@@ -96,7 +96,7 @@ def _ask(repository: str, where: str, name: str, read: Callable[[Any], T]) -> T:
         answer = fetch.answer(remote).json()
         words = "the answer is not that of a hub"
         return read(answer)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         problem = Diagnostic("FF622", f"`{name}` cannot be fetched: {words}", path=remote.path)
         raise FineforgeError(replace(problem, hint=f"is {fetch.endpoint()} a Hugging Face hub?")) from None
 
