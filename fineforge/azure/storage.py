@@ -17,6 +17,7 @@ from fineforge.azure.door import object_of, part_of, strange
 from fineforge.azure.errors import diagnose, first_line, refusal
 from fineforge.azure.http import ARM, Http
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.host.files import open_regular
 
 DATASTORE = "workspaceblobstore"
 RETRIES = 3
@@ -40,7 +41,7 @@ def upload(http: Http, connection: Connection, source: Path, destination: str) -
         with client:
             if _is_whole(client):
                 return
-            with source.open("rb") as stream:
+            with open_regular(source) as stream:
                 _put(client, stream)
     except HttpResponseError as error:
         name = code_of(error)

@@ -48,7 +48,8 @@ CODES: dict[str, Code] = {
     ),
     "FF007": Code(
         "the file cannot be written",
-        "The folder is missing or read-only, or the disk is full. Existing files are unchanged.",
+        "The folder is missing or read-only, the disk is full, or the name is a link that leads outside the project. Existing "
+        "files are unchanged.",
     ),
     "FF008": Code(
         "invalid request body",
@@ -93,7 +94,8 @@ CODES: dict[str, Code] = {
     ),
     "FF109": Code(
         "the file is too large",
-        "A spec is a few kilobytes. Check that you did not pass the dataset instead of the spec.",
+        "Each kind of file has a size limit, given in the message. A spec is a few kilobytes: check that you did not pass the "
+        "dataset instead of the spec.",
     ),
     "FF110": Code(
         "nested too deeply",
@@ -105,7 +107,8 @@ CODES: dict[str, Code] = {
     ),
     "FF112": Code(
         "the file cannot be read",
-        "The file does not exist, is a folder, or the operating system denied access.",
+        "The file does not exist, is not a regular file (a folder, pipe or device), has an invalid name, or the operating "
+        "system denied access.",
     ),
     "FF120": Code(
         "unknown key",
@@ -661,8 +664,8 @@ CODES: dict[str, Code] = {
     ),
     "FF602": Code(
         "path leads outside the project",
-        "After links are resolved, files are read only from inside the project's folder, so that a spec by another author "
-        "cannot send your files to a workspace. Move the data, or move `fineforge.yaml` to a folder above it.",
+        "After links are resolved, files are read only from inside the project's folder, so that a project by another author "
+        "cannot read or send your files. Move the file, move `fineforge.yaml` to a folder above it, or add `--allow-outside`.",
     ),
     "FF603": Code(
         "the data cannot be read",

@@ -164,7 +164,7 @@ def test_what_contradicts_itself(tmp_path: Path) -> None:
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for path, words in ((tmp_path / "nowhere.yaml", "there is no file"), (tmp_path, "is a directory")):
         with pytest.raises(FineforgeError) as caught:
-            files.read_file(path)
+            files.read(path)
         [diagnostic] = caught.value.diagnostics
         assert diagnostic.code == "FF112" and words in diagnostic.message
 
@@ -173,7 +173,9 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     huge = tmp_path / "huge.yaml"
     with huge.open("wb") as stream:
         stream.truncate(100 << 20)
-    assert len(files.read_file(huge)) == (1 << 20) + 1
+    with pytest.raises(FineforgeError) as caught:
+        files.read(huge)
+    assert [d.code for d in caught.value.diagnostics] == ["FF109"]
 
 
 def test_templates_of_the_project_come_over_the_shipped_ones(tmp_path: Path) -> None:
