@@ -110,6 +110,11 @@ CODES: dict[str, Code] = {
         "The file does not exist, is not a regular file (a folder, pipe or device), has an invalid name, or the operating "
         "system denied access.",
     ),
+    "FF113": Code(
+        "a number out of range",
+        "The number is infinite, not a number, beyond 64 bits, or so small that it would silently become 0. Text that looks "
+        "like such a number, an id for example, needs quotes.",
+    ),
     "FF120": Code(
         "unknown key",
         "fineforge rejects keys it does not know, because a misspelled key would silently have no effect. `fineforge schema` "
@@ -327,6 +332,11 @@ CODES: dict[str, Code] = {
         "secret in a spec",
         "The content of a spec appears in plans and tags, so fineforge does not read environment variables whose names mark "
         "them as secrets. Use the workspace's key vault or a managed identity instead.",
+    ),
+    "FF174": Code(
+        "variables expand to too much",
+        "References may refer to variables whose defaults hold references. The chain is too long, or the text that comes out is "
+        "too large. Use fewer references within defaults, or write the value out.",
     ),
     "FF180": Code(
         "broken link",

@@ -9,6 +9,7 @@ import pytest
 
 from fineforge.catalog import snapshot
 from fineforge.catalog.facts import InputFact
+from fineforge.catalog.parse import typed
 from fineforge.config import source, spec
 from fineforge.core.diagnostics import Diagnostic, Severity
 from fineforge.core.facts import Facts
@@ -215,3 +216,8 @@ def test_an_enum_that_shrank() -> None:
     assert not resolve("training: {optim: adamw_hf}\n", component=old)[1]
     _, [problem] = resolve("training: {optim: adamw_hf}\n")
     assert (problem.code, problem.hint) == ("FF132", "did you mean `adamw_torch`?")
+
+
+def test_only_ascii_digits_make_a_parameters_number() -> None:
+    assert typed("25", "integer") == 25
+    assert typed("\uff12\uff15", "integer") == "\uff12\uff15"
