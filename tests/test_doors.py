@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "fineforge"
-DOORS = {"files.py", "leftovers.py"}
+DOORS = {"host/files.py", "host/leftovers.py"}
 """`leftovers` holds the notes of the doors themselves, and opens them under a lock."""
 
 EXCEPTIONS = {
     ("catalog/snapshot.py", "_data", "read_text"): "packaged data, read by importlib; the catalog imports no files",
-    ("policies/reading.py", "shipped", "read_bytes"): "packaged data, read by importlib",
+    ("policies/rules.py", "shipped", "read_bytes"): "packaged data, read by importlib",
     ("cli/__init__.py", "_open_streams", "open"): "the null device, in place of a stream that was closed",
     ("cli/failures.py", "_broken_pipe", "os.open"): "the null device, in place of a stream that was closed",
-    ("local.py", "start", "open"): "the log that a child process appends to",
-    ("local.py", "_make", "touch"): "the same log, made before the child, for its owner alone",
-    ("holder.py", "died_here", "os.fdopen"): "the descriptor that `lock_file` opened, without following links",
+    ("host/emulator.py", "start", "open"): "the log that a child process appends to",
+    ("host/emulator.py", "_make", "touch"): "the same log, made before the child, for its owner alone",
+    ("host/holder.py", "died_here", "os.fdopen"): "the descriptor that `lock_file` opened, without following links",
     ("azure/http.py", "__init__", "open"): "a connection, not a file",
     ("dataset/cache.py", "unfinished", "tempfile.NamedTemporaryFile"): "the cache: a file's name is its digest, known at its end",
     ("dataset/cache.py", "scratch", "tempfile.TemporaryDirectory"): "the cache: files that the datasets library makes",

@@ -23,9 +23,6 @@ from typing import Any, NoReturn
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.host import git, leftovers
 
-MAX_BYTES = 1 << 20
-"""Bytes that a file which people write may have."""
-
 
 class Saving:
     """Opened before anything else is done: a place that cannot be written is told before something is applied. FF007."""
@@ -62,7 +59,7 @@ class Kind:
 
 
 SPEC = Kind("a spec", 1 << 20, "is this the dataset?")
-"""Also project files, defaults, locks, policies, variables: everything that is YAML. The limit is that of `fineforge.config.source`."""
+"""Also project files, defaults, locks, policies and variables: everything that is YAML."""
 TEMPLATE = Kind("a template", 1 << 20)
 PLAN = Kind("a plan", 32 << 20)
 REQUEST = Kind("a request", 16 << 20)

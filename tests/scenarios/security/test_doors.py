@@ -18,7 +18,7 @@ from fineforge.host import files, git, leftovers
 from tests.scenarios.invariants.client import QUICKSTART
 
 SECRET = "TOPSECRET-8c1f"
-ROOT = Path(files.__file__).parents[1]
+ROOT = Path(files.__file__).parents[2]
 
 
 def fineforge(folder: Path, *words: str, temp: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -273,7 +273,7 @@ def test_a_name_is_no_command_to_a_runner(project: Path) -> None:
 KILLED = """
 import sys, time
 from pathlib import Path
-from fineforge import files, git
+from fineforge.host import files, git
 if sys.argv[1] == "part":
     part = files.Part(Path(sys.argv[2]))
     part.write("half")
