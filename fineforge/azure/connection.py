@@ -11,8 +11,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+from fineforge.azure.door import READ_SECONDS, Door, show, strange
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.gateway import Workspace
+
+RETRIES: dict[str, Any] = {"retry_total": 5, "retry_connect": 2, "retry_backoff_factor": 0.4, "retry_backoff_max": 20}
+"""azure-core's own, 10 retries up to two minutes apart, let a person wait for a quarter of an hour when a service is down."""
 
 
 class SharedCredential:
@@ -73,6 +77,19 @@ class Connection:
     """A PEM file; None for the system's own."""
     poll_seconds: float = 10.0
     """Between two looks at an object that is busy, where the service names no other interval."""
+    notice: Callable[[str], None] = show
+    """Called with a line for the user while the service lets us wait."""
+    sign_in: Door | None = None
+    """What the credential signs in through."""
+
+    def door(self, seconds: float = READ_SECONDS) -> Door:
+        """A new transport. `seconds`: how long to wait for the next bytes of an answer."""
+        return Door(self.ca, seconds=seconds, notice=self.notice)
+
+    def sign_in_failures(self) -> tuple[FineforgeError, ...]:
+        """The last failure of the sign-in's transport: a chain of credentials drops what its members raised."""
+        failure = self.sign_in.failure if self.sign_in else None
+        return (failure,) if failure else ()
 
     def renew(self) -> bool:
         """Whether the next request may bring another token than the last."""
@@ -83,8 +100,9 @@ class Connection:
 
     @property
     def transport(self) -> dict[str, Any]:
-        """Arguments that azure-core clients, azure-identity and MLClient all take."""
+        """Arguments that azure-core clients and MLClient take: with a transport of their own, for they may close it."""
         return {
+            "transport": self.door(),
             **({"proxies": {"https": self.proxy, "http": self.proxy}} if self.proxy else {}),
             **({"connection_verify": self.ca} if self.ca else {}),
         }
@@ -92,7 +110,8 @@ class Connection:
 
 def to_azure(workspace: Workspace) -> Connection:
     """A workspace in the cloud, with the credential that the surroundings offer."""
-    return Connection(workspace, SharedCredential(credential(), credential))
+    door = Door()
+    return Connection(workspace, SharedCredential(credential(door), lambda: credential(door)), sign_in=door)
 
 
 def to_emulator(workspace: Workspace, emulator: Mapping[str, Any]) -> Connection:
@@ -100,6 +119,7 @@ def to_emulator(workspace: Workspace, emulator: Mapping[str, Any]) -> Connection
     from azure.identity import ClientSecretCredential
 
     proxy = f"http://{emulator['host']}:{emulator['port']}"
+    door = Door(emulator["ca"])
 
     def sign_in() -> Any:
         return ClientSecretCredential(
@@ -107,30 +127,34 @@ def to_emulator(workspace: Workspace, emulator: Mapping[str, Any]) -> Connection
             emulator["client_id"],
             emulator["client_secret"],
             proxies={"https": proxy, "http": proxy},
-            connection_verify=emulator["ca"],
+            transport=door,
+            **RETRIES,
             disable_instance_discovery=True,
         )
 
-    return Connection(workspace, SharedCredential(sign_in(), sign_in), proxy, emulator["ca"], poll_seconds=0.2)
+    return Connection(workspace, SharedCredential(sign_in(), sign_in), proxy, emulator["ca"], poll_seconds=0.2, sign_in=door)
 
 
-def credential() -> Any:
+def credential(door: Door | None = None) -> Any:
     """GitHub's OIDC, Azure Pipelines' service connection, else DefaultAzureCredential; a browser only on a terminal."""
     import azure.identity as identity
 
     given = os.environ
+    door = door or Door()
     tenant, client = given.get("AZURE_TENANT_ID"), given.get("AZURE_CLIENT_ID")
     if given.get("ACTIONS_ID_TOKEN_REQUEST_URL") and tenant and client:
-        return identity.ClientAssertionCredential(tenant, client, _github_assertion)
+        return identity.ClientAssertionCredential(tenant, client, _github_assertion, transport=door, **RETRIES)
     if all(given.get(name) for name in _PIPELINES):
         return identity.AzurePipelinesCredential(
             tenant_id=given["AZURESUBSCRIPTION_TENANT_ID"],
             client_id=given["AZURESUBSCRIPTION_CLIENT_ID"],
             service_connection_id=given["AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"],
             system_access_token=given["SYSTEM_ACCESSTOKEN"],
+            transport=door,
+            **RETRIES,
         )
     terminal = sys.stdin is not None and sys.stdin.isatty()
-    return identity.DefaultAzureCredential(exclude_interactive_browser_credential=not terminal)
+    return identity.DefaultAzureCredential(exclude_interactive_browser_credential=not terminal, transport=door)
 
 
 _PIPELINES = (
@@ -147,15 +171,17 @@ def _github_assertion() -> str:
     """A fresh ID token each time: GitHub's live five minutes, and azure-identity does not fetch a new one by itself."""
     from azure.core.pipeline import Pipeline
     from azure.core.pipeline.policies import RetryPolicy
-    from azure.core.pipeline.transport import RequestsTransport
     from azure.core.rest import HttpRequest
 
     url = os.environ["ACTIONS_ID_TOKEN_REQUEST_URL"] + "&audience=api://AzureADTokenExchange"
     secret = os.environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "")
     request = HttpRequest("GET", url, headers={"Authorization": f"Bearer {secret}"})
-    with Pipeline(RequestsTransport(), [RetryPolicy()]) as pipeline:
+    with Pipeline(Door(), [RetryPolicy(**RETRIES)]) as pipeline:
         response = pipeline.run(request).http_response
         if response.status_code != 200:
             hint = "the workflow needs `permissions: id-token: write`"
             raise FineforgeError(Diagnostic("FF402", f"GitHub gave no ID token (HTTP {response.status_code})", hint=hint))
-        return str(response.json()["value"])
+        try:
+            return str(response.json()["value"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise FineforgeError(strange(url, "it holds no ID token")) from None

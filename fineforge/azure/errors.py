@@ -113,12 +113,12 @@ def words(body: Any) -> tuple[str, str]:
     if isinstance(body, bytes | str):
         try:
             body = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return "", body.decode("utf-8", "replace")[:500] if isinstance(body, bytes) else body[:500]
     error = body.get("error", body) if isinstance(body, Mapping) else {}
     if not isinstance(error, Mapping):
         return "", str(error)[:500]
-    details = [entry for entry in error.get("details") or () if isinstance(entry, Mapping)]
+    details = [entry for entry in _list(error.get("details")) if isinstance(entry, Mapping)]
     if details:
         return str(details[0].get("code") or error.get("code") or ""), _inner(str(details[0].get("message") or ""))
     return str(error.get("code") or ""), _inner(str(error.get("message") or ""))
@@ -129,21 +129,24 @@ def is_missing(status: int, body: Any) -> bool:
 
     The code of a missing asset is `UserError`: only the status, or the inner error, tells (recorded).
     """
-    if status != 404 and _inner_code(body) != "NotFoundError":
-        return False
+    if not isinstance(body, Mapping) or (status != 404 and _inner_code(body) != "NotFoundError"):
+        return False  # A page with 404 is a proxy's: it tells nothing of the object.
     code, message = words(body)
     return status < 500 and not re.search(_NO_WORKSPACE, f"{code} {message}", re.IGNORECASE)
 
 
 def _inner_code(body: Any) -> str:
     error = body.get("error") if isinstance(body, Mapping) else None
-    for entry in (error.get("additionalInfo") or ()) if isinstance(error, Mapping) else ():
-        value = (
-            (entry.get("info") or {}).get("value") if isinstance(entry, Mapping) and entry.get("type") == "InnerError" else None
-        )
+    for entry in _list(error.get("additionalInfo")) if isinstance(error, Mapping) else ():
+        info = entry.get("info") if isinstance(entry, Mapping) and entry.get("type") == "InnerError" else None
+        value = info.get("value") if isinstance(info, Mapping) else None
         if isinstance(value, Mapping):
             return str(value.get("code") or "")
     return ""
+
+
+def _list(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else []
 
 
 def _hint(row: Row, message: str, headers: Mapping[str, str]) -> str:
@@ -160,7 +163,7 @@ def _inner(message: str) -> str:
         return message
     try:
         found = json.loads(message[start:])
-    except ValueError:
+    except (ValueError, RecursionError):
         return message
     reasons = found.get("errors") if isinstance(found, Mapping) else None
     if not isinstance(reasons, Mapping):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import threading
 import time
@@ -12,6 +11,7 @@ from typing import Any
 
 from fineforge.azure import lease, paths, storage
 from fineforge.azure.connection import Connection, SharedCredential
+from fineforge.azure.door import MAX_WAIT, Pages, object_of, part_of, rows_of, scored, strange
 from fineforge.azure.errors import diagnose, is_missing, refusal, scoring_refusal, words
 from fineforge.azure.http import ARM, ARM_SCOPE, ML_SCOPE, Answer, Http
 from fineforge.azure.registry import Registry
@@ -21,13 +21,16 @@ from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.gateway import READS, Leases, Progress, Workspace
 from fineforge.core.objects import Raw, ResourceKey, Status
 from fineforge.core.runs import LogPosition, LogText, Series
+from fineforge.host.retry_after import seconds_of
 from fineforge.resources.kinds import KINDS
 from fineforge.resources.ownership import whose
 
-PASSING = frozenset({"FF406", "FF407", "FF409"})
-"""Throttled, a fault of the service, unreachable: a wait of hours does not end for them."""
+PASSING = frozenset({"FF406", "FF407", "FF409", "FF424"})
+"""Throttled, a fault of the service, unreachable, a proxy's page: a wait of hours does not end for them."""
 PATIENCE = 5
 """Looks in a row that may fail so."""
+SCORING_SECONDS = 200.0
+"""A deployment may take `request.timeout_ms`, at most 180 seconds, to answer."""
 NOT_YET = "logs can.?t be retrieved"
 """What `getLogs` says of a deployment that comes or goes (measured on a live subscription in August 2026)."""
 
@@ -60,7 +63,11 @@ class AzureGateway:
                 answer = self._send("GET", paths.workspace(self.workspace), "workspace")
                 if answer.status == 404:
                     raise self._no_workspace(answer)
-                self._location = str(self._good(answer, f"workspace {self.workspace.name}")["location"])
+                self._good(answer, f"workspace {self.workspace.name}")
+                region = part_of(answer, "location", str, "")
+                if not region.isalnum() or not region.isascii():  # It becomes part of a host's name.
+                    raise FineforgeError(strange(answer.url, "`location` must be the name of a region"))
+                self._location = region
                 self._remembered.put(self._region_entry, self._location)
             return self._location
 
@@ -86,18 +93,18 @@ class AzureGateway:
 
     def update(self, key: ResourceKey, body: Raw) -> None:
         answer = self._send("PUT", paths.resource(self.workspace, key), key.kind, json=dict(body))
-        self._good(answer, key)
+        self._accepted(answer, key)
         self._remember(key, answer)
 
     def delete(self, key: ResourceKey) -> None:
         suffix = "&underlyingResourceAction=Delete" if key.kind == "compute" else ""
         answer = self._send("DELETE", paths.resource(self.workspace, key), key.kind, suffix=suffix)
         if not is_missing(answer.status, answer.body):
-            self._good(answer, key)
+            self._accepted(answer, key)
             self._remember(key, answer)
 
     def cancel(self, key: ResourceKey) -> None:
-        self._good(self._send("POST", paths.resource(self.workspace, key) + "/cancel", key.kind), key)
+        self._accepted(self._send("POST", paths.resource(self.workspace, key) + "/cancel", key.kind), key)
 
     def wait(self, key: ResourceKey, progress: Progress, stopped: Callable[[], bool]) -> Raw | None:
         troubles = 0
@@ -113,7 +120,7 @@ class AzureGateway:
                 troubles += 1
                 if error.diagnostics[0].code not in PASSING or troubles > PATIENCE or stopped():
                     raise
-                raw = None
+                raw, pause = None, min(self._connection.poll_seconds * 2 ** (troubles - 1), MAX_WAIT)
             if stopped():
                 return raw
             _sleep(self._connection.poll_seconds if pause is None else pause, stopped)
@@ -179,11 +186,11 @@ class AzureGateway:
         headers = {"Authorization": f"Bearer {self._endpoint_secret(key, str(properties.get('authMode') or 'Key'))}"}
         if deployment:
             headers["azureml-model-deployment"] = deployment
-        answer = self._http.send("POST", uri, scope=None, json=dict(request), headers=headers)
+        answer = self._http.send("POST", uri, scope=None, json=dict(request), headers=headers, seconds=SCORING_SECONDS)
         if not answer.ok:
             what = f"{key}" + (f" ({deployment})" if deployment else "")
             raise scoring_refusal(answer.status, answer.body, answer.headers, what)
-        return answer.body
+        return scored(answer)
 
     def close(self) -> None:
         self._http.close()
@@ -191,13 +198,15 @@ class AzureGateway:
     def _rows(self, kind: str, path: str, parameters: str) -> Iterator[Raw]:
         """What a list holds, page by page; nothing where its parent does not exist."""
         url = f"{ARM}{path}?api-version={paths.API_VERSIONS[kind]}{parameters}"
+        pages = Pages()
         while url:
+            pages.turn(url, url)
             answer = self._http.send("GET", url)
             if is_missing(answer.status, answer.body):
                 return
-            body = self._good(answer, f"list of {kind}")
-            yield from body.get("value") or ()
-            url = str(body.get("nextLink") or "")
+            self._good(answer, f"list of {kind}")
+            yield from rows_of(answer)
+            url = part_of(answer, "nextLink", str, "")
             if url and not _is_arm(url):
                 raise FineforgeError(Diagnostic("FF400", f"list of {kind}: the next page is not at Azure: {url[:200]}"))
 
@@ -235,13 +244,21 @@ class AzureGateway:
         answer = self._send("GET", paths.resource(self.workspace, key), key.kind)
         if is_missing(answer.status, answer.body):
             return None, None
-        return dict(self._good(answer, key)), _retry_after(answer.headers)
+        self._good(answer, key)
+        return dict(object_of(answer, "name", "properties") if key.kind != "compute" else object_of(answer)), _retry_after(
+            answer.headers
+        )
 
     def _good(self, answer: Answer, what: ResourceKey | str) -> Mapping[str, Any]:
         """The body of a success; a refusal is raised in the service's words."""
         if not answer.ok:
             raise refusal(answer.status, answer.body, what, answer.headers)
-        return answer.body if isinstance(answer.body, Mapping) else {}
+        return object_of(answer)
+
+    def _accepted(self, answer: Answer, key: ResourceKey) -> None:
+        """A write is answered with the object or with nothing; a page is not Azure's."""
+        if not answer.ok or answer.body is not None:
+            self._good(answer, key)
 
     def _no_workspace(self, answer: Answer) -> FineforgeError:
         said = refusal(answer.status, answer.body, f"workspace {self.workspace.name}", answer.headers).diagnostics[0].message
@@ -268,12 +285,12 @@ class AzureGateway:
             self._operations.pop(key, None)
             return True
         answer = self._http.send("GET", url)
-        word = str((answer.body or {}).get("status") or "") if isinstance(answer.body, Mapping) else ""
+        word = str(object_of(answer).get("status") or "") if answer.ok and answer.text.strip() else ""
         if answer.ok and word and word.lower() not in ("succeeded", "failed", "canceled"):
             return False
         self._operations.pop(key, None)
         if word.lower() in ("failed", "canceled"):
-            error = answer.body.get("error") or {}
+            error = part_of(answer, "error", Mapping, {})
             raise FineforgeError(diagnose(200, str(error.get("code") or word), str(error.get("message") or ""), key))
         return True
 
@@ -301,10 +318,10 @@ def _is_arm(url: str) -> bool:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of `retry-after-ms` or `Retry-After`; None where there is neither, or a date."""
+    """Seconds of `retry-after-ms` or `Retry-After`, at most `MAX_WAIT`; None where there is neither."""
     for name, unit in (("retry-after-ms", 1000.0), ("Retry-After", 1.0), ("retry-after", 1.0)):
-        with contextlib.suppress(TypeError, ValueError):
-            return max(float(headers.get(name) or "none"), 0.0) / unit
+        if (seconds := seconds_of(str(headers.get(name) or ""))) is not None:
+            return min(seconds / unit, MAX_WAIT)
     return None
 
 

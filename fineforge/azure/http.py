@@ -16,11 +16,11 @@ from azure.core.pipeline.policies import (
     RetryPolicy,
     UserAgentPolicy,
 )
-from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest
 
 from fineforge import __version__
-from fineforge.azure.connection import Connection
+from fineforge.azure.connection import RETRIES, Connection
+from fineforge.azure.door import caused, strange
 from fineforge.azure.errors import first_line
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.gateway import LOCAL
@@ -29,8 +29,6 @@ ARM = "https://management.azure.com"
 ARM_SCOPE = "https://management.azure.com/.default"
 ML_SCOPE = "https://ml.azure.com/.default"
 """Audience of registry discovery and run history (azure-ai-ml 1.35.2)."""
-RETRIES: dict[str, Any] = {"retry_total": 5, "retry_connect": 2, "retry_backoff_factor": 0.4, "retry_backoff_max": 20}
-"""azure-core's own, 10 retries up to two minutes apart, let a person wait for a quarter of an hour when a service is down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +39,11 @@ class Answer:
     """Decoded JSON, else text."""
     text: str = ""
     """As it came: a log may happen to be JSON."""
+    url: str = ""
 
     @property
     def ok(self) -> bool:
-        return self.status < 400
+        return 200 <= self.status < 300
 
 
 class Http:
@@ -52,7 +51,7 @@ class Http:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._transport = RequestsTransport(**({"connection_verify": connection.ca} if connection.ca else {}))
+        self._transport = connection.door()
         self._transport.open()
         self._pipelines = {scope: self._pipeline(scope) for scope in (ARM_SCOPE, ML_SCOPE, None)}
 
@@ -65,36 +64,51 @@ class Http:
         json: Any = None,
         headers: Mapping[str, str] | None = None,
         asks: bool = False,
+        seconds: float | None = None,
     ) -> Answer:
         """One request, retried as azure-core retries, once more with a new token where the service takes the old one no longer.
 
         `asks`: a POST that only asks is sent again, too, where the connection broke before the answer came.
 
-        Raises FF401, FF402 or FF409; any answer of the service is returned.
+        `seconds`: how long the service may take to answer, where that is other than usual.
+        Raises FF401, FF402, FF406, FF409 or FF424; any other answer of the service is returned. A redirect is not followed.
         """
-        answer = self._send(method, url, scope, json, headers or {}, asks)
+        options: dict[str, Any] = {"retry_on_methods": [method]} if asks else {}
+        options |= {"read_timeout": seconds} if seconds else {}
+        answer = self._send(method, url, scope, json, headers or {}, options)
         if answer.status == 401 and scope is not None and self._connection.renew():
-            answer = self._send(method, url, scope, json, headers or {}, asks)
+            answer = self._send(method, url, scope, json, headers or {}, options)
+        if 300 <= answer.status < 400:
+            where = answer.headers.get("Location") or ""
+            raise FineforgeError(strange(url, f"it is a redirect ({answer.status}) to `{_host(where) or 'nowhere'}`"))
         return answer
 
     def close(self) -> None:
         self._transport.close()
 
-    def _send(self, method: str, url: str, scope: str | None, json: Any, headers: Mapping[str, str], asks: bool) -> Answer:
+    def _send(self, method: str, url: str, scope: str | None, json: Any, headers: Mapping[str, str], options: Any) -> Answer:
         request = HttpRequest(method, url, json=json, headers=dict(headers))
-        again = {"retry_on_methods": [method]} if asks else {}
         try:
-            response = self._pipelines[scope].run(request, **again).http_response
+            response = self._pipelines[scope].run(request, **options).http_response
             text = response.text() if callable(getattr(response, "text", None)) else ""
         except FineforgeError:
             raise
         except ClientAuthenticationError as error:
-            raise FineforgeError(_no_credential(error)) from None
+            raise self._not_signed_in(error) from None
         except (ServiceRequestError, ServiceResponseError) as error:
             raise FineforgeError(self._unreachable(url, error)) from None
         except AzureError as error:
             raise FineforgeError(Diagnostic("FF409", f"`{_host(url)}`: {first_line(error)}")) from None
-        return Answer(response.status_code, response.headers, _decode(text), text)
+        return Answer(response.status_code, response.headers, _decode(text), text, url)
+
+    def _not_signed_in(self, error: Exception) -> FineforgeError:
+        """azure-identity says that the sign-in was refused, whatever went wrong."""
+        for cause in (*caused(error), *self._connection.sign_in_failures()):
+            if isinstance(cause, FineforgeError):
+                return cause
+            if isinstance(cause, ServiceRequestError | ServiceResponseError):
+                return FineforgeError(self._unreachable("the sign-in service", cause))
+        return FineforgeError(_no_credential(error))
 
     def _pipeline(self, scope: str | None) -> Pipeline[Any, Any]:
         policies: list[Any] = [

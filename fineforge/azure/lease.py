@@ -42,7 +42,7 @@ def of_datastore(http: Http, connection: Connection) -> BlobLeases:
             hint = "; ".join(part for part in (said.hint, _WAY_OUT) if part)
             raise FineforgeError(Diagnostic("FF532", f"the apply lease: {said.message}", hint=hint)) from None
         again = Patience(min(connection.poll_seconds, 2), RETRIES)
-        more = {**connection.transport, "connection_timeout": SECONDS, "read_timeout": SECONDS, "retry_policy": again}
+        more = {**connection.transport, "transport": connection.door(SECONDS), "retry_policy": again}
         return account, ContainerClient(f"https://{account}.blob.core.windows.net", container, credential, **more)
 
     return BlobLeases(opened)
@@ -58,8 +58,7 @@ class BlobLeases:
 
     def take(self, name: str, lease: str, seconds: int) -> bool:
         def acquire() -> bool:
-            self._lease(name, lease).acquire(seconds)
-            return True
+            return self._confirmed(self._lease(name, lease), lambda client: client.acquire(seconds), lease)
 
         taken = self._call(name, acquire, {404: None, **_OTHERS})
         if taken is None:
@@ -69,13 +68,15 @@ class BlobLeases:
 
     def take_over(self, name: str, old: str, lease: str) -> bool:
         """Changing a lease's id is one step, which only one can win; breaking and taking it would be two."""
-        return self._done(name, lambda: self._lease(name, old).change(lease)) and self.renew(name, lease)
+        return self._done(
+            name, lambda: self._confirmed(self._lease(name, old), lambda client: client.change(lease), lease)
+        ) and self.renew(name, lease)
 
     def write(self, name: str, lease: str, note: Mapping[str, str]) -> None:
         self._call(name, lambda: self._blob(name).set_blob_metadata(dict(note), lease=lease))
 
     def renew(self, name: str, lease: str) -> bool:
-        return self._done(name, lambda: self._lease(name, lease).renew())
+        return self._done(name, lambda: self._confirmed(self._lease(name, lease), lambda client: client.renew(), lease))
 
     def release(self, name: str, lease: str) -> None:
         self._done(name, lambda: self._lease(name, lease).release())
@@ -85,13 +86,18 @@ class BlobLeases:
         return self._done(name, lambda: self._lease(name).break_lease(lease_break_period=0))
 
     def read(self, name: str) -> Leased | None:
-        found = self._call(name, lambda: self._blob(name).get_blob_properties(), {404: None})
-        return None if found is None else _leased(name, found)
+        found = self._call(name, lambda: _leased(name, self._blob(name).get_blob_properties()), {404: None})
+        return found if isinstance(found, Leased) else None
 
     def list(self, project: str = "") -> Sequence[Leased]:
         prefix = f"{FOLDER}/{project}/" if project else f"{FOLDER}/"
-        rows = self._call(prefix, lambda: list(self._container.list_blobs(name_starts_with=prefix, include=["metadata"])))
-        return [_leased(row.name.removeprefix(f"{FOLDER}/").removesuffix(".json"), row) for row in rows]
+
+        def listed() -> Sequence[Leased]:
+            rows = self._container.list_blobs(name_starts_with=prefix, include=["metadata"])
+            return [_leased(row.name.removeprefix(f"{FOLDER}/").removesuffix(".json"), row) for row in rows]
+
+        found: Sequence[Leased] = self._call(prefix, listed)
+        return found
 
     def _make(self, name: str) -> None:
         """The blob that is leased. Somebody may make it, and lease it, at the same moment."""
@@ -122,6 +128,8 @@ class BlobLeases:
                 self._account, self._container = self._opened()
             except AzureError as error:
                 raise FineforgeError(self._unreachable(name, error)) from None
+            except (AttributeError, KeyError, TypeError, ValueError, SyntaxError) as error:  # SyntaxError: XML that is none.
+                raise FineforgeError(self._unreachable(name, error)) from None
         raise AssertionError  # The second time either answers or raises.
 
     def _refused(self, name: str, status: int | None, code: str, error: Any) -> Diagnostic:
@@ -134,6 +142,13 @@ class BlobLeases:
         hint = f"the storage account `{self._account}` may be open to its own network only; {_WAY_OUT}"
         return Diagnostic("FF532", f"`apply lease of {name}`: {first_line(error)}", hint=hint)
 
+    def _confirmed(self, client: Any, call: Callable[[Any], Any], lease: str) -> bool:
+        """True if the storage itself confirms the lease: a page with 200 is not a lease."""
+        call(client)
+        if client.id != lease:
+            raise ValueError("the answer confirms no lease")
+        return True
+
     def _blob(self, name: str) -> Any:
         return self._container.get_blob_client(f"{FOLDER}/{name}.json")
 
@@ -144,6 +159,8 @@ class BlobLeases:
 
 
 def _leased(name: str, properties: Any) -> Leased:
+    if not properties.etag or properties.lease.state is None:
+        raise ValueError("the answer describes no lease")
     return Leased(name, properties.lease.state in ("leased", "breaking"), dict(properties.metadata or {}))
 
 

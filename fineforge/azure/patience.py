@@ -9,6 +9,8 @@ from typing import Any
 
 from azure.storage.blob import LinearRetry
 
+from fineforge.host.retry_after import seconds_of
+
 LONGEST = 10.0
 """Seconds that a storage may ask for: an apply lease must be renewed in time."""
 
@@ -30,7 +32,5 @@ class Patience(LinearRetry):  # type: ignore[misc]
         raise AssertionError  # The last time returns.
 
     def _asked(self, headers: Any) -> float:
-        try:
-            return min(float(headers.get("Retry-After", self._seconds)), LONGEST)
-        except ValueError:
-            return self._seconds
+        seconds = seconds_of(str(headers.get("Retry-After") or ""))
+        return self._seconds if seconds is None else min(seconds, LONGEST)

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fineforge.azure import paths
+from fineforge.azure.door import object_of, rows_of
 from fineforge.azure.errors import is_missing, refusal
 from fineforge.azure.http import ML_SCOPE, Http
 from fineforge.azure.remembered import Remembered
@@ -34,9 +35,9 @@ class Registry:
             path += f"/{quote(version, safe='')}"
         answer = self._http.send("GET", f"{self._root(registry)}/{path}?{query}")
         if answer.ok and version is None:
-            return next((dict(entry) for entry in answer.body.get("value") or ()), None)
+            return next((dict(entry) for entry in rows_of(answer)), None)
         if answer.ok:
-            return dict(answer.body)
+            return dict(object_of(answer, "properties"))
         if is_missing(answer.status, answer.body):
             return None
         raise refusal(
@@ -54,7 +55,7 @@ class Registry:
         answer = self._http.send("GET", url, scope=ML_SCOPE)
         if not answer.ok:
             raise refusal(answer.status, answer.body, f"registry {registry}", answer.headers)
-        found = _needed(answer.body)
+        found = _needed(object_of(answer))
         if found is None:
             raise FineforgeError(Diagnostic("FF400", f"registry `{registry}`: its discovery answers nothing that can be used"))
         self._remembered.put(f"registry-{registry}", found)

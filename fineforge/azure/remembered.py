@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from fineforge.core.diagnostics import FineforgeError
+from fineforge.host import files
 
 
 class Remembered:
@@ -22,18 +24,16 @@ class Remembered:
     def get(self, name: str) -> Any:
         """The entry as it was put; None where there is none, or none that can be read."""
         try:
-            return json.loads(self._file(name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return files.read_json(self._file(name))
+        except (FineforgeError, files.JsonError):
             return None
 
     def put(self, name: str, value: Any) -> None:
         """A cache that cannot be written costs one request, nothing else."""
         file = self._file(name)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, FineforgeError):
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            part = file.with_suffix(f".{os.getpid()}")
-            part.write_text(json.dumps(value), encoding="utf-8")
-            part.replace(file)
+            files.write(file, json.dumps(value), mode=0o600)
 
     def _file(self, name: str) -> Path:
         return self._folder / f"{quote(name, safe='')}-{self._subscription}.json"

@@ -7,14 +7,17 @@ are held in memory for one upload and go nowhere else.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fineforge.azure import paths
 from fineforge.azure.connection import Connection
+from fineforge.azure.door import object_of, part_of, strange
 from fineforge.azure.errors import diagnose, first_line, refusal
 from fineforge.azure.http import ARM, Http
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.host.files import open_regular
 
 DATASTORE = "workspaceblobstore"
 RETRIES = 3
@@ -38,7 +41,7 @@ def upload(http: Http, connection: Connection, source: Path, destination: str) -
         with client:
             if _is_whole(client):
                 return
-            with source.open("rb") as stream:
+            with open_regular(source) as stream:
                 _put(client, stream)
     except HttpResponseError as error:
         name = code_of(error)
@@ -76,7 +79,9 @@ def _put(client: Any, stream: Any) -> None:
     from azure.core.exceptions import ResourceExistsError
 
     try:
-        client.upload_blob(stream, overwrite=True, metadata=_COMPLETED, max_concurrency=1)
+        written = client.upload_blob(stream, overwrite=True, metadata=_COMPLETED, max_concurrency=1)
+        if not written.get("etag"):
+            raise FineforgeError(strange(client.url, "it confirms no blob"))
     except ResourceExistsError:
         if not _is_whole(client):
             raise
@@ -89,26 +94,37 @@ def access(http: Http, connection: Connection) -> tuple[str, str, Any]:
     answer = http.send("GET", root + version)
     if not answer.ok:
         raise refusal(answer.status, answer.body, f"datastore {DATASTORE}", answer.headers)
-    properties = answer.body["properties"]
-    account, container = properties["accountName"], properties["containerName"]
-    if (properties.get("credentials") or {}).get("credentialsType", "None") == "None":
+    object_of(answer, "properties")
+    properties = part_of(answer, "properties", Mapping, {})
+    account, container = str(properties.get("accountName")), str(properties.get("containerName"))
+    if not re.fullmatch("[a-z0-9]{3,24}", account) or not re.fullmatch("[a-z0-9$-]{3,63}", container):  # Parts of an address.
+        raise FineforgeError(strange(answer.url, "it names no storage account and container"))
+    credentials = properties.get("credentials")
+    if not isinstance(credentials, Mapping) or credentials.get("credentialsType", "None") == "None":
         return account, container, connection.credential
     wanted = {"expirableSecret": True, "expireAfterHours": 1}
     secrets = http.send("POST", f"{root}/listSecrets{version}", json=wanted, asks=True)
     if not secrets.ok:
         raise refusal(secrets.status, secrets.body, f"datastore {DATASTORE}", secrets.headers)
-    return account, container, secrets.body.get("sasToken") or secrets.body.get("key")
+    secret = part_of(secrets, "sasToken", str, "") or part_of(secrets, "key", str, "")
+    if not secret:
+        raise FineforgeError(strange(secrets.url, "it holds neither `sasToken` nor `key`"))
+    return account, container, secret
 
 
 def code_of(error: Any) -> str:
     """The storage's own code; azure-storage-blob makes members of an enumeration of those that it knows."""
-    return str(getattr(error.error_code, "value", error.error_code) or "")
+    code = getattr(error, "error_code", None)  # Absent where the answer was not the storage's.
+    return str(getattr(code, "value", code) or "")
 
 
 def _is_whole(client: Any) -> bool:
     from azure.core.exceptions import ResourceNotFoundError
 
     try:
-        return {k.lower(): v for k, v in client.get_blob_properties().metadata.items()}.get("upload_status") == "completed"
+        found = client.get_blob_properties()
+        if not found.etag:
+            raise FineforgeError(strange(client.url, "it describes no blob"))
+        return {k.lower(): v for k, v in found.metadata.items()}.get("upload_status") == "completed"
     except ResourceNotFoundError:
         return False

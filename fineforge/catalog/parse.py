@@ -213,6 +213,8 @@ def _tag_is_set(value: Any) -> bool:
 
 
 def _number(value: Any) -> float | None:
+    if isinstance(value, str) and not value.isascii():  # `float` reads digits of every script
+        return None
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):

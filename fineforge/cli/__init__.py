@@ -22,6 +22,7 @@ from click.shell_completion import CompletionItem
 
 from fineforge.cli.failures import ending
 from fineforge.cli.output import Output
+from fineforge.host import files
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("command", "Write a first spec that validates; overwrites nothing"),
@@ -127,6 +128,7 @@ def run(arguments: Sequence[str]) -> int:
     """Runs one command; whatever happens, the return value is an exit code of the table in the README."""
     output = _output(list(takewhile(lambda argument: argument != "--", arguments)))
     try:
+        files.sweep()
         code = _run(arguments, output)
         output.close()
     except BaseException as error:

@@ -144,7 +144,7 @@ def _apply_saved(
     if any(decided):
         hint = "leave out `--target`, `--set` and `--retry-failed`: the plan has them in it"
         raise FineforgeError(Diagnostic("FF006", f"`{file}` is a saved plan and cannot be changed", hint=hint))
-    with planfile.opened(file) as entries:
+    with planfile.opened(file, allow_outside) as entries:
         planned = batch.saved(entries, allow_outside, given)  # by the rules of today
         if len(entries) != 1:
             return many.apply_saved(output, file, planned, how, terms)

@@ -21,7 +21,7 @@ CACHE = "cache"
 @options.command("""Prepare a spec's data, check its rows, show some of them; upload nothing.
 
 `fineforge data cache` shows what is kept on this machine, and empties it with --clear.""")
-@click.argument("spec", metavar="SPEC | cache", type=click.Path(readable=False, path_type=Path))
+@click.argument("spec", metavar="SPEC | cache", type=options.path)
 @options.target
 @click.option("--rows", type=click.IntRange(min=0), default=2, show_default=True, metavar="N", help="Rows to show of each split.")
 @click.option("--clear", is_flag=True, help="Of the cache: delete everything in it.")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @options.command("""Take away what `apply` made: delete endpoints, deployments and clusters; archive data, jobs and models.
 
 Only what carries this spec's tags is touched. A later `apply` restores what was archived and trains nothing again.""")
-@click.argument("spec", required=False, type=click.Path(readable=False, path_type=Path))
+@click.argument("spec", required=False, type=options.path)
 @click.option("--name", metavar="NAME", help="Of a spec whose file is gone: everything is found by its tags.")
 @options.target
 @options.auto_approve
@@ -27,6 +27,7 @@ Only what carries this spec's tags is touched. A later `apply` restores what was
 @options.as_json
 @options.json_into
 @options.quiet
+@options.allow_outside
 @options.variables
 @options.streams
 def command(
@@ -37,6 +38,7 @@ def command(
     auto_approve: bool,
     lock: bool,
     lock_timeout: float,
+    allow_outside: bool,
     given: Given,
 ) -> int:
     from fineforge import engine
@@ -51,7 +53,7 @@ def command(
     if (spec is None) == (name is None):
         raise click.UsageError("give either a SPEC or `--name`")
     if spec is not None:
-        loaded = engine.load(spec, target=target, given=given)
+        loaded = engine.load(spec, allow_outside=allow_outside, target=target, given=given)
     else:
         loaded = orphans.nameless(name or "", project.find(Path.cwd()))
 

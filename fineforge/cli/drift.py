@@ -20,9 +20,12 @@ Exit code 3 where there is any, 0 where there is none, 1 where a spec cannot be 
 @options.target
 @options.as_json
 @options.quiet
+@options.allow_outside
 @options.variables
 @options.streams
-def command(output: Output, specs: tuple[Path, ...], select: tuple[str, ...], target: str | None, given: Given) -> int:
+def command(
+    output: Output, specs: tuple[Path, ...], select: tuple[str, ...], target: str | None, allow_outside: bool, given: Given
+) -> int:
     from fineforge.core.diagnostics import errors
     from fineforge.core.plan import Mode
     from fineforge.documents import plan
@@ -31,7 +34,11 @@ def command(output: Output, specs: tuple[Path, ...], select: tuple[str, ...], ta
     from fineforge.views.diagnostics import write_all
 
     planned, name = many.plan(
-        output, selection.load(specs, select, target=target, given=given), target, Mode.APPLY, retry_failed=False
+        output,
+        selection.load(specs, select, allow_outside=allow_outside, target=target, given=given),
+        target,
+        Mode.APPLY,
+        retry_failed=False,
     )
     if planned is None and not output.json:
         many.nothing_meant(output, name)

@@ -72,7 +72,7 @@ def logs(output: Output, lines: int) -> int:
     file = local.log_file()
     if not file.exists():
         raise FineforgeError(Diagnostic("FF701", "the local emulator was never started here"))
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]:
+    for line in local.logged(0)[-lines:]:
         click.echo(line, output.stdout)
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,17 +27,20 @@ if TYPE_CHECKING:
 @click.argument("topic", nargs=-1, required=True)
 @options.target
 @options.overrides
+@options.allow_outside
 @options.variables
 @options.as_json
 @options.streams
-def command(output: Output, topic: tuple[str, ...], target: str | None, overrides: dict[str, str], given: Given) -> int:
+def command(
+    output: Output, topic: tuple[str, ...], target: str | None, overrides: dict[str, str], allow_outside: bool, given: Given
+) -> int:
     from fineforge.core.diagnostics import Diagnostic, FineforgeError
 
     name = topic[-1] if topic[0] in ("model", "component", "spec") and len(topic) > 1 else topic[0]
     if re.fullmatch(r"FF\d{3}", name.upper()):
         return _code(output, name.upper())
-    if topic[0] != "model" and (Path(name).exists() or name.endswith((".yaml", ".yml"))):
-        return _spec(output, Path(name), target, overrides, given)
+    if topic[0] != "model" and ((name and os.path.lexists(name)) or name.endswith((".yaml", ".yml"))):
+        return _spec(output, Path(name), target, overrides, allow_outside, given)
     if models := _models(name):
         return _model(output, models)
     if components := _components(name):
@@ -59,14 +63,14 @@ def _code(output: Output, code: str) -> int:
     return 0
 
 
-def _spec(output: Output, path: Path, target: str | None, overrides: dict[str, str], given: Given) -> int:
+def _spec(output: Output, path: Path, target: str | None, overrides: dict[str, str], allow_outside: bool, given: Given) -> int:
     from fineforge import engine
     from fineforge.cli.failures import show
     from fineforge.config.compose import Composed
     from fineforge.core.diagnostics import Severity, errors
     from fineforge.views.explain import composition_data, parameter_data, write_composition, write_parameters
 
-    loaded = engine.load(path, overrides, target=target, given=given)
+    loaded = engine.load(path, overrides, allow_outside, target, given)
     composed = loaded.source
     assert isinstance(composed, Composed), "every spec that was loaded is"
     found = engine.validate(loaded, composed.target)

@@ -100,14 +100,14 @@ def _write_report(error: BaseException, arguments: Sequence[str]) -> str | None:
     from platformdirs import user_log_path
 
     from fineforge import __version__
+    from fineforge.host.files import create
 
     head = f"fineforge {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
     text = head + f"arguments: {list(arguments)}\n\n" + "".join(traceback.format_exception(error))
     try:
         folder = user_log_path("fineforge", appauthor=False, ensure_exists=True)
         file = folder / f"error-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.txt"
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
-            stream.write(conceal(text))
+        create(file, conceal(text), 0o600)
     except OSError:
         return None
     return str(file)

@@ -26,6 +26,7 @@ somebody else's from then on.""")
 @options.lease
 @options.as_json
 @options.quiet
+@options.allow_outside
 @options.variables
 @options.streams
 def command(
@@ -36,6 +37,7 @@ def command(
     auto_approve: bool,
     lock: bool,
     lock_timeout: float,
+    allow_outside: bool,
     given: Given,
 ) -> int:
     from fineforge import engine
@@ -44,6 +46,6 @@ def command(
     from fineforge.engine import orphans
 
     output.streams_events = True
-    loaded = engine.load(spec, target=target, given=given)
+    loaded = engine.load(spec, allow_outside=allow_outside, target=target, given=given)
     make = partial(orphans.forget, loaded, kinds=kinds)
     return plan_and_apply(output, loaded, target, make, auto_approve, terms_of(output, lock, lock_timeout))

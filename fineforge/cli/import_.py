@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ OBJECT is the name of a job, `endpoint/NAME`, or `deployment/ENDPOINT/NAME`. Wha
 @click.argument("word", metavar="OBJECT")
 @options.target
 @click.option("--name", metavar="NAME", help="What the spec is to be called.")
-@click.option("--out", type=click.Path(readable=False, path_type=Path), metavar="FILE", help="Write it there, and not to stdout.")
+@click.option("--out", type=options.path, metavar="FILE", help="Write it there, and not to stdout.")
 @options.quiet
 @options.streams
 def command(output: Output, word: str, target: str | None, name: str | None, out: Path | None) -> int:
@@ -27,7 +28,7 @@ def command(output: Output, word: str, target: str | None, name: str | None, out
     from fineforge.engine import connection
 
     where = project.find(Path.cwd())
-    if out is not None and out.exists():
+    if out is not None and os.path.lexists(out):
         _refuse(out)
     with connection.reach(where, where.target(target)) as gateway:
         text = importing.spec_of(word, gateway, datetime.now(UTC).date().isoformat(), name)
@@ -47,10 +48,9 @@ def _refuse(out: Path) -> None:
 
 
 def _write(out: Path, text: str) -> None:
-    from fineforge.host.files import refused
+    from fineforge.host.files import create, refused
 
     try:
-        with out.open("x", encoding="utf-8") as stream:
-            stream.write(text)
+        create(out, text)
     except OSError as error:
         raise refused(out, error) from None

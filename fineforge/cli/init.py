@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -21,7 +22,7 @@ from fineforge.cli.output import Output
 @click.option("--project", is_flag=True, help="Also write `fineforge.yaml`.")
 @click.option(
     "--folder",
-    type=click.Path(readable=False, path_type=Path, file_okay=False),
+    type=options.path,
     default=Path(),
     help="Where to write; here by default.",
 )
@@ -51,9 +52,9 @@ def _files(name: str, model_name: str, project: bool) -> dict[str, str]:
 def _write(files: dict[Path, str]) -> None:
     """All files or none: every one that is in the way is named at once (FF004). An equal file is no obstacle."""
     from fineforge.core.diagnostics import Diagnostic, FineforgeError
-    from fineforge.host.files import refused
+    from fineforge.host.files import create, refused
 
-    there = [path for path, text in files.items() if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text]
+    there = [path for path, text in files.items() if os.path.lexists(path) and not _holds(path, text)]
     if there:
         hints = {_PROJECT_FILE: "leave `--project` out: a spec beside it belongs to it", _SCHEMA_FILE: _RENEW}
         found = ((path, hints.get(path.name, "choose another name")) for path in there)
@@ -61,10 +62,20 @@ def _write(files: dict[Path, str]) -> None:
     try:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists():
-                path.write_text(text, encoding="utf-8")
+            if not os.path.lexists(path):
+                create(path, text)
     except OSError as error:
         raise refused(Path(error.filename), error) from None
+
+
+def _holds(path: Path, text: str) -> bool:
+    from fineforge.core.diagnostics import FineforgeError
+    from fineforge.host.files import STATE, read
+
+    try:
+        return read(path, STATE) == text.encode()
+    except FineforgeError:
+        return False
 
 
 _PROJECT_FILE, _SCHEMA_FILE = "fineforge.yaml", "fineforge.schema.json"

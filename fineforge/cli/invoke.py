@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +22,13 @@ def _settings(_: click.Context, __: click.Parameter, values: tuple[str, ...]) ->
 
 def _value(text: str) -> Any:
     """What reads as JSON is a number or true or false, anything else is text."""
+    from fineforge.host.files import JsonError, JsonLimitError, parse_json
+
     try:
-        return json.loads(text)
-    except ValueError:
+        return parse_json(text)
+    except JsonLimitError as error:
+        raise click.BadParameter(f"`{text[:40]}` cannot be sent: {error}") from None
+    except JsonError:
         return text
 
 
@@ -36,11 +39,12 @@ messages, or {"messages": [...], "parameters": {...}}.""")
 @options.spec
 @click.argument("message", required=False)
 @options.target
-@click.option("--file", type=click.Path(readable=False, path_type=Path), metavar="FILE", help="Send the request in this file.")
+@click.option("--file", type=options.path, metavar="FILE", help="Send the request in this file.")
 @click.option("--system", metavar="TEXT", help="A system message to send first.")
 @click.option("--deployment", metavar="NAME", help="Ask this deployment, whatever its traffic.")
 @click.option("--param", "settings", multiple=True, metavar="NAME=VALUE", callback=_settings, help="A generation parameter.")
 @options.as_json
+@options.allow_outside
 @options.variables
 @options.streams
 def command(
@@ -52,14 +56,17 @@ def command(
     system: str | None,
     deployment: str | None,
     settings: dict[str, Any],
+    allow_outside: bool,
     given: Given,
 ) -> int:
     from fineforge import engine
 
-    loaded = engine.load(spec, target=target, given=given)
+    loaded = engine.load(spec, allow_outside=allow_outside, target=target, given=given)
     if message is not None and file is not None:
         raise click.UsageError("give either MESSAGE or `--file`")
-    messages, sample = _request(file) if file else (_messages(message), {}) if message is not None else _sample(loaded.spec)
+    messages, sample = (
+        _request(file, allow_outside) if file else (_messages(message), {}) if message is not None else _sample(loaded.spec)
+    )
     if system is not None:
         messages = [{"role": "system", "content": system}, *messages]
     with engine.connect(loaded, target) as gateway:
@@ -76,15 +83,15 @@ def _messages(message: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": text}]
 
 
-def _request(file: Path) -> tuple[list[dict[str, str]], dict[str, Any]]:
+def _request(file: Path, allow_outside: bool = False) -> tuple[list[dict[str, str]], dict[str, Any]]:
     """Messages and parameters of a request's file; what the registry's chat models take as a body is one, too."""
     from fineforge.core.diagnostics import Diagnostic, FineforgeError
-    from fineforge.host.files import read_file
+    from fineforge.host.files import REQUEST, JsonError, read_json, shown_path
 
     try:
-        told = json.loads(read_file(file))
-    except ValueError as error:
-        raise FineforgeError(Diagnostic("FF008", f"`{file}` is not JSON: {error}")) from None
+        told = read_json(file, REQUEST, allow_outside=allow_outside)
+    except JsonError as error:
+        raise FineforgeError(Diagnostic("FF008", f"`{shown_path(file)}` is not JSON: {error}")) from None
     if isinstance(told, dict) and isinstance(told.get("input_data"), dict):
         told = {"messages": told["input_data"].get("input_string"), "parameters": told["input_data"].get("parameters")}
     messages = told.get("messages") if isinstance(told, dict) else told
@@ -93,7 +100,7 @@ def _request(file: Path) -> tuple[list[dict[str, str]], dict[str, Any]]:
     whole = bool(turns) and all(isinstance(turn, dict) and {"role", "content"} <= set(turn) for turn in turns)
     if not whole or not isinstance(parameters, dict):
         hint = 'a list of {"role", "content"}, or {"messages": [...], "parameters": {...}}'
-        raise FineforgeError(Diagnostic("FF008", f"`{file}` is no request", hint=hint))
+        raise FineforgeError(Diagnostic("FF008", f"`{shown_path(file)}` is no request", hint=hint))
     return [{"role": str(turn["role"]), "content": str(turn["content"])} for turn in turns], parameters
 
 

@@ -23,11 +23,12 @@ def group() -> None:
 
 
 @group.command("list", cls=options.Command)
-@click.argument("spec", type=click.Path(readable=False, path_type=Path), required=False)
+@click.argument("spec", type=options.path, required=False)
 @options.target
+@options.allow_outside
 @options.as_json
 @options.streams
-def list_(output: Output, spec: Path | None, target: str | None) -> int:
+def list_(output: Output, spec: Path | None, target: str | None, allow_outside: bool) -> int:
     """Who holds a lease at the target now: of one SPEC, or of all that there are."""
     from fineforge import engine
     from fineforge.config import project
@@ -36,7 +37,7 @@ def list_(output: Output, spec: Path | None, target: str | None) -> int:
     from fineforge.views.lease import leases_data, write_leases
 
     if spec is not None:
-        loaded = engine.load(spec)
+        loaded = engine.load(spec, allow_outside=allow_outside)
         with engine.connect(loaded, target) as gateway:
             found, where = lease.held(gateway, loaded.whose), gateway.workspace.target
     else:
@@ -53,14 +54,15 @@ def list_(output: Output, spec: Path | None, target: str | None) -> int:
 @group.command(cls=options.Command)
 @options.spec
 @options.target
+@options.allow_outside
 @click.option("--force", is_flag=True, help="Do not ask.")
 @options.streams
-def release(output: Output, spec: Path, target: str | None, force: bool) -> int:
+def release(output: Output, spec: Path, target: str | None, allow_outside: bool, force: bool) -> int:
     """End the lease of SPEC, whoever holds it. An apply that still lives starts nothing more once it notices."""
     from fineforge import engine
     from fineforge.execution import lease
 
-    loaded = engine.load(spec)
+    loaded = engine.load(spec, allow_outside=allow_outside)
     name = loaded.whose
     with engine.connect(loaded, target) as gateway:
         found = lease.held(gateway, name)

@@ -20,14 +20,17 @@ a version says of itself. Writes `fineforge.lock.yaml` beside the project file; 
 
 Pins that are there stay. --upgrade moves all of them; with a word after it those of `models`, `components`, `datasets` or
 `sizes`, or of one name.""")
-@click.argument("specs", nargs=-1, type=click.Path(readable=False, path_type=Path))
+@click.argument("specs", nargs=-1, type=options.path)
 @options.target
 @click.option("--upgrade", multiple=True, is_flag=False, flag_value="all", metavar="[WHAT]", help="Move pins, all or WHAT.")
 @options.as_json
 @options.quiet
+@options.allow_outside
 @options.variables
 @options.streams
-def command(output: Output, specs: tuple[Path, ...], target: str | None, upgrade: tuple[str, ...], given: Given) -> int:
+def command(
+    output: Output, specs: tuple[Path, ...], target: str | None, upgrade: tuple[str, ...], allow_outside: bool, given: Given
+) -> int:
     from fineforge import engine
     from fineforge.config import pins
     from fineforge.core.diagnostics import Diagnostic, FineforgeError
@@ -35,7 +38,7 @@ def command(output: Output, specs: tuple[Path, ...], target: str | None, upgrade
     files, words = _apart(specs, upgrade)
     if not files:
         raise FineforgeError(Diagnostic("FF002", "missing argument `SPECS...`", hint="`fineforge lock SPEC...`"))
-    loaded = [engine.load(path, target=target, given=given) for path in files]
+    loaded = [engine.load(path, allow_outside=allow_outside, target=target, given=given) for path in files]
     with engine.connect(loaded[0], target) as gateway:
         made, moves = engine.lock(loaded, gateway, words)
         name = gateway.workspace.target

@@ -25,10 +25,19 @@ With --deployment the log of the deployment's container, as far as the service k
 @click.option(
     "--tail", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N", help="Of a deployment: the last N lines."
 )
+@options.allow_outside
 @options.variables
 @options.streams
 def command(
-    output: Output, spec: Path, target: str | None, follow: bool, attempt: int | None, deployment: bool, tail: int, given: Given
+    output: Output,
+    spec: Path,
+    target: str | None,
+    follow: bool,
+    attempt: int | None,
+    deployment: bool,
+    tail: int,
+    allow_outside: bool,
+    given: Given,
 ) -> int:
     from fineforge import engine
     from fineforge.cli.failures import INTERRUPTED
@@ -36,7 +45,7 @@ def command(
 
     if deployment and (follow or attempt is not None):
         raise click.UsageError("`--follow` and `--attempt` are for jobs, not for `--deployment`")
-    loaded = engine.load(spec, target=target, given=given)
+    loaded = engine.load(spec, allow_outside=allow_outside, target=target, given=given)
     with engine.connect(loaded, target) as gateway:
         if deployment:
             output.quote(engine.deployment_log(loaded, gateway, tail).rstrip("\n"))

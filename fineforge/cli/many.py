@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fineforge.cli import options
 from fineforge.cli.failures import show
 from fineforge.cli.output import Output
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from fineforge.execution import lease
 
 Specs = Sequence[Path]
-specs = click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path))
+specs = click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=options.path)
 select = click.option(
     "--select",
     multiple=True,
@@ -37,7 +38,9 @@ select = click.option(
 
 def are_many(paths: Specs, patterns: Sequence[str]) -> bool:
     """Whether more than one spec may be meant."""
-    return len(paths) != 1 or bool(patterns) or paths[0].is_dir()
+    from fineforge.host.files import is_folder
+
+    return len(paths) != 1 or bool(patterns) or is_folder(paths[0])
 
 
 def plan(

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 @options.target
 @click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Of the N-th attempt; else of the last one.")
 @options.as_json
+@options.allow_outside
 @options.variables
 @options.streams
-def command(output: Output, spec: Path, target: str | None, attempt: int | None, given: Given) -> int:
+def command(output: Output, spec: Path, target: str | None, attempt: int | None, allow_outside: bool, given: Given) -> int:
     from fineforge import engine
     from fineforge.views.metrics import metrics_data, write_metrics
 
-    loaded = engine.load(spec, target=target, given=given)
+    loaded = engine.load(spec, allow_outside=allow_outside, target=target, given=given)
     with engine.connect(loaded, target) as gateway:
         job, found = engine.metrics(loaded, gateway, attempt)
         where = gateway.workspace.target

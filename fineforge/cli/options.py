@@ -89,6 +89,19 @@ def output_as(*formats: str) -> Callable[[Callable[..., int]], Callable[..., int
     return lambda function: as_json(choice(function))
 
 
+class _File(click.Path):
+    """A path that may be missing, but not empty: `""` would be the working directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("a path is empty: is a variable of the shell not set?", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+path = _File(readable=False, path_type=Path)
+path_or_dash = _File(readable=False, path_type=Path, allow_dash=True)
+
+
 def _open_file(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
     if path is not None:
         from fineforge.host.files import Saving
@@ -98,7 +111,7 @@ def _open_file(ctx: click.Context, _: click.Parameter, path: Path | None) -> Non
 
 json_into = click.option(
     "--json-into",
-    type=click.Path(readable=False, path_type=Path),
+    type=path,
     metavar="FILE",
     expose_value=False,
     callback=_open_file,
@@ -107,10 +120,12 @@ json_into = click.option(
 quiet = click.option(
     "-q", "--quiet", is_flag=True, expose_value=False, callback=_remember("quiet"), help="Say nothing but results and problems."
 )
-spec = click.argument("spec", type=click.Path(readable=False, path_type=Path))
+spec = click.argument("spec", type=path)
 target = click.option("-t", "--target", metavar="NAME", help="Which workspace; `local` is the emulator.  [env: FINEFORGE_TARGET]")
 auto_approve = click.option("--auto-approve", is_flag=True, help="Do not ask.")
-allow_outside = click.option("--allow-outside", is_flag=True, help="Let the spec name data files outside the project.")
+allow_outside = click.option(
+    "--allow-outside", is_flag=True, help="Let the spec name files outside the project, and links lead there."
+)
 retry_failed = click.option("--retry-failed", is_flag=True, help="Submit a failed or cancelled job again, as a new attempt.")
 
 
@@ -182,11 +197,10 @@ def variables(function: Callable[..., int]) -> Callable[..., int]:
     def with_given(*arguments: Any, var: dict[str, str], var_file: tuple[Path, ...], **others: Any) -> int:
         from fineforge.config import layers
 
-        return function(*arguments, given=layers.read_given(var, var_file), **others)
+        return function(*arguments, given=layers.read_given(var, var_file, bool(others.get("allow_outside"))), **others)
 
     said = "Give a variable of the project file a value; may be repeated.  [env: FINEFORGE_VAR_<name>]"
     one = click.option("--var", multiple=True, metavar="NAME=VALUE", callback=_variables, help=said)
-    path = click.Path(readable=False, path_type=Path)
     many = click.option(
         "--var-file", multiple=True, type=path, metavar="FILE", help="Values of variables as YAML; the last wins."
     )

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from fineforge.host.files import Saving
 from fineforge.host.secrets import conceal, hide
-from fineforge.views.paint import Paint, plain_json, visible
+from fineforge.views.paint import Paint, inert, plain_json, visible
 
 
 @dataclass(slots=True)
@@ -74,11 +74,11 @@ class Output:
     def say(self, text: str) -> None:
         """Something about the work; `--quiet` hides it."""
         if not self.quiet:
-            _write(self.stderr, conceal(text))
+            _write(self.stderr, inert(conceal(text)))
 
     def alert(self, text: str) -> None:
         """A problem; nothing hides it."""
-        _write(self.stderr, conceal(text))
+        _write(self.stderr, inert(conceal(text)))
 
     @property
     def paint(self) -> Paint:

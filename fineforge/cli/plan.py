@@ -30,7 +30,7 @@ undoes what somebody else changed.""")
 @click.option("--destroy", is_flag=True, help="Plan what `destroy` would do.")
 @click.option(
     "--out",
-    type=click.Path(readable=False, path_type=Path),
+    type=options.path,
     metavar="FILE",
     help="Save the plan; `fineforge apply FILE` applies exactly it.",
 )
@@ -161,7 +161,9 @@ def _refuse_foreign(out: Path) -> None:
     """A plan may replace an older plan, and no other file."""
     from fineforge.core.diagnostics import Diagnostic, FineforgeError
     from fineforge.engine import planfile
+    from fineforge.host.files import refuse_name
 
+    refuse_name(out, "FF007")
     if out.exists() and not planfile.is_plan(out):
         hint = "choose another name for `--out`"
         raise FineforgeError(Diagnostic("FF004", f"`{out}` exists and is not a saved plan", hint=hint))

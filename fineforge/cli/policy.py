@@ -22,15 +22,16 @@ def group() -> None:
 @options.command("""Run the cases that are written beside rules, without a workspace.
 
 FILE is one of the folder `policies`; without one, all of them. Exit code 1 where a case fails, or a rule cannot be used.""")
-@click.argument("files", metavar="[FILE...]", nargs=-1, type=click.Path(readable=False, path_type=Path))
+@click.argument("files", metavar="[FILE...]", nargs=-1, type=options.path)
+@options.allow_outside
 @options.as_json
 @options.streams
-def test(output: Output, files: tuple[Path, ...]) -> int:
+def test(output: Output, files: tuple[Path, ...], allow_outside: bool) -> int:
     from fineforge.documents.diagnostics import as_data
     from fineforge.engine import policy_cases
     from fineforge.views.diagnostics import write_all
 
-    results, problems = policy_cases.run(files)
+    results, problems = policy_cases.run(files, allow_outside)
     everything = [*problems, *(found for result in results for found in result.problems)]
     if output.json:
         told = [{"file": str(one.file), "case": one.name, "passed": one.passed, "wrong": list(one.wrong)} for one in results]

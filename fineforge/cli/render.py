@@ -22,14 +22,21 @@ Names that depend on the workspace are those of a placeholder.""")
 @options.target
 @options.overrides
 @options.as_json
+@options.allow_outside
 @options.variables
 @options.streams
 def command(
-    output: Output, spec: Path, kinds: tuple[str, ...], target: str | None, overrides: dict[str, str], given: Given
+    output: Output,
+    spec: Path,
+    kinds: tuple[str, ...],
+    target: str | None,
+    overrides: dict[str, str],
+    allow_outside: bool,
+    given: Given,
 ) -> int:
     from fineforge import engine
 
-    loaded = engine.load(spec, overrides, target=target, given=given)
+    loaded = engine.load(spec, overrides, allow_outside, target, given)
     wanted = [one for one in engine.render(loaded, target) if not kinds or one.key.kind in kinds]
     if output.json:
         output.answer({"objects": {str(one.key): one.document for one in wanted}})

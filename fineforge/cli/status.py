@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 @many.select
 @options.target
 @options.as_json
+@options.allow_outside
 @options.variables
 @options.streams
-def command(output: Output, specs: tuple[Path, ...], select: tuple[str, ...], target: str | None, given: Given) -> int:
+def command(
+    output: Output, specs: tuple[Path, ...], select: tuple[str, ...], target: str | None, allow_outside: bool, given: Given
+) -> int:
     from datetime import UTC, datetime
 
     from fineforge import engine
@@ -27,8 +30,8 @@ def command(output: Output, specs: tuple[Path, ...], select: tuple[str, ...], ta
     from fineforge.views.status import status_data, write_status
 
     if many.are_many(specs, select):
-        return many.status(output, selection.load(specs, select, target=target, given=given), target)
-    loaded = engine.load(specs[0], target=target, given=given)
+        return many.status(output, selection.load(specs, select, allow_outside=allow_outside, target=target, given=given), target)
+    loaded = engine.load(specs[0], allow_outside=allow_outside, target=target, given=given)
     with engine.connect(loaded, target) as gateway:
         states, name, where = engine.status(loaded, gateway), loaded.spec.name, gateway.workspace.target
     now = datetime.now(UTC)

@@ -57,6 +57,7 @@ def _show(output: Output, found: Mapping[Path, Sequence[Diagnostic]], problems: 
     from fineforge.documents.diagnostics import as_data
     from fineforge.views import reports
     from fineforge.views.diagnostics import write_all
+    from fineforge.views.paint import one_line
 
     if output.json:
         specs = [
@@ -76,7 +77,7 @@ def _show(output: Output, found: Mapping[Path, Sequence[Diagnostic]], problems: 
     else:
         for path, diagnostics in found.items():
             if not errors(diagnostics):
-                output.result(f"{path} is valid")
+                output.result(f"{one_line(str(path))} is valid")
 
 
 def _in_repository(path: str) -> str:

@@ -18,7 +18,7 @@ from fineforge.config.merge import BLOCKS, Merged
 from fineforge.config.source import Source
 from fineforge.config.spec import Spec
 from fineforge.config.validation import dotted, known_keys, shown
-from fineforge.config.variables import Used, Variables
+from fineforge.config.variables import Budget, Used, Variables
 from fineforge.core.diagnostics import Diagnostic, FineforgeError, SourceSpan, did_you_mean
 from fineforge.core.objects import SpecPath
 
@@ -120,16 +120,16 @@ class Composed(Source):
 def compose(parsed: Source, lower: Sequence[Layer], target: str | None, known: Collection[str], variables: Variables) -> Composed:
     """The spec as it is meant at `target`.
 
-    `lower`: defaults, lowest first. `known`: the targets that an overlay may be for. Raises FineforgeError with every problem at
-    once (FF120, FF122, FF162 to FF169, FF173), each in its file. A reference that an upper layer overrides may fail: nobody
-    needs it.
+    `lower`: defaults, lowest first. `known`: the targets that an overlay may be for. Raises FineforgeError with every problem
+    at once (FF120, FF122, FF162 to FF169, FF173, FF174), each in its file. A reference that an upper layer
+    overrides may fail: nobody needs it.
     """
     layers = (*lower, Layer(Kind.SPEC, parsed), *_overlay(parsed, target))
-    given = variables.problems()
-    found = [*given, *_overlay_problems(parsed, target, known, variables)]
+    given, budget = variables.problems(), Budget()
+    found = [*given, *_overlay_problems(parsed, target, known, variables, budget)]
     found += chain.from_iterable(layer_problems(layer) for layer in lower)
     used: list[dict[SpecPath, tuple[Used, ...]]] = [{} for _ in layers]
-    filled = [_fill_layer(layer, variables, used[number]) for number, layer in enumerate(layers)]
+    filled = [_fill_layer(layer, variables, used[number], budget) for number, layer in enumerate(layers)]
     merged = Merged()
     for number, values in enumerate(filled):
         merged.lay(copy.deepcopy(values) if layers[number].kind is Kind.PROJECT else values, number)
@@ -212,7 +212,9 @@ def _overlay(parsed: Source, target: str | None) -> Iterator[Layer]:
         yield Layer(Kind.OVERLAY, parsed, (OVERLAYS, str(target)))
 
 
-def _overlay_problems(parsed: Source, target: str | None, known: Collection[str], variables: Variables) -> Iterator[Diagnostic]:
+def _overlay_problems(
+    parsed: Source, target: str | None, known: Collection[str], variables: Variables, budget: Budget
+) -> Iterator[Diagnostic]:
     """What is wrong with the overlays of all targets, as far as it does not depend on values that are given."""
     overlays = parsed.data.get(OVERLAYS, {})
     if not isinstance(overlays, dict):
@@ -233,7 +235,7 @@ def _overlay_problems(parsed: Source, target: str | None, known: Collection[str]
         layer = Layer(Kind.OVERLAY, parsed, path)
         yield from layer_problems(layer)
         if name != target:
-            failed = _unresolved(_fill_layer(layer, variables, {}))
+            failed = _unresolved(_fill_layer(layer, variables, {}, budget))
             yield from (problem for problem in failed if problem.code in ("FF164", "FF169"))
 
 
@@ -241,7 +243,7 @@ def _at(parsed: Source, path: SpecPath, code: str, message: str, hint: str) -> D
     return Diagnostic(code, message, path=path, span=parsed.span(path, key=True), hint=hint)
 
 
-def _fill_layer(layer: Layer, variables: Variables, used: dict[SpecPath, tuple[Used, ...]]) -> dict[str, Any]:
+def _fill_layer(layer: Layer, variables: Variables, used: dict[SpecPath, tuple[Used, ...]], budget: Budget) -> dict[str, Any]:
     """A copy of what the layer says, references replaced; `used` gets which ones stood where."""
 
     def fill(value: Any, path: SpecPath) -> Any:
@@ -261,7 +263,7 @@ def _fill_layer(layer: Layer, variables: Variables, used: dict[SpecPath, tuple[U
 
     def text(value: str, path: SpecPath) -> Any:
         try:
-            filled, how = variables.fill(value)
+            filled, how = variables.fill(value, budget)
         except FineforgeError as error:
             return _Unresolved(tuple(p if p.span else layer.place(replace(p, path=path)) for p in error.diagnostics))
         if how:

@@ -14,8 +14,7 @@ from pathlib import Path
 from fineforge.config import names as config_names
 from fineforge.config import project
 from fineforge.core.diagnostics import Diagnostic
-from fineforge.host import files as host_files
-from fineforge.host import git
+from fineforge.host import files, git
 
 IGNORE_FILE = ".fineforgeignore"
 _ENDINGS = (".yaml", ".yml")
@@ -35,13 +34,13 @@ def find(paths: Sequence[Path]) -> tuple[list[Path], list[Diagnostic]]:
     problems: list[Diagnostic] = []
     for path in paths:
         try:
-            inside = list(_below(path, problems)) if path.is_dir() else [path]
+            inside = list(_below(path, problems)) if files.is_folder(path) else [path]
         except PermissionError as error:
             problems.append(_unreadable(error))
             continue
         if not inside and not problems:
             hint = "a spec is a .yaml file; `fineforge init` writes one"
-            problems.append(Diagnostic("FF181", f"`{host_files.shown_path(path)}` contains no spec", hint=hint))
+            problems.append(Diagnostic("FF181", f"`{files.shown_path(path)}` contains no spec", hint=hint))
         found += inside
     return list(dict.fromkeys(found)), problems
 
@@ -80,22 +79,22 @@ def is_touched(path: Path, others: Iterable[Path], changed: frozenset[Path]) -> 
 
 def _below(folder: Path, problems: list[Diagnostic]) -> Iterator[Path]:
     ignored = _ignored(folder)
-    for current, folders, files in os.walk(folder, onerror=lambda error: problems.append(_unreadable(error))):
+    for current, folders, names in os.walk(folder, onerror=lambda error: problems.append(_unreadable(error))):
         here = Path(current)
         folders[:] = sorted(name for name in folders if _is_open(name) and not ignored(f"{_inside(here / name, folder)}/"))
-        for file in (here / name for name in sorted(files) if _is_spec(name)):
+        for file in (here / name for name in sorted(names) if _is_spec(name)):
             if ignored(_inside(file, folder)):
                 continue
             if file.is_symlink() and not file.exists():
                 hint = "fix or delete the link, or add it to `.fineforgeignore`"
-                problems.append(Diagnostic("FF180", f"`{host_files.shown_path(file)}` is a broken link", hint=hint))
+                problems.append(Diagnostic("FF180", f"`{files.shown_path(file)}` is a broken link", hint=hint))
                 continue
             if not _waits(file):
                 yield file
 
 
 def _unreadable(error: OSError) -> Diagnostic:
-    return Diagnostic("FF112", f"`{error.filename}` cannot be read: {(error.strerror or str(error)).lower()}")
+    return Diagnostic("FF112", f"`{files.shown_path(Path(error.filename))}` cannot be read: {files.words_of(error)}")
 
 
 def _waits(file: Path) -> bool:
@@ -126,8 +125,6 @@ def _ignored(folder: Path) -> Callable[[str], bool]:
         return lambda _: False
     import pathspec
 
-    patterns = pathspec.GitIgnoreSpec.from_lines(
-        host_files.read_file(place / IGNORE_FILE).decode("utf-8", "replace").splitlines()
-    )
+    patterns = pathspec.GitIgnoreSpec.from_lines(files.read(place / IGNORE_FILE).decode("utf-8", "replace").splitlines())
     start = "" if place == here else f"{here.relative_to(place).as_posix()}/"
     return lambda path: patterns.match_file(start + path)

@@ -17,21 +17,23 @@ from fineforge.config.project import Project
 from fineforge.config.source import Source
 from fineforge.config.variables import Given, Variables
 from fineforge.core.gateway import LOCAL
-from fineforge.host import files as host_files
+from fineforge.host import files
 
 FOLDER_FILE = "fineforge.defaults.yaml"
 """A partial spec for every spec below its folder."""
 
 
-def read(path: Path, target: str | None = None, given: Given | None = None) -> tuple[Composed, Project]:
+def read(
+    path: Path, target: str | None = None, given: Given | None = None, allow_outside: bool = False
+) -> tuple[Composed, Project]:
     """The spec of a file as it is meant at a target, and its project: the parameters of `defaults` are what is left of them for
     this spec, and its tags are in the spec already.
 
     Without a target it is the one that `Project.target` says, or the first that the spec is for. Without `given`, the environment
     alone gives variables. Raises FF1xx, every error of a file at once.
     """
-    parsed = source.load(host_files.read_file(path), host_files.shown_path(path))
-    where = project.find(path.parent)
+    parsed = source.load(files.read(path, allow_outside=allow_outside), files.shown_path(path))
+    where = project.find(path.parent, allow_outside)
     lower = below(where, path.parent)
     known = (LOCAL, *where.targets) if where.targets else (LOCAL, "default")
     variables = Variables(where.variables, given or read_given({}, ()), where.file)
@@ -39,10 +41,14 @@ def read(path: Path, target: str | None = None, given: Given | None = None) -> t
     return composed, replace(where, training=composed.training, tags={})
 
 
-def read_given(options: Mapping[str, str], files: Sequence[Path]) -> Given:
+def read_given(options: Mapping[str, str], paths: Sequence[Path], allow_outside: bool = False) -> Given:
     """What this run gives variables: `--var`, `--var-file`, the environment. FF112 where a file cannot be read."""
     hint = "write one `NAME: VALUE` per line"
-    return Given(options, tuple(source.load(host_files.read_file(file), str(file), hint) for file in files), os.environ)
+    return Given(
+        options,
+        tuple(source.load(files.read(path, allow_outside=allow_outside), files.shown_path(path), hint) for path in paths),
+        os.environ,
+    )
 
 
 def below(where: Project, folder: Path) -> tuple[Layer, ...]:
@@ -50,7 +56,8 @@ def below(where: Project, folder: Path) -> tuple[Layer, ...]:
     layers = [Layer(Kind.PROJECT, where.file, ("defaults",))] if where.file and where.file.data.get("defaults") else []
     for file in folder_files(where, folder):
         if os.path.lexists(file):
-            layers.append(Layer(Kind.FOLDER, _load(host_files.read_file(file), host_files.shown_path(file))))
+            content = files.read(file, root=where.root, allow_outside=where.allow_outside)
+            layers.append(Layer(Kind.FOLDER, _load(content, files.shown_path(file))))
     return tuple(layers)
 
 

@@ -26,7 +26,6 @@ from fineforge.config.spec import Spec
 from fineforge.core.diagnostics import Diagnostic, FineforgeError, Severity
 from fineforge.core.facts import Facts
 from fineforge.host import files
-from fineforge.host.files import read_file, shown_path
 
 FORMAT = 1
 
@@ -65,13 +64,13 @@ class Lock:
 _RESTORE = "restore it from git, or delete it and run `fineforge lock`"
 
 
-def find(root: Path) -> Lock:
+def find(root: Path, allow_outside: bool = False) -> Lock:
     """The lock file of a project, `root` its folder; an empty lock where there is none. Raises FF170 where it cannot be read."""
     path = root / LOCK_FILE
     if not os.path.lexists(path):
         return Lock(path)
-    shown = shown_path(path)
-    data = source.load(read_file(path), shown, _RESTORE).data
+    shown = files.shown_path(path)
+    data = source.load(files.read(path, allow_outside=allow_outside), shown, _RESTORE).data
     if "version" not in data:
         raise FineforgeError(Diagnostic("FF170", f"`{shown}` is damaged: it has no `version`", hint=_RESTORE))
     if data["version"] != FORMAT:

@@ -25,9 +25,9 @@ from fineforge.config.variables import Variable, declaration_problems
 from fineforge.config.workspace import _VARIABLES, _from_environment, workspace_of
 from fineforge.core.diagnostics import Diagnostic, FineforgeError, did_you_mean
 from fineforge.core.gateway import LOCAL, Workspace
-from fineforge.host.files import read_file, shown_path
+from fineforge.host.files import PROJECT_FILE, TEMPLATE, is_folder, read, read_text, shown_path
 
-FILE_NAME = "fineforge.yaml"
+FILE_NAME = PROJECT_FILE
 
 
 NAME = r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$"
@@ -87,6 +87,8 @@ class Project:
     """Rules about plans, beside those of the folder `policies`."""
     file: Source | None = None
     """The project file as it was parsed."""
+    allow_outside: bool = False
+    """Whether files may lie outside of `root`."""
 
     def target(self, wanted: str | None) -> str:
         """The target to use: what was asked for, FINEFORGE_TARGET, the project's default, the only one there is."""
@@ -100,7 +102,7 @@ class Project:
         if target in self.targets:
             entry = self.targets[target]
             return Workspace(target, entry.subscription_id, entry.resource_group, entry.workspace)
-        found = (_from_environment() or workspace_of(self.root)) if target == "default" else None
+        found = (_from_environment() or workspace_of(self.root, self.allow_outside)) if target == "default" else None
         if found:
             return Workspace(target, *found)
         known = ", ".join(f"`{name}`" for name in (LOCAL, *self.targets))
@@ -114,19 +116,20 @@ class Project:
         raise FineforgeError(Diagnostic("FF161", f"unknown target `{target}`", hint=hint))
 
 
-def find(start: Path) -> Project:
-    """The project that `start` (a folder) belongs to."""
+def find(start: Path, allow_outside: bool = False) -> Project:
+    """The project that `start` (a folder) belongs to. `allow_outside`: whether its files may be links that lead out of it."""
     folder = start.resolve()
     for parent in (folder, *folder.parents):
         file = parent / FILE_NAME
         if os.path.lexists(file):  # a link that leads nowhere is an error, not a spec without its project
-            return _read(file)
-    return Project("", folder)
+            return _read(file, allow_outside)
+    return Project("", folder, allow_outside=allow_outside)
 
 
 def templates(project: Project) -> dict[str, str]:
     """Template texts by file name: the shipped ones, and over them those of the project's folder."""
-    own = {file.name: _text(file) for file in sorted(project.templates.glob("*.yml.j2"))} if project.templates else {}
+    files = sorted(project.templates.glob("*.yml.j2")) if project.templates else []
+    own = {file.name: read_text(file, TEMPLATE, project.root, project.allow_outside) for file in files}
     return {**_shipped(), **own}
 
 
@@ -136,18 +139,11 @@ def _shipped() -> dict[str, str]:
     folder = Path(str(files("fineforge"))) / "templates"
     if not folder.is_dir():
         folder = Path(__file__).parents[2] / "templates"
-    return {file.name: _text(file) for file in sorted(folder.glob("*.yml.j2"))}
+    return {file.name: read_text(file, TEMPLATE, allow_outside=True) for file in sorted(folder.glob("*.yml.j2"))}
 
 
-def _text(file: Path) -> str:
-    try:
-        return read_file(file).decode("utf-8")
-    except UnicodeDecodeError:
-        raise FineforgeError(Diagnostic("FF112", f"`{file}` is not UTF-8", hint="save the file as UTF-8")) from None
-
-
-def _read(file: Path) -> Project:
-    parsed = _load(read_file(file), shown_path(file), "start with `name: `, the project's name")
+def _read(file: Path, allow_outside: bool) -> Project:
+    parsed = _load(read(file, allow_outside=allow_outside), shown_path(file), "start with `name: `, the project's name")
     data, found = fit(File, parsed, _PATTERNS)
     found += compose.layer_problems(compose.Layer(compose.Kind.PROJECT, parsed, ("defaults",)))
     defaults = parsed.data.get("defaults")
@@ -167,6 +163,7 @@ def _read(file: Path) -> Project:
         variables=data.variables,
         policies=data.policies,
         file=parsed,
+        allow_outside=allow_outside,
     )
 
 
@@ -187,7 +184,7 @@ def _contradictions(data: File, folder: Path) -> list[Diagnostic]:
     if data.default_target is not None and data.default_target not in (LOCAL, *data.targets):
         hint = "known: " + ", ".join(f"`{name}`" for name in (LOCAL, *data.targets))
         found.append(Diagnostic("FF160", f"unknown target `{data.default_target}`", path=("default_target",), hint=hint))
-    if data.templates is not None and not (folder / data.templates).is_dir():
+    if data.templates is not None and not is_folder(folder / data.templates):
         message = f"folder `{data.templates}` does not exist"
         found.append(Diagnostic("FF160", message, path=("templates",), hint="the path is relative to the project file's folder"))
     return found

@@ -218,10 +218,19 @@ class _Builder:
             self._take_key(event.value, event)
             return
         plain = event.implicit[0] and event.style in (None, "")
-        value = _resolve(event.value) if plain else event.value
+        value = self._number(event) if plain and event.value[:1] in _NUMBER_STARTS else event.value
+        value = _CONSTANTS.get(value, value) if plain and isinstance(value, str) else value
         if event.anchor:
             self.anchors[event.anchor] = (value, 1)
         self._add(value, event, 1)
+
+    def _number(self, event: Any) -> Any:
+        """Return the number that a plain scalar writes, or its text. Raise FF113 where no number can hold what it writes."""
+        value, problem = _resolve(event.value)
+        if problem:
+            shown = event.value if len(event.value) <= 40 else f"{event.value[:37]}..."
+            self._refuse("FF113", f"`{shown}` {problem}", event, "write a smaller number; put it in quotes if it is text")
+        return value
 
     def _mapping(self, event: Any) -> None:
         self._open(event, {})
@@ -323,16 +332,25 @@ _HANDLERS: Mapping[type, Callable[[_Builder, Any], None]] = {
 }
 
 
-def _resolve(text: str) -> Any:
-    """The YAML 1.2 core schema; a digit string with a leading zero stays text, for it may be a digest."""
-    if text in _CONSTANTS:
-        return _CONSTANTS[text]
-    if text[0] not in "+-.0123456789":
-        return text
+def _resolve(text: str) -> tuple[Any, str]:
+    """Return the value of a plain scalar by the YAML 1.2 core schema, and why it is no value where it is none.
+
+    Digits with a leading zero stay text, because they may be a digest. Only ASCII digits make a number.
+    """
     if _INTEGER.match(text):
         digits = text.lstrip("+-")
-        return text if len(digits) > 1 and digits[0] == "0" else int(text) if len(digits) < 20 else text
+        if len(digits) > 1 and digits[0] == "0":
+            return text, ""
+        fits = len(digits) <= 19 and -(2**63) <= int(text) < 2**63
+        return (int(text), "") if fits else (text, "does not fit into 64 bits")
     if _FLOAT.match(text):
         number = float(text)
-        return number if math.isfinite(number) else text
-    return text
+        if not math.isfinite(number):
+            return text, "is larger than any number with a decimal point can be"
+        if number == 0 and re.search("[1-9]", re.split("[eE]", text)[0]):
+            return text, "is so small that it would be read as 0"
+        return number, ""
+    return (text, "is not a finite number") if text.lower().lstrip("+-") in (".inf", ".nan") else (text, "")
+
+
+_NUMBER_STARTS = frozenset("+-.0123456789")

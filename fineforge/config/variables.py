@@ -21,6 +21,10 @@ from fineforge.core.redaction import hides
 
 PREFIX = "FINEFORGE_VAR_"
 """An environment variable of this and a variable's name gives it a value."""
+MAX_EXPANDED = 4 << 20
+"""Characters that the references of one spec may expand to; a spec's own file has at most a quarter of that."""
+MAX_CHAIN = 50
+"""Variables that may refer to each other in a row."""
 
 
 class Variable(Shape):
@@ -44,6 +48,19 @@ class Given:
     files: tuple[Source, ...] = ()
     """`--var-file`; of two that give one variable the later one counts."""
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Budget:
+    """How much the references of one spec may still expand: characters and values that are read or written on the way."""
+
+    left: int = MAX_EXPANDED
+
+    def charge(self, amount: int) -> None:
+        """Raise FF174 once nothing is left."""
+        self.left -= amount
+        if self.left < 0:
+            raise _TooMuchError(f"the references expand to more than {MAX_EXPANDED:,} characters", "write the value out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +93,15 @@ class Variables:
                 found += error.diagnostics
         return found
 
-    def fill(self, text: str) -> tuple[Any, tuple[Used, ...]]:
-        """A text with its references replaced; one that is the whole text keeps its type. Raises FF164 to FF169, FF173.
+    def fill(self, text: str, budget: Budget | None = None) -> tuple[Any, tuple[Used, ...]]:
+        """A text with its references replaced; one that is the whole text keeps its type. Raises FF164 to FF169, FF173, FF174.
 
-        Of the diagnostics those have no place that speak of the text itself.
+        Of the diagnostics those have no place that speak of the text itself. Texts of one spec share a `budget`.
         """
-        return self._fill(text, ())
+        return self._fill(text, (), budget or Budget())
 
-    def _fill(self, text: str, trail: tuple[str, ...]) -> tuple[Any, tuple[Used, ...]]:
+    def _fill(self, text: str, trail: tuple[str, ...], budget: Budget) -> tuple[Any, tuple[Used, ...]]:
+        budget.charge(len(text))
         parts: list[str] = []
         used: list[Used] = []
         found: list[Diagnostic] = []
@@ -95,24 +113,27 @@ class Variables:
                 parts.append("${")
                 continue
             try:
-                value, how = self._meaning(match, trail)
+                value, how = self._meaning(match, trail, budget)
+                budget.charge(_size(value))
                 if match.group() == text:
                     return value, (how,)
                 parts.append(_inside(match.group(), value))
                 used.append(how)
+            except _TooMuchError:
+                raise
             except FineforgeError as error:
                 found += error.diagnostics
         if found:
             raise FineforgeError(*found)
         return "".join([*parts, text[at:]]), tuple(used)
 
-    def _meaning(self, match: re.Match[str], trail: tuple[str, ...]) -> tuple[Any, Used]:
+    def _meaning(self, match: re.Match[str], trail: tuple[str, ...], budget: Budget) -> tuple[Any, Used]:
         """The value of one reference."""
         body = match.group("body")
         if body is None:
             raise _refusal("FF169", "`${` starts a reference that is not closed", "add `}`; write `$${` for a literal `${`")
         if variable := _VAR.fullmatch(body):
-            value, origin = self._value(variable[1], trail)
+            value, origin = self._value(variable[1], trail, budget)
             return value, Used(f"var.{variable[1]}", origin)
         if asked := _ENV.fullmatch(body):
             text, origin = self._environment(asked[1], asked[2])
@@ -131,7 +152,7 @@ class Variables:
             raise _refusal("FF168", f"environment variable `{name}` is not set", f"set it, or write `${{env.{name}:-DEFAULT}}`")
         return value, "environment"
 
-    def _value(self, name: str, trail: tuple[str, ...]) -> tuple[Any, str]:
+    def _value(self, name: str, trail: tuple[str, ...], budget: Budget) -> tuple[Any, str]:
         """The value of a variable and where it is from."""
         variable = self.declared.get(name)
         if variable is None:
@@ -139,6 +160,8 @@ class Variables:
         if name in trail:
             circle = " -> ".join(f"`{entry}`" for entry in (*trail[trail.index(name) :], name))
             raise _refusal("FF167", f"the variable `{name}` refers to itself: {circle}", "give one of them a literal value")
+        if len(trail) >= MAX_CHAIN:
+            raise _TooMuchError(f"a chain of more than {MAX_CHAIN} variables that refer to each other", "write the value out")
         given = self._given(name, variable)
         if given is not None:
             return given
@@ -146,7 +169,7 @@ class Variables:
             meant = f": {variable.description}" if variable.description else ""
             hint = f"set it with `--var {name}=VALUE`, in a `--var-file`, or as {PREFIX}{name}"
             raise _refusal("FF165", f"the variable `{name}` has no value{meant}", hint)
-        return self._default(name, variable, trail), "default"
+        return self._default(name, variable, trail, budget), "default"
 
     def _given(self, name: str, variable: Variable) -> tuple[Any, str] | None:
         """What somebody gave, the strongest first: `--var`, `--var-file`, the environment. FF166 where it has another type."""
@@ -162,29 +185,31 @@ class Variables:
         text = self.given.environment.get(PREFIX + name)
         return None if text is None else (_typed(text, variable, f"`{PREFIX}{name}`"), PREFIX + name)
 
-    def _default(self, name: str, variable: Variable, trail: tuple[str, ...]) -> Any:
+    def _default(self, name: str, variable: Variable, trail: tuple[str, ...], budget: Budget) -> Any:
         """Its problems have their place in the project file. A text made of references is read as what was declared."""
         path: SpecPath = ("variables", name, "default")
         try:
-            value, refers = self._filled(variable.default, (*trail, name))
+            value, refers = self._filled(variable.default, (*trail, name), budget)
             what = f"the default of `{name}`"
             if refers and isinstance(value, str) and isinstance(variable.default, str):
                 return _typed(value, variable, what)
             return _checked(value, variable, what)
+        except _TooMuchError:  # the fault of no single default: it is placed at the text that asked
+            raise
         except FineforgeError as error:
             if self.source is None:
                 raise
             span = self.source.span(path)
             raise FineforgeError(*(p if p.span else replace(p, span=span) for p in error.diagnostics)) from None
 
-    def _filled(self, value: Any, trail: tuple[str, ...]) -> tuple[Any, bool]:
+    def _filled(self, value: Any, trail: tuple[str, ...], budget: Budget) -> tuple[Any, bool]:
         """A default with the references of all its texts replaced, and whether there were any."""
         if isinstance(value, str):
-            filled, used = self._fill(value, trail) if "${" in value else (value, ())
+            filled, used = self._fill(value, trail, budget) if "${" in value else (value, ())
             return filled, bool(used)
         if isinstance(value, dict):
-            return {key: self._filled(entry, trail)[0] for key, entry in value.items()}, False
-        return ([self._filled(entry, trail)[0] for entry in value], False) if isinstance(value, list) else (value, False)
+            return {key: self._filled(entry, trail, budget)[0] for key, entry in value.items()}, False
+        return ([self._filled(entry, trail, budget)[0] for entry in value], False) if isinstance(value, list) else (value, False)
 
 
 def declaration_problems(declared: Mapping[str, Variable]) -> Iterator[Diagnostic]:
@@ -266,6 +291,22 @@ def _undeclared(name: str, declared: Iterable[str], who: str) -> Diagnostic:
     hint = did_you_mean(name, declared, "declare it under `variables` in `fineforge.yaml`")
     message = f"{who} `{name}`, which is not a declared variable" if who else f"unknown variable `{name}`"
     return Diagnostic("FF164", message, hint=hint)
+
+
+class _TooMuchError(FineforgeError):
+    """FF174. Not collected with other problems: whatever is expanded after it would fail as well."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(Diagnostic("FF174", message, hint=hint))
+
+
+def _size(value: Any) -> int:
+    """Return how much of a budget a value takes: its characters, and one for each value in it."""
+    if isinstance(value, dict):
+        return 1 + sum(len(str(key)) + _size(entry) for key, entry in value.items())
+    if isinstance(value, list):
+        return 1 + sum(map(_size, value))
+    return len(value) if isinstance(value, str) else 1
 
 
 def _refusal(code: str, message: str, hint: str) -> FineforgeError:

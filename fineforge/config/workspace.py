@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
-from fineforge.host.files import read_file
+from fineforge.host.files import STATE, JsonError, parse_json, read
 
 _VARIABLES = ("AZUREML_ARM_SUBSCRIPTION", "AZUREML_ARM_RESOURCEGROUP", "AZUREML_ARM_WORKSPACE_NAME")
 """Set within the service's own jobs, and by `fineforge emulator exec`."""
@@ -25,11 +24,11 @@ def _from_environment() -> tuple[str, str, str] | None:
     return subscription, group, workspace
 
 
-def workspace_of(root: Path) -> tuple[str, str, str] | None:
+def workspace_of(root: Path, allow_outside: bool) -> tuple[str, str, str] | None:
     """`config.json` as the Azure portal offers it for download, found from the root upwards as the SDK finds it."""
     for folder in (root, *root.parents):
         for file in (folder / ".azureml" / "config.json", folder / "config.json"):
-            if file.is_file() and (found := _workspace_file(file)):
+            if file.is_file() and (found := _workspace_file(file, folder, allow_outside)):
                 return found
     return None
 
@@ -37,14 +36,14 @@ def workspace_of(root: Path) -> tuple[str, str, str] | None:
 _CONFIG_KEYS = ("subscription_id", "resource_group", "workspace_name")
 
 
-def _workspace_file(file: Path) -> tuple[str, str, str] | None:
+def _workspace_file(file: Path, folder: Path, allow_outside: bool) -> tuple[str, str, str] | None:
     """None for another program's `config.json`: one that names none of the keys."""
-    text = read_file(file).decode("utf-8-sig", "replace")
+    text = read(file, STATE, folder, allow_outside).decode("utf-8-sig", "replace")
     if not any(key in text for key in _CONFIG_KEYS):
         return None
     try:
-        data = json.loads(text)
-    except ValueError:
+        data = parse_json(text)
+    except JsonError:
         data = None
     values = [data.get(key) if isinstance(data, dict) else None for key in _CONFIG_KEYS]
     if not all(isinstance(value, str) and value for value in values):

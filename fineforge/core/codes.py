@@ -48,7 +48,8 @@ CODES: dict[str, Code] = {
     ),
     "FF007": Code(
         "the file cannot be written",
-        "The folder is missing or read-only, or the disk is full. Existing files are unchanged.",
+        "The folder is missing or read-only, the disk is full, or the name is a link that leads outside the project. Existing "
+        "files are unchanged.",
     ),
     "FF008": Code(
         "invalid request body",
@@ -93,7 +94,8 @@ CODES: dict[str, Code] = {
     ),
     "FF109": Code(
         "the file is too large",
-        "A spec is a few kilobytes. Check that you did not pass the dataset instead of the spec.",
+        "Each kind of file has a size limit, given in the message. A spec is a few kilobytes: check that you did not pass the "
+        "dataset instead of the spec.",
     ),
     "FF110": Code(
         "nested too deeply",
@@ -105,7 +107,13 @@ CODES: dict[str, Code] = {
     ),
     "FF112": Code(
         "the file cannot be read",
-        "The file does not exist, is a folder, or the operating system denied access.",
+        "The file does not exist, is not a regular file (a folder, pipe or device), has an invalid name, or the operating "
+        "system denied access.",
+    ),
+    "FF113": Code(
+        "a number out of range",
+        "The number is infinite, not a number, beyond 64 bits, or so small that it would silently become 0. Text that looks "
+        "like such a number, an id for example, needs quotes.",
     ),
     "FF120": Code(
         "unknown key",
@@ -324,6 +332,11 @@ CODES: dict[str, Code] = {
         "secret in a spec",
         "The content of a spec appears in plans and tags, so fineforge does not read environment variables whose names mark "
         "them as secrets. Use the workspace's key vault or a managed identity instead.",
+    ),
+    "FF174": Code(
+        "variables expand to too much",
+        "References may refer to variables whose defaults hold references. The chain is too long, or the text that comes out is "
+        "too large. Use fewer references within defaults, or write the value out.",
     ),
     "FF180": Code(
         "broken link",
@@ -576,6 +589,12 @@ CODES: dict[str, Code] = {
         "A spec trains with one pipeline of a registry from one of its models, or deploys a registered model. Objects created "
         "in another way cannot be imported.",
     ),
+    "FF424": Code(
+        "unexpected answer",
+        "The service, or something in front of it, returned a web page, an empty or truncated body, JSON of another form, "
+        "or a body without an end. fineforge never treats this as absence, so it deletes and creates nothing because of "
+        "it. The message names host and path. Check the proxy and the network, then run the same command again.",
+    ),
     # --- FF5xx: apply ----------------------------------------------------------------------------------------------
     "FF500": Code(
         "a step failed unexpectedly",
@@ -655,8 +674,8 @@ CODES: dict[str, Code] = {
     ),
     "FF602": Code(
         "path leads outside the project",
-        "After links are resolved, files are read only from inside the project's folder, so that a spec by another author "
-        "cannot send your files to a workspace. Move the data, or move `fineforge.yaml` to a folder above it.",
+        "After links are resolved, files are read only from inside the project's folder, so that a project by another author "
+        "cannot read or send your files. Move the file, move `fineforge.yaml` to a folder above it, or add `--allow-outside`.",
     ),
     "FF603": Code(
         "the data cannot be read",

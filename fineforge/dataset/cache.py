@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.host.files import open_regular
 
 DEFAULT_GIB = 20.0
 _PART = ".part-"
@@ -61,6 +62,10 @@ def place() -> Path:
     return user_cache_path("fineforge") / "data"
 
 
+MAX_GIB = 2.0**40
+"""More than any disk; a larger number is a mistake."""
+
+
 def limit() -> int:
     """Bytes that the cache may hold: FINEFORGE_CACHE_GIB, else 20 GiB. Raises FF630 for what is no number."""
     given = os.environ.get("FINEFORGE_CACHE_GIB", "").strip()
@@ -68,7 +73,7 @@ def limit() -> int:
         gib = float(given) if given else DEFAULT_GIB
     except ValueError:
         gib = -1.0
-    if not 0 <= gib < float("inf"):
+    if not 0 <= gib <= MAX_GIB:
         hint = "give a number of GiB, as in `FINEFORGE_CACHE_GIB=50`"
         raise FineforgeError(Diagnostic("FF630", f"FINEFORGE_CACHE_GIB is `{given[:40]}`, which is no size", hint=hint))
     return int(gib * 2**30)
@@ -156,9 +161,15 @@ def writing(target: Path) -> Iterator[None]:
         raise FineforgeError(Diagnostic("FF605", f"`{target}` cannot be written: {words}", hint=hint)) from None
 
 
+def content(path: Path) -> bytes:
+    """Return all bytes of a piece. The pieces that are read so are as large as their request was: a few MiB."""
+    with open_regular(path) as stream:
+        return stream.read()
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a file."""
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from fineforge import __version__
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.objects import SpecPath
 from fineforge.dataset import cache
+from fineforge.host.retry_after import seconds_of
 
 PAUSES = (0.0, 0.5, 2.0, 8.0)
 """Seconds before each further attempt."""
@@ -30,6 +32,8 @@ MAX_ANSWER = 64 << 20
 """Bytes of a small answer: the listing of a dataset with a hundred thousand files has a third of that."""
 MAX_FILE = 64 << 30
 """Bytes of a file that a server sends without saying how many there are."""
+ANSWER_SECONDS = 120.0
+"""Seconds for a small answer, from its first byte to its last."""
 _TIMEOUT = 30.0
 T = TypeVar("T")
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -183,12 +187,12 @@ class Answer:
         return json.loads(self.content)
 
 
-def answer(remote: Remote, method: str = "GET") -> Answer:
+def answer(remote: Remote, method: str = "GET", clock: Callable[[], float] = time.monotonic) -> Answer:
     """One small answer, whole: status 200. Raises FF619, FF620, FF622."""
 
     def attempt() -> Answer:
         with _request(remote, method, {}) as response:
-            content = b"".join(_bounded(remote, response.iter_bytes(), MAX_ANSWER))
+            content = b"".join(_bounded(remote, _timely(remote, response.iter_bytes(), clock), MAX_ANSWER))
             return Answer(response.headers, content)
 
     return again(remote, attempt)
@@ -207,6 +211,16 @@ def _bounded(remote: Remote, blocks: Iterator[bytes], limit: int) -> Iterator[by
         total += len(block)
         if total > limit:
             message = f"`{remote.name}` cannot be fetched: it is larger than {limit:,} bytes"
+            raise FineforgeError(Diagnostic("FF622", message, path=remote.path))
+        yield block
+
+
+def _timely(remote: Remote, blocks: Iterator[bytes], clock: Callable[[], float]) -> Iterator[bytes]:
+    """The blocks, as long as they keep the deadline of a small answer. Raises FF622."""
+    end = clock() + ANSWER_SECONDS
+    for block in blocks:
+        if clock() > end:
+            message = f"`{remote.name}` cannot be fetched: the answer did not end within {ANSWER_SECONDS:.0f} seconds"
             raise FineforgeError(Diagnostic("FF622", message, path=remote.path))
         yield block
 
@@ -301,8 +315,8 @@ def _retry_after(response: Any) -> float | None:
     from huggingface_hub.utils import parse_ratelimit_headers
 
     given = response.headers.get("retry-after", "")
-    if given.isdigit():
-        return float(given)
+    if (asked := seconds_of(given)) is not None:
+        return asked
     limits = parse_ratelimit_headers(response.headers) if response.status_code == 429 else None
     return float(limits.reset_in_seconds) if limits and limits.remaining == 0 else None
 

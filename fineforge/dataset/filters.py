@@ -27,7 +27,7 @@ def keep(expression: str, path: SpecPath) -> Keep:
         except Exception as error:  # the library's errors are of many builtin types
             raise Failed(_why(error)) from None
         if not isinstance(answer, bool):
-            raise Failed(f"it gives {_KINDS.get(type(answer), 'neither true nor false')}, not true or false")
+            raise Failed(f"the result must be true or false, got {_KINDS.get(type(answer), 'another type')}")
         return answer
 
     return judge
@@ -56,11 +56,11 @@ def _why(error: Exception) -> str:
         case KeyError():
             return "it asks for a key that the row does not have"
         case IndexError():
-            return "it asks for an element beyond a list's end"
+            return "the index is past the end of a list"
         case RuntimeError() if name := cel.unknown_name(error):
             return f"there is no column or function `{name}`"
         case TypeError():
-            return "it compares or joins values of different types"
+            return "it combines values of different types"
         case OverflowError():
             return "a number is too large for it"
-    return "it cannot be computed"
+    return "it cannot be evaluated"

@@ -19,6 +19,7 @@ from fineforge.core.objects import SpecPath
 from fineforge.dataset import cache, fetch, layout
 from fineforge.dataset.fetch import Pieces, Remote
 from fineforge.dataset.sources import COMMIT
+from fineforge.host.files import JsonError, read_json
 
 T = TypeVar("T")
 
@@ -69,9 +70,9 @@ def _listing(repository: str, commit: str, pieces: Pieces) -> tuple[dict[str, in
     """Every file with its size in bytes, and the README's text."""
     kept = pieces.folder / "hub" / f"{repository.replace('/', '--')}-{commit}.json"
     try:
-        known = json.loads(kept.read_bytes())
+        known = read_json(kept)
         cache.touch(kept)
-    except (OSError, ValueError):
+    except (FineforgeError, JsonError):
         known = _listing_of_hub(repository, commit)
         cache.private(kept.parent)
         with cache.unfinished(kept.parent) as part:
@@ -96,7 +97,7 @@ def _ask(repository: str, where: str, name: str, read: Callable[[Any], T]) -> T:
         answer = fetch.answer(remote).json()
         words = "the answer is not that of a hub"
         return read(answer)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         problem = Diagnostic("FF622", f"`{name}` cannot be fetched: {words}", path=remote.path)
         raise FineforgeError(replace(problem, hint=f"is {fetch.endpoint()} a Hugging Face hub?")) from None
 

@@ -18,6 +18,7 @@ from fineforge.core.diagnostics import Diagnostic, FineforgeError, did_you_mean
 from fineforge.core.facts import DatasetFact
 from fineforge.core.objects import SpecPath
 from fineforge.dataset.places import Places
+from fineforge.host.files import open_regular
 
 FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
 _PACKED = frozenset({".gz", ".bz2", ".xz", ".zst", ".zip"})
@@ -52,7 +53,7 @@ class Project:
 def locate(source: str, name: str, split: Split, project: Project) -> Found:
     """The files that a split is read from. A path is judged before it is looked at, and links by where they lead."""
     place: SpecPath = ("dataset", "splits", name, "source") if split.source else _SOURCE
-    if any(character in source for character in "*?["):
+    if any(character in source for character in "*?[") and "\0" not in source:
         return _pattern(source, name, split, project, place)
     base = _inside(project.folder / source, source, project, place)
     if base.is_file():
@@ -110,6 +111,8 @@ def unreadable(source: str, error: Exception, path: SpecPath = _SOURCE) -> Diagn
 
 
 def _inside(path: Path, source: str, project: Project, place: SpecPath) -> Path:
+    if "\0" in str(path):
+        raise FineforgeError(Diagnostic("FF601", f"`{source}` has a NUL byte in it: no file has such a name", path=place))
     if project.allow_outside or Path(os.path.realpath(path)).is_relative_to(project.root):
         return path
     hint = "move it into the project, put a `fineforge.yaml` into a folder that holds both, or add `--allow-outside`"
@@ -200,7 +203,7 @@ def _content(file: Path) -> tuple[str, int]:
 def _counted(file: Path, version: tuple[int, ...]) -> tuple[str, int]:
     """In pieces, as a line may be of any length."""
     digest, rows, blank = hashlib.sha256(), 0, True
-    with file.open("rb") as stream:
+    with open_regular(file) as stream:
         while piece := stream.readline(1 << 20):
             digest.update(piece)
             blank = blank and piece.isspace()
@@ -211,7 +214,7 @@ def _counted(file: Path, version: tuple[int, ...]) -> tuple[str, int]:
 
 def _lines(path: str, shown: str) -> Iterator[bytes]:
     try:
-        with Path(path).open("rb") as stream:
+        with open_regular(Path(path)) as stream:
             while line := stream.readline(MAX_LINE + 1):
                 yield line
     except OSError as error:

@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.dataset import cache
 from fineforge.dataset.encode import BATCH
 from fineforge.dataset.fetch import Pieces, Remote
+from fineforge.host.files import open_regular
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,7 +93,7 @@ class _Shard:
         import pyarrow.parquet as pq
 
         try:
-            with _damage(self.name), io.BytesIO() if piece is None else piece[1].open("rb") as stream:
+            with _damage(self.name), io.BytesIO() if piece is None else open_regular(piece[1]) as stream:
                 window = _Window(stream, piece[0], self.remote.size or 0) if piece and self.remote else None
                 source = pa.PythonFile(window, mode="r") if window else self.path
                 file = pq.ParquetFile(source, metadata=self.metadata)
@@ -118,7 +120,7 @@ class _Shard:
         size = remote.size or 0
         start = max(0, size - FOOTER)
         tail = self.pieces.get(remote, start, size)
-        data = tail.read_bytes()
+        data = cache.content(tail)
         if data[-4:] != b"PAR1":
             tail.unlink(missing_ok=True)
             raise FineforgeError(damaged(self.name, "it does not end as a parquet file does"))
@@ -126,7 +128,7 @@ class _Shard:
         if length > len(data):
             start = max(0, size - length)
             tail = self.pieces.get(remote, start, size)
-            data = tail.read_bytes()
+            data = cache.content(tail)
         self.tail = start, tail
         return pq.read_metadata(io.BytesIO(b"PAR1" + data[-length:]))
 

@@ -20,6 +20,7 @@ from fineforge.dataset.local import content, lines
 from fineforge.dataset.mapping import NoConversation, conversation
 from fineforge.dataset.places import Places
 from fineforge.dataset.rows import BadRow, Checks, parsed
+from fineforge.host.files import open_regular
 
 Row = tuple[int, bytes | None, Any]
 """Its number in the source, from 1; its line, where it is one already; its value, where it has been read."""
@@ -234,6 +235,6 @@ def changed(fact: DatasetFact) -> FineforgeError:
 
 def prepared(path: Path) -> Iterator[Row]:
     """The rows of a split that is in the cache already."""
-    with cache.writing(path), path.open("rb") as stream:
+    with cache.writing(path), open_regular(path) as stream:
         for number, line in enumerate(stream, 1):
             yield number, line.removesuffix(b"\n"), None

@@ -5,12 +5,13 @@ Reads no rows. Here belong the names of the two files and the record's shape; wr
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fineforge.core.diagnostics import FineforgeError
 from fineforge.core.facts import DatasetFact
+from fineforge.host.files import JsonError, read_json
 from fineforge.resources.naming import recipe_digest
 
 
@@ -32,8 +33,8 @@ def target(fact: DatasetFact, folder: Path) -> Path:
 def record(fact: DatasetFact, folder: Path) -> dict[str, Any] | None:
     """What is noted of a prepared file; None where nothing is, or nothing that can be understood."""
     try:
-        record = json.loads(target(fact, folder).with_suffix(".json").read_bytes())
-    except (OSError, ValueError):
+        record = read_json(target(fact, folder).with_suffix(".json"))
+    except (FineforgeError, JsonError):
         return None
     needed = {"rows", "bytes", "sha256", "available", "plain", "summary"}
     return record if isinstance(record, dict) and needed <= set(record) else None

@@ -78,7 +78,7 @@ def whole(remote: Remote, pieces: Pieces) -> Path:
 
 def _joined(blocks: list[Path]) -> Iterator[bytes]:
     for block in blocks:
-        yield block.read_bytes()
+        yield cache.content(block)
 
 
 def _head(remote: Remote) -> Any:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from fineforge.config.spec import Spec
 from fineforge.engine.loaded import utc_today
+from fineforge.host import files
 
 if TYPE_CHECKING:
     from fineforge.config.loaded import Loaded
@@ -175,5 +176,5 @@ def shown_rows(file: Path, count: int) -> list[dict[str, Any]]:
     """The first rows of a prepared file."""
     import json
 
-    with file.open("rb") as stream:
+    with files.open_regular(file) as stream:
         return [json.loads(line) for line, _ in zip(stream, range(count), strict=False)]

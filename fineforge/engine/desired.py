@@ -9,8 +9,8 @@ from fineforge.config.loaded import Loaded
 from fineforge.core.facts import Facts
 from fineforge.core.objects import Desired
 from fineforge.engine.loaded import placed
-from fineforge.host import files as host_files
 from fineforge.host import git
+from fineforge.host.files import shown_path
 from fineforge.resources import naming
 from fineforge.resources.kinds import Context, desired_all
 from fineforge.resources.parameters import Parameter
@@ -24,5 +24,5 @@ def desired_objects(loaded: Loaded, facts: Facts, parameters: Mapping[str, Param
     context = Context(loaded.spec, facts, named, parameters, loaded.project_name, tags, source)
     with placed(loaded):
         own = loaded.project.templates
-        places = (host_files.shown_path(own),) if own else ()
+        places = (shown_path(own),) if own else ()
         return desired_all(context, Templates(project.templates(loaded.project), *places))

@@ -55,8 +55,8 @@ def load(
 
     `overrides`: `--set`. `given`: variables (`fineforge.config.layers.read_given`); without, the environment alone gives some.
     """
-    composed, where = layers.read(path, target, given)
-    lock = locks.find(where.root)
+    composed, where = layers.read(path, target, given, allow_outside)
+    lock = locks.find(where.root, allow_outside)
     return Loaded(path, spec.parse(composed), composed, where, overrides or {}, allow_outside, lock, given=given)
 
 

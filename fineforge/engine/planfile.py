@@ -37,17 +37,17 @@ def save(plans: Sequence[tuple[Path, Plan]], path: Path) -> None:
 def is_plan(path: Path) -> bool:
     """Whether a file looks like a saved plan: a spec never has a brace first, and this word near it."""
     try:
-        with path.open("rb") as stream:
+        with files.open_regular(path) as stream:
             begin = stream.read(200)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: NUL in its name
         return False
     return begin.lstrip().startswith(b"{") and _KIND.encode() in begin
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[list[tuple[Path, Plan]]]:
+def opened(path: Path, allow_outside: bool = False) -> Iterator[list[tuple[Path, Plan]]]:
     """The plans with their specs as `load` gives them; those that were planned `--at` a commit, as they were at that commit."""
-    document = _document(path)
+    document = _document(path, allow_outside)
     entries, commit = _entries(path, document), str(document.get("commit") or "")
     if not commit:
         yield entries
@@ -68,8 +68,10 @@ def _entries(path: Path, document: Mapping[str, Any]) -> list[tuple[Path, Plan]]
         raise FineforgeError(Diagnostic("FF521", message, hint="plan again with this version"))
     try:
         found = [(Path(entry["spec_path"]), _plan(entry["plan"])) for entry in document["plans"]]
-        if not found or len({spec for spec, _ in found}) < len(found) or any(spec.is_dir() for spec, _ in found):
+        if not found or len({spec for spec, _ in found}) < len(found) or any(files.is_folder(spec) for spec, _ in found):
             raise ValueError("`plans` is to hold one plan for each spec")
+        for spec, _ in found:
+            files.refuse_name(spec)
     except ValidationError as error:
         first = error.errors()[0]
         raise _damaged(path, f"`{'.'.join(map(str, first['loc']))}`: {first['msg'].lower()}") from None
@@ -82,13 +84,14 @@ def _damaged(path: Path, words: str) -> FineforgeError:
     return FineforgeError(Diagnostic("FF521", f"`{path}` is damaged: {words}", hint="plan again"))
 
 
-def _document(path: Path) -> Mapping[str, Any]:
+def _document(path: Path, allow_outside: bool = False) -> Mapping[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise FineforgeError(Diagnostic("FF521", f"`{path}` is not a saved plan: {str(error).lower()}")) from None
+        document = files.parse_json(files.read(path, files.PLAN, allow_outside=allow_outside), file_names=True)
+    except files.JsonError as error:
+        message = f"`{files.shown_path(path)}` is not a saved plan: {str(error).lower()}"
+        raise FineforgeError(Diagnostic("FF521", message)) from None
     if not isinstance(document, dict) or document.get("kind") != _KIND:
-        raise FineforgeError(Diagnostic("FF521", f"`{path}` is not a saved plan"))
+        raise FineforgeError(Diagnostic("FF521", f"`{files.shown_path(path)}` is not a saved plan"))
     return document
 
 

@@ -5,7 +5,7 @@ Asks no workspace. What rules say to a plan is `judging`'s; how results look is 
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,14 @@ from typing import Any
 from fineforge.config import project
 from fineforge.config.loaded import Loaded
 from fineforge.config.policy import Case
+from fineforge.config.project import Project
 from fineforge.core.diagnostics import Diagnostic, FineforgeError, Severity, SourceSpan
 from fineforge.core.facts import World
 from fineforge.core.gateway import Workspace
 from fineforge.core.plan import Mode, Plan
 from fineforge.engine import loaded as engine_loaded
 from fineforge.engine import offline
+from fineforge.host import files
 from fineforge.planner import Options
 from fineforge.planner import plan as make_plan
 from fineforge.planner.summary import shown_facts
@@ -46,26 +48,28 @@ class Result:
         return not self.wrong and not self.problems
 
 
-def run(paths: tuple[Path, ...]) -> tuple[list[Result], list[Diagnostic]]:
+def run(paths: tuple[Path, ...], allow_outside: bool = False) -> tuple[list[Result], list[Diagnostic]]:
     """Every case of the files, or of the project that the working directory is in; and what is wrong with rules and files.
 
     A case is about the rules of its own file; in a file without rules, about those of the project file.
     """
-    where = project.find(paths[0].absolute().parent if paths else Path.cwd())
+    where = project.find(paths[0].absolute().parent if paths else Path.cwd(), allow_outside)
     known = {book.file.resolve(): book for book in reading.books(where)}
-    books = [known.get(path.resolve()) or reading.read(path) for path in paths] or list(known.values())
+    books = [known.get(Path(os.path.realpath(path))) or reading.read(path) for path in paths] or list(known.values())
     own = next((book for book in known.values() if book.file.name == project.FILE_NAME), None)
     problems = [problem for book in ([*books, own] if own and own not in books else books) for problem in book.problems]
-    results = [_run(book, case, span, book.rules or (own.rules if own else ())) for book in books for case, span in book.cases]
+    results = [
+        _run(book, case, span, where, book.rules or (own.rules if own else ())) for book in books for case, span in book.cases
+    ]
     if not results and not problems:
         hint = "write `tests:` into a file of the folder `policies`: docs/how-to/policies.md"
         problems.append(Diagnostic("FF324", "there is no case to run", hint=hint))
     return results, problems
 
 
-def _run(book: Book, case: Case, span: SourceSpan, rules: tuple[Rule, ...]) -> Result:
+def _run(book: Book, case: Case, span: SourceSpan, where: Project, rules: tuple[Rule, ...]) -> Result:
     try:
-        values = _values(case, book.file.parent, span)
+        values = _values(case, book.file.parent, where, span)
     except FineforgeError as error:
         return Result(book.file, case.name, span, problems=error.diagnostics)
     found = list(verdicts(rules, values))
@@ -93,25 +97,26 @@ def _wrong(case: Case, found: list[Verdict]) -> list[str]:
     return words
 
 
-def _values(case: Case, folder: Path, span: SourceSpan) -> dict[str, Any]:
+def _values(case: Case, folder: Path, where: Project, span: SourceSpan) -> dict[str, Any]:
     """What the rules see. Raises FF324 where a file is not what it should be, and whatever is wrong with a spec."""
     values: dict[str, Any] = {}
     if isinstance(case.spec, str):
-        loaded = engine_loaded.at(*_loaded(folder / case.spec, case.target))
+        loaded = engine_loaded.at(*_loaded(folder / case.spec, where, case.target))
         values["spec"] = spec_data(loaded.spec, loaded.project.tags)
         if case.plan is None:
             values["plan"] = _document(_first_plan(loaded, case.target))
     elif case.spec is not None:
         values["spec"] = case.spec
     if isinstance(case.plan, str):
-        values["plan"] = _read_plan(folder / case.plan, case.name, span)
+        values["plan"] = _read_plan(folder / case.plan, where, case.name, span)
     elif case.plan is not None:
         values["plan"] = case.plan
     return values
 
 
-def _loaded(file: Path, target: str | None) -> tuple[Loaded, str]:
-    loaded = engine_loaded.load(file, target=target)
+def _loaded(file: Path, where: Project, target: str | None) -> tuple[Loaded, str]:
+    files.read(file, root=where.root, allow_outside=where.allow_outside)  # a case may not name a file of another project
+    loaded = engine_loaded.load(file, allow_outside=where.allow_outside, target=target)
     return loaded, target or (loaded.spec.targets[0] if loaded.spec.targets else loaded.project.target(None))
 
 
@@ -136,15 +141,17 @@ def _document(made: Plan) -> Mapping[str, Any]:
     return plan_data([made])
 
 
-def _read_plan(file: Path, name: str, span: SourceSpan) -> Mapping[str, Any]:
+def _read_plan(file: Path, where: Project, name: str, span: SourceSpan) -> Mapping[str, Any]:
     def refuse(words: str, hint: str = "") -> FineforgeError:
         return FineforgeError(Diagnostic("FF324", f"the case `{name}`: {words}", span=span, hint=hint))
 
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise refuse(f"`{file.name}` cannot be read: {words.lower()}") from None
+        document = files.read_json(file, files.PLAN, where.root, where.allow_outside)
+    except files.JsonError as error:
+        raise refuse(f"`{file.name}` cannot be read: {str(error).lower()}") from None
+    except FineforgeError as error:
+        (found,) = error.diagnostics
+        raise refuse(found.message, found.hint) from None
     version = document.get("format_version") if isinstance(document, dict) else None
     if not isinstance(version, str):
         raise refuse(f"`{file.name}` is no plan", "write one with `fineforge plan SPEC --json-into FILE`")

@@ -21,6 +21,7 @@ from typing import Any
 
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.gateway import LOCAL, Workspace
+from fineforge.host import files
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
@@ -53,9 +54,9 @@ def home() -> Path:
 def read() -> Emulator | None:
     """The emulator that runs here; None where none does. A file that a killed emulator left behind counts for nothing."""
     try:
-        facts = json.loads((home() / "emulator.json").read_text(encoding="utf-8"))
+        facts = files.read_json(home() / "emulator.json")
         known = facts["format"] == 1 and _answers(facts)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FineforgeError, OSError, ValueError, KeyError, TypeError):
         return None
     return Emulator(facts) if known else None
 
@@ -123,6 +124,17 @@ def reset() -> None:
 
 def log_file() -> Path:
     return home() / "emulator.log"
+
+
+LOG_BYTES = 8 << 20
+"""Bytes of the log's end that are read."""
+
+
+def logged(begin: int) -> list[str]:
+    """Return the lines of the emulator's log from a byte on, those of the last `LOG_BYTES` at most."""
+    with files.open_regular(log_file()) as log:
+        log.seek(max(0, begin, os.fstat(log.fileno()).st_size - LOG_BYTES))
+        return log.read(LOG_BYTES).decode("utf-8", "replace").strip().splitlines()
 
 
 def environment(emulator: Emulator) -> dict[str, str]:
@@ -208,9 +220,7 @@ def _make(folder: Path) -> None:
 
 
 def _not_started(begin: int) -> Diagnostic:
-    with log_file().open("rb") as log:
-        log.seek(begin)
-        said = log.read().decode("utf-8", "replace").strip().splitlines()
+    said = logged(begin)
     last = said[-1] if said else "it said nothing"
     code, _, words = last.partition(" ")
     if "No module named" in last:

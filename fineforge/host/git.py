@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.core.redaction import redact
+from fineforge.host import leftovers
 
 SECONDS = 60
 """What a question may take; a repository on a slow disk takes some."""
@@ -27,7 +31,7 @@ def run(where: Path, *words: str) -> str:
     except FileNotFoundError:
         hint = "install git, or avoid `--at` and `changed-since:`"
         raise FineforgeError(Diagnostic("FF182", "git is not installed or not on the PATH", hint=hint)) from None
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:  # ValueError: a word with NUL
         raise FineforgeError(Diagnostic("FF182", f"git cannot be run: {error}")) from None
     if ran.returncode == 0:
         return os.fsdecode(ran.stdout)  # A file's name may be any bytes.
@@ -76,7 +80,45 @@ def source(root: Path) -> str:
         address = run(root, "config", "--get", "remote.origin.url").strip()
     except FineforgeError:
         return commit
-    return f"{re.sub(r'(?<=://)[^/@]*@', '', address)}@{commit}"
+    return f"{public_address(address)}@{commit}"
+
+
+_SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
+_SECRET = re.compile(r"token|secret|passw|pwd|key|sig|auth|cred|jwt|session|code|user|login", re.IGNORECASE)
+"""Names of a query's parameters whose values are left out."""
+
+
+def public_address(address: str) -> str:
+    """Return a remote's address without user, password and tokens, in any form that git takes.
+
+    Forms: `scheme://user:password@host/path?query`, `user@host:path`, `helper::address`, and paths of this machine, which stay as
+    they are. A password may hold `@`, `:` and `/`. Where an address has two readings, the one that keeps less is taken.
+    """
+    if helper := re.match(r"[a-z][a-z0-9-]*::", address, re.IGNORECASE):
+        return helper[0] + public_address(address[helper.end() :])
+    if scheme := _SCHEME.match(address):
+        return scheme[0] + _without_user(address[scheme.end() :])
+    first = re.split(r"[:/\\]", address, maxsplit=1)[0]
+    if len(first) < 2 or address[len(first) : len(first) + 1] != ":":  # a path, `C:\...` too
+        return address
+    host, _, path = address.partition(":")
+    if last := re.match(r".*@(?=(?:\[[^]]*\]|[^@:/]+):)", address, re.DOTALL):  # `user:password@host:path`
+        return redact(address[last.end() :])
+    if "@" not in host and (after := re.match(r".*@(?=[^@:/]+/)", path, re.DOTALL)):  # `user:password@host/path`
+        return redact(path[after.end() :])
+    return redact(f"{host.rpartition('@')[2]}:{path}")
+
+
+def _without_user(rest: str) -> str:
+    """What follows `//`, without user and password, and without the secrets of its query."""
+    end = re.search(r"[/?#]", rest)
+    authority, tail = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
+    port = authority.rpartition("@")[2].rpartition("]")[2].partition(":")[2]
+    if "@" in tail and port:  # the port may be the beginning of a password that holds `/`, `?` or `#`
+        return _without_user(tail.rpartition("@")[2])
+    path, mark, query = tail.partition("?") if "?" in tail else tail.partition("#")
+    kept = [part for part in re.split(r"[&;#]", query) if not _SECRET.search(part.partition("=")[0])]
+    return redact(authority.rpartition("@")[2] + path + (mark + "&".join(kept) if any(kept) else ""))
 
 
 _TREES: dict[Path, tuple[Path, str]] = {}
@@ -101,10 +143,12 @@ def at(reference: str, paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
     """The same files and folders as they were at a commit, in a work tree that is gone afterwards. FF182 where git has it not."""
     top = Path(run(paths[0].resolve(), "rev-parse", "--show-toplevel").strip())
     found = commit(top, reference)
-    with tempfile.TemporaryDirectory(prefix="fineforge-at-") as folder:
-        tree = Path(folder) / reference[:12].replace("/", "-")
-        run(top, "worktree", "add", "--detach", "--quiet", str(tree), found)
+    folder = Path(tempfile.gettempdir()) / f"{TREE_PREFIX}{secrets.token_hex(8)}"
+    tree = folder / reference[:12].replace("/", "-")
+    with leftovers.noted(folder, top):
+        folder.mkdir(mode=0o700)
         try:
+            run(top, "worktree", "add", "--detach", "--quiet", str(tree), found)
             there = tuple(tree / path.resolve().relative_to(top) for path in paths)
             for path, was in zip(paths, there, strict=True):
                 if not was.exists():
@@ -114,4 +158,23 @@ def at(reference: str, paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
             yield there
         finally:
             _TREES.pop(tree.resolve(), None)
-            run(top, "worktree", "remove", "--force", str(tree))
+            drop_trees(top, folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+TREE_PREFIX = "fineforge-at-"
+"""Of the temporary folders that hold work trees."""
+
+
+def drop_trees(top: Path, folder: Path) -> None:
+    """Remove the work trees below a folder, and what the repository knows of them. One that was half made is locked: twice
+    `--force`."""
+    try:
+        listed = run(top, "worktree", "list", "--porcelain", "-z").split("\0")
+    except FineforgeError:  # the repository is gone
+        return
+    for line in listed:
+        tree = Path(line.removeprefix("worktree "))
+        if line.startswith("worktree ") and folder.resolve() in tree.parents:
+            with suppress(FineforgeError):
+                run(top, "worktree", "remove", "--force", "--force", str(tree))

@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from fineforge.core.diagnostics import FineforgeError
-from fineforge.host import git
+from fineforge.host import git, leftovers
 
 _SAFE = " !#$&'()*+,-./:;<=>?@[]^_`{|}~"
 """Everything that a header may hold, but `%`."""
@@ -70,7 +70,7 @@ def alive(lease: str, place: str) -> Iterator[None]:
 
     A file stays until `forget`: by that, others see that there was a holder who did not give the lease back.
     """
-    stream = _lock(_file(lease), create=True)
+    stream = leftovers.lock_file(_file(lease), create=True)  # None on Windows: a dead holder's lease runs out by itself
     try:
         if stream is not None:
             os.write(stream, place.encode())
@@ -86,7 +86,7 @@ def died_here(place: str) -> Iterator[str]:
     Only who held it had the file: neither a machine of the same name nor a copy of this one is taken for it.
     """
     for file in sorted(_file("").parent.glob(f"{_file('').name}*")):
-        stream = _lock(file, create=False)
+        stream = leftovers.lock_file(file, create=False)
         if stream is not None:
             with os.fdopen(stream, "rb") as opened:
                 there = opened.read(_LONGEST * 10).decode("utf-8", "replace")
@@ -102,26 +102,6 @@ def forget(lease: str) -> None:
 
 def _file(lease: str) -> Path:
     return Path(tempfile.gettempdir()) / f"fineforge-lease-{lease}"
-
-
-def _lock(file: Path, create: bool) -> int | None:
-    """A descriptor of the file, locked; None where there is none, it is not ours, or somebody has it locked."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: a dead holder's lease runs out by itself.
-        return None
-    try:
-        stream = os.open(file, os.O_RDWR | os.O_NOFOLLOW | (os.O_CREAT | os.O_EXCL if create else 0), 0o600)
-    except OSError:
-        return None
-    try:
-        if os.fstat(stream).st_uid == os.getuid():
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return stream
-    except OSError:
-        pass
-    os.close(stream)
-    return None
 
 
 def _user() -> str:

@@ -12,16 +12,19 @@ import re
 from fineforge.core.redaction import redact
 
 _NAMES = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|KEY|CREDENTIAL|CONNECTION_?STRING|_SAS\b", re.IGNORECASE)
-_NO_SECRET = re.compile(r"/|[A-Za-z]:\\|https?://")
-"""How paths and addresses begin: `AZURE_FEDERATED_TOKEN_FILE`, `ACTIONS_ID_TOKEN_REQUEST_URL`."""
+_NOT_NAMES = re.compile(r"_(?:FILE|PATH|DIR|URL|URI|ENDPOINT)\Z", re.IGNORECASE)
+"""Names of variables that hold a path or an address: `AZURE_FEDERATED_TOKEN_FILE`, `ACTIONS_ID_TOKEN_REQUEST_URL`.
+
+The name decides, not how the value begins: one base64 key in 64 begins with `/`.
+"""
 SHORTEST = 8
 """Characters; a shorter value is part of too many words."""
 
 
 def hide(text: str) -> str:
-    """`text` without the secrets of the surroundings."""
-    for name, value in os.environ.items():
-        if len(value) >= SHORTEST and value in text and _NAMES.search(name) and not _NO_SECRET.match(value):
+    """Return `text` without the values of secret environment variables; the longest goes first, for one may hold another."""
+    for name, value in sorted(os.environ.items(), key=lambda item: -len(item[1])):
+        if len(value) >= SHORTEST and value in text and _NAMES.search(name) and not _NOT_NAMES.search(name):
             text = text.replace(value, "***")
     return text
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
+from importlib.resources import files as packaged
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,7 @@ from fineforge.config.spec import Spec
 from fineforge.config.validation import fit, known_keys, shown
 from fineforge.core.diagnostics import Diagnostic, FineforgeError, Severity, SourceSpan, did_you_mean
 from fineforge.core.objects import SpecPath
-from fineforge.host import files as host_files
-from fineforge.host import git
+from fineforge.host import files, git
 
 FOLDER = "policies"
 SEEN = ("plan", "spec", "with")
@@ -68,13 +67,13 @@ def books(where: Project) -> list[Book]:
     """
     if (today := git.now(where.root)) != where.root:
         try:
-            where = project.find(today)
+            where = project.find(today, where.allow_outside)
         except FineforgeError as error:
             return [Book(today / project.FILE_NAME, problems=error.diagnostics)]
     found = [of_project(where)] if where.policies else []
     folder = where.root / FOLDER
     inside = sorted(file for file in folder.iterdir() if file.suffix in (".yaml", ".yml")) if folder.is_dir() else []
-    found += [read(file) for file in inside]
+    found += [read(file, where) for file in inside]
     return _without_doubles(found)
 
 
@@ -86,10 +85,11 @@ def of_project(where: Project) -> Book:
     return Book(where.root / project.FILE_NAME, rules, (), problems)
 
 
-def read(file: Path) -> Book:
-    """The rules and cases of one file of the folder; what is wrong with it is in the book."""
+def read(file: Path, where: Project | None = None) -> Book:
+    """The rules and cases of one file of the folder, or of any other; what is wrong with it is in the book."""
+    root, allow_outside = (where.root, where.allow_outside) if where else (None, False)
     try:
-        parsed = _load(host_files.read_file(file), host_files.shown_path(file.absolute()))
+        parsed = _load(files.read(file, root=root, allow_outside=allow_outside), files.shown_path(file.absolute()))
     except FineforgeError as error:
         return Book(file, problems=error.diagnostics)
     data, found = fit(RulesFile, parsed, PATTERNS)
@@ -124,7 +124,7 @@ def _without_doubles(found: Sequence[Book]) -> list[Book]:
 @lru_cache(maxsize=1)
 def shipped() -> Mapping[str, Shipped]:
     """The rules that come with fineforge, by name."""
-    file = files("fineforge.policies") / "shipped.yaml"
+    file = packaged("fineforge.policies") / "shipped.yaml"
     data, problems = fit(ShippedFile, source.load(file.read_bytes(), "shipped.yaml"), PATTERNS)
     if data is None:
         raise FineforgeError(*problems)

@@ -5,6 +5,7 @@ Templates come in as texts; reading them from disk is not done here.
 
 from __future__ import annotations
 
+import builtins
 import json
 import re
 from collections.abc import Mapping
@@ -36,14 +37,37 @@ class Templates:
         try:
             return self._environment.get_template(name).render(variables)
         except jinja2.TemplateNotFound as error:
-            raise FineforgeError(Diagnostic("FF201", f"there is no template `{error.name}`")) from None
+            message = f"there is no template {self._quoted(name, str(error.name))}"
+            raise FineforgeError(Diagnostic("FF201", message)) from None
         except Exception as error:  # A template may raise anything at all; it must never be a traceback.
             raise FineforgeError(self._failed(name, error)) from None
 
     def _failed(self, name: str, error: Exception) -> Diagnostic:
         line = getattr(error, "lineno", None) or _template_line(error)
-        words = str(error).rstrip(".") or type(error).__name__
-        return Diagnostic("FF201", f"template `{name}`: {words}", span=self._span(name, line) if line else None)
+        return Diagnostic("FF201", f"template `{name}`: {self._words(error)}", span=self._span(name, line) if line else None)
+
+    def _words(self, error: Exception) -> str:
+        """Return what failed, without any value that the template computed: reversed or cut, no redaction would know a secret.
+
+        Jinja's own words are kept where all that they quote is written in a template.
+        """
+        words = str(error).rstrip(".")
+        if isinstance(error, jinja2.TemplateSyntaxError | ZeroDivisionError):
+            return words
+        written = isinstance(error, jinja2.TemplateRuntimeError | OverflowError)
+        quoted = re.findall(r"'(.*?)'(?=[ .:]|\Z)", words, re.DOTALL)
+        if written and words.count("'") == 2 * len(quoted) and all(self._is_written(part) for part in quoted):
+            return words
+        return f"an expression in it fails ({type(error).__name__})"
+
+    def _is_written(self, word: str) -> bool:
+        """Return True if a template of the run holds the word as it is, or it is a type of Python's that Jinja names."""
+        if hasattr(builtins, word.removesuffix(" object")):
+            return True
+        return word.isidentifier() and any(re.search(rf"\b{re.escape(word)}\b", text) for text in self.texts.values())
+
+    def _quoted(self, name: str, word: str) -> str:
+        return f"`{word}`" if word in self.texts.get(name, "") else "of the name that it computes"
 
     def _parse(self, name: str, text: str) -> dict[str, Any]:
         try:

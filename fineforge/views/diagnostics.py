@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from fineforge.core.diagnostics import Diagnostic, Severity, SourceSpan
-from fineforge.views.paint import Paint, cells, visible
+from fineforge.views.paint import Paint, cells, one_line, visible
 
 
 def write_all(diagnostics: Iterable[Diagnostic], paint: Paint) -> str:
@@ -25,7 +25,7 @@ def write(diagnostic: Diagnostic, paint: Paint) -> str:
     role, span = diagnostic.severity.value, diagnostic.span
     label = f"{role}[{diagnostic.code}]"
     note = diagnostic.severity is Severity.NOTE
-    place = f" {visible(span.file)}:{span.line}:{span.column}" if span is not None and note else ""
+    place = f" {one_line(span.file)}:{span.line}:{span.column}" if span is not None and note else ""
     head = paint.wrap(f"{label}{place}: {diagnostic.message}", after="  ")
     lines = [head[0].replace(label, paint(role, label), 1), *head[1:]]
     if span is not None and not note:
@@ -39,7 +39,7 @@ def write(diagnostic: Diagnostic, paint: Paint) -> str:
 def _place(span: SourceSpan, role: str, paint: Paint) -> list[str]:
     number = str(span.line)
     gutter = " " * len(number)
-    where = f"{gutter}--> {visible(span.file)}:{span.line}:{span.column}"
+    where = f"{gutter}--> {one_line(span.file)}:{span.line}:{span.column}"
     if not span.snippet.strip():
         return [where]
     snippet, start, length = _window(span, max(20, paint.width - len(number) - 3))

@@ -33,7 +33,7 @@ def write_metrics(job: ResourceKey, found: Mapping[str, Series], paint: Paint) -
     ]
     listed = table([("metric", "last", "course" if room else "", ""), *rows], paint, "  ") if rows else ["  none yet"]
     return "\n".join(
-        [paint("strong", f"job {job.name}"), *listed, *(paint.wrap(f"all also in {shared}", "  ") if shared else [])]
+        [paint("strong", f"job {job.name}"), *listed, *(paint.wrap(f"all of them {shared}", "  ") if shared else [])]
     )
 
 

@@ -58,6 +58,17 @@ def visible(text: str) -> str:
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "?", text.replace("\r\n", "\n"))
 
 
+def one_line(text: str) -> str:
+    """The same for a name: a newline or a tab is not part of a line."""
+    return re.sub(r"[\t\n\u2028\u2029]", "?", visible(text))
+
+
+def inert(text: str) -> str:
+    """Text for a CI log, without commands to its runner: `::name::`, `##[name]`, and `##vso[name]` of Azure Pipelines."""
+    parted = re.sub(r"(?m)^(\s*):(?=:)", r"\1: ", text)
+    return re.sub(r"#(?=#(?:vso)?\[)", "# ", parted)
+
+
 def plain_json(text: str) -> str:
     """JSON with everything escaped that could move a cursor, turn writing round, or end a line for whoever reads it by lines."""
     return re.sub(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069]", lambda found: f"\\u{ord(found.group()):04x}", text)

@@ -48,7 +48,7 @@ def write_plan(plan: Plan, paint: Paint) -> str:
 def write_parameters(parameters: Mapping[str, Mapping[str, Any]], paint: Paint) -> str:
     """The parameters that somebody decided, with where each came from; the others are at the component's own default."""
     rows = [(name, shown(entry["value"]), origin(entry)) for name, entry in decided(parameters)]
-    return "\n".join([paint("strong", "parameters (all others have the component's default)"), *table(rows, paint, "  ")])
+    return "\n".join([paint("strong", "parameters (others: component default)"), *table(rows, paint, "  ")])
 
 
 def decided(parameters: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -157,7 +157,7 @@ def _step(step: Step, paint: Paint) -> list[str]:
     return lines + _details(step, paint)
 
 
-OBVIOUS = ("does not exist", "matches the spec")
+OBVIOUS = ("does not exist", "as the spec wants it")
 """Reasons that the action's own word already says."""
 
 

@@ -3,7 +3,7 @@
     $ fineforge validate spec.yaml
     spec.yaml is valid
     $ fineforge validate nowhere.yaml
-    error[FF112]: there is no file `nowhere.yaml`
+    error[FF112]: file `nowhere.yaml`
     [1]
 
 Lines that begin with `$ ` are run by bash, in order, in a copy of the session's folder; what a command writes to both streams

@@ -45,7 +45,7 @@ def test_started_found_and_stopped(home: Path) -> None:
     emulator = local.start(trainer="instant")
     port = emulator.facts["port"]
     assert {local.start(trainer="instant", port=port).pid, local.start().pid} == {emulator.pid}, "one that runs is taken as it is"
-    assert refused(port=port - 1) == ("FF706", f"the emulator runs already, with port {port}")
+    assert refused(port=port - 1) == ("FF706", f"the emulator is already running with port {port}")
     with pytest.raises(FineforgeError, match="with trainer instant"):
         local.start(trainer="real")
     found = local.require()
@@ -111,7 +111,7 @@ def test_two_in_one_home(home: Path, start: Start) -> None:
 
 def test_a_folder_that_cannot_be(home: Path) -> None:
     home.write_text("a file")
-    assert refused() == ("FF703", f"the emulator cannot work in `{home}`: file exists")
+    assert refused() == ("FF703", f"the emulator cannot use `{home}`: file exists")
 
 
 def test_a_state_that_cannot_be_read(home: Path) -> None:

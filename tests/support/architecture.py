@@ -28,8 +28,8 @@ PURE = (
 
 PURE_STDLIB = frozenset(
     {
-        "__future__", "ast", "base64", "collections", "contextlib", "copy", "dataclasses", "difflib", "enum", "fnmatch",
-        "fractions", "functools",
+        "__future__", "ast", "base64", "builtins", "collections", "contextlib", "copy", "dataclasses", "difflib", "enum",
+        "fnmatch",         "fractions", "functools",
         "graphlib", "hashlib", "html", "itertools", "json", "keyword", "math", "operator", "pathlib", "re", "string", "struct",
         "textwrap", "types", "typing", "unicodedata", "urllib", "warnings",
     }

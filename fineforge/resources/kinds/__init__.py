@@ -73,6 +73,7 @@ def _changed(kind: Kind, wanted: Wanted, document: Document) -> list[Diagnostic]
     content = [f"`{place}`" for place in wrong if place not in _NAMES]
     if "inputs" in wanted.variables:
         content += _changed_in_job(wanted, document)
+    content += [f"`{key}`" for key in sorted(_loading(document) - {place.strip("`") for place in content})]
     found = []
     if names:
         message = f"template `{kind.template}` changes {', '.join(names)} of `{wanted.key}`"
@@ -84,13 +85,44 @@ def _changed(kind: Kind, wanted: Wanted, document: Document) -> list[Diagnostic]
     return found
 
 
+_LOADS = frozenset({"code", "build", "conda_file", "command", "scoring_script", "local_path"})
+"""Keys of Azure ML's YAML that name files to upload or programs to run (azure-ai-ml 1.35.2 schemas)."""
+_FREE = frozenset({"tags", "environment_variables", "inputs", "properties"})
+"""Keys whose mappings have keys of the user's own."""
+
+
+def _loading(document: Document) -> set[str]:
+    """Return the keys that would bring in files or programs, but for those that the spec decides.
+
+    Each collection is read once: aliases in a template's output may lead back to themselves.
+    """
+    found: set[str] = set()
+    seen: set[int] = set()
+    waiting: list[tuple[object, tuple[str, ...]]] = [(document, ())]
+    while waiting:
+        value, path = waiting.pop()
+        if id(value) in seen or (path and path[-1] in _FREE):
+            continue
+        if isinstance(value, list):
+            waiting += [(entry, path) for entry in value]
+        elif isinstance(value, Mapping):
+            found |= {str(key) for key in value if key in _LOADS and path != ("code_configuration",)}
+            waiting += [(entry, (*path, str(key))) for key, entry in value.items()]
+        if isinstance(value, list | Mapping):
+            seen.add(id(value))
+    return found
+
+
 def _changed_in_job(wanted: Wanted, document: Document) -> list[str]:
     steps = document.get("jobs")
     step: object = next(iter(steps.values()), None) if isinstance(steps, Mapping) else None
     given: Mapping[str, object] = step if isinstance(step, Mapping) else {}
     want, inputs = wanted.variables["inputs"], given.get("inputs")
     have: Mapping[str, object] = inputs if isinstance(inputs, Mapping) else {}
-    wrong = [f"`{name}`" for name in {**want, **have} if str(have.get(name)) != str(want.get(name))]
+    wrong = [f"`{name}`" for name in want if str(have.get(name)) != str(want[name])]
+    wrong += ["the set of inputs"] if have.keys() - want.keys() else []
+    wrong += ["`jobs`"] if isinstance(steps, Mapping) and len(steps) > 1 else []
+    wrong += ["`inputs`"] if "inputs" in document else []
     return wrong if given.get("component") == wanted.variables["component"]["id"] else ["`component`", *wrong]
 
 

@@ -26,6 +26,8 @@ def _wanted(context: Context) -> Iterable[Wanted]:
         "probe": deployment.probe.model_dump() if deployment.probe else None,
         "environment": deployment.environment,
         "scoring": deployment.scoring.model_dump() if deployment.scoring else None,
+        "code": deployment.scoring.code if deployment.scoring else None,
+        "script": deployment.scoring.script if deployment.scoring else None,
         "environment_variables": dict(deployment.environment_variables),
         "egress": {"public": "enabled", "private": "disabled"}.get(deployment.egress or ""),
     }
@@ -89,5 +91,13 @@ DEPLOYMENT = Kind(
     state="properties.provisioningState",
     states=PROVISIONING,
     end=End.DELETE,
-    fixed={"name": "name", "endpoint_name": "endpoint", "model": "model", "instance_type": "size", "environment": "environment"},
+    fixed={
+        "name": "name",
+        "endpoint_name": "endpoint",
+        "model": "model",
+        "instance_type": "size",
+        "environment": "environment",
+        "code_configuration.code": "code",
+        "code_configuration.scoring_script": "script",
+    },
 )

@@ -1,6 +1,6 @@
 """Every request of an apply and of a destroy that changes something goes wrong in every way; run again, it converges.
 
-`make torture` walks all of them and prints the table (`-s` shows it); the reduced walk has each place and each fault once,
+`make torture` walks all also in and prints the table (`-s` shows it); the reduced walk has each place and each fault once,
 and more where a loss would cost most.
 """
 

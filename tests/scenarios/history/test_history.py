@@ -163,7 +163,7 @@ def test_a_file_that_was_not_there(told: Telling) -> None:
     with pytest.raises(FineforgeError) as caught, git.at(first, [told.folder / "spec.yaml"]):
         pass
     (found,) = errors(caught.value.diagnostics)
-    assert found.code == "FF182" and "was not there" in found.message
+    assert found.code == "FF182" and "does not exist at" in found.message
     assert ask(told.folder, "worktree", "list").count("\n") == 0
 
 

@@ -278,7 +278,7 @@ def test_a_renamed_project(repository: Repository) -> None:
 
 
 def test_let_go_and_applied(repository: Repository) -> None:
-    """What was let go is somebody else's: a cluster is used as it is, whatever has a name of its own is refused."""
+    """What was let go is somebody else's: a cluster is used unchanged, whatever has a name of its own is refused."""
     repository.write("one", endpoint={"name": "the-desk"})
     repository.apply()
     one, written = spec_of(repository, "one"), len(repository.gateway.writes)

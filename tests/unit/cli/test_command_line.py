@@ -161,7 +161,7 @@ def test_streams_that_are_closed_are_no_error(closed: str) -> None:
     assert shell(f"fineforge validate $ROOT/specs/quickstart.yaml {closed}", HERE).returncode == 0
     assert shell(f"fineforge validate nowhere.yaml {closed}", HERE).returncode == 1
     said = shell("fineforge validate nowhere.yaml >&-", HERE).stderr
-    assert said.startswith("error[FF112]: there is no file `nowhere.yaml`")
+    assert said.startswith("error[FF112]: file `nowhere.yaml`")
 
 
 def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_warnings_go_to_the_other_stream(spec_file: Path, capsys: pytest.Capture
     assert command(["data", str(spec_file), "-q"]) == 0
     shown = capsys.readouterr()
     assert "warning[FF615]: `data/train.jsonl` line 2: the same prompt as line 1" in shown.err
-    assert "FF615" not in shown.out and "test: azureml:talks-test:3, a data asset that is used as it is" in shown.out
+    assert "FF615" not in shown.out and "test: azureml:talks-test:3, an existing data asset, used unchanged" in shown.out
 
 
 def test_what_is_known_costs_no_rows(spec_file: Path) -> None:

@@ -116,7 +116,7 @@ NO_FILTERS = {
     "size(messages": "missing `)` at end (character 14)",
     "a b": "unexpected `b` expecting the end (character 3)",
     "  ": "unexpected end (character 3)",
-    "[1].all(a, [1].all(b, [1].all(c, true)))": "stand more than 2 deep in each other",
+    "[1].all(a, [1].all(b, [1].all(c, true)))": "are nested more than 2 deep",
 }
 
 
@@ -139,11 +139,11 @@ def test_loops_in_text_or_beside_each_other_are_fine(tmp_path: Path) -> None:
 FAILING = {
     "lnag == 'en'": "there is no column or function `lnag`",
     "meta.good": "it asks for a key that the row does not have",
-    "messages[7].role == 'user'": "it asks for an element beyond a list's end",
-    "score > 'a'": "it compares or joins values of different types",
-    "score": "it gives a number, not true or false",
-    "note": "it gives nothing, not true or false",
-    "1 / 0 == 1": "it cannot be computed",
+    "messages[7].role == 'user'": "the index is past the end of a list",
+    "score > 'a'": "it combines values of different types",
+    "score": "the result must be true or false, got a number",
+    "note": "the result must be true or false, got nothing",
+    "1 / 0 == 1": "it cannot be evaluated",
 }
 
 

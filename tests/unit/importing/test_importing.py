@@ -64,7 +64,7 @@ def test_a_job_of_ours_would_train_the_same(applied: Telling) -> None:
     told = {name: entry["path"] if isinstance(entry, dict) else str(entry) for name, entry in steps.items()}
     assert told == {name: entry.get("uri") or entry["value"] for name, entry in there.items()}
     assert (loaded.spec.name, loaded.spec.tags) == ("again", {"team": "helpdesk", "cost": "0012"})
-    assert "It was made by the spec `support` of the project `support`." in text
+    assert "It was created by the spec `support` of the project `support`." in text
     steps_of = {str(step.key.kind): step.action for step in after.plan.steps}
     assert (steps_of["compute"], steps_of["data"]) == (Action.READ, Action.READ)
 
@@ -85,9 +85,9 @@ def test_the_job_of_the_official_walkthrough(applied: Telling) -> None:
         "Phi-3-mini-4k-instruct",
         "15",
     )
-    assert spec.model.allow_retired and "# Its fine-tuning is retired" in text
+    assert spec.model.allow_retired and "# Fine-tuning of this model is retired" in text
     assert spec.parameters == {"number_of_gpu_to_use_finetuning": 8}, "all others are the model's, or fineforge's, defaults"
-    assert spec.compute is not None and spec.compute.existing and "`gpu-cluster-big` is not there any more" in text
+    assert spec.compute is not None and spec.compute.existing and "`gpu-cluster-big` no longer exists" in text
     assert spec.dataset is not None and spec.dataset.source_of("test") == "azureml:jolly-sky-1-test:1"
     places = [
         entry["uri"] for entry in OFFICIAL["properties"]["jobs"]["chat_completion_pipeline"]["inputs"].values() if "uri" in entry
@@ -121,7 +121,7 @@ def test_what_nobody_would_let_a_spec_say_is_said(applied: Telling) -> None:
     step["inputs"]["learning_rate"]["value"] = "0.001"
     put_job(applied, "fast", jobs={"chat_completion_pipeline": step})
     text = importing.spec_of("fast", applied.gateway, TODAY)
-    assert "# To be mended: `learning_rate: 0.001` must be 5e-05 or less, says the model's metadata." in text
+    assert "# To be fixed: `learning_rate: 0.001` must be 5e-05 or less, says the model's metadata." in text
 
 
 def test_defaults_that_a_job_did_not_have(applied: Telling) -> None:
@@ -161,7 +161,7 @@ def test_a_deployment_of_ours(applied: Telling) -> None:
         "request": {"timeout_ms": 90000},
         "environment_variables": {"LOG_LEVEL": "info"},
     }
-    assert f"Its traffic now: `{deployment.name}` 100 %." in text
+    assert f"Current traffic: `{deployment.name}` 100 %." in text
 
 
 def foreign(told: Telling, **properties: Any) -> None:
@@ -204,24 +204,24 @@ def test_an_endpoint_of_somebody_else(applied: Telling) -> None:
     assert spec.deployment.environment_variables == {"LEVEL": "1e5"} and "hf_abc" not in text
     assert spec.tags == {"by": "hand"}
     for words in (
-        "# Left out, since they look like secrets: `HF_TOKEN`.",
-        "# A spec cannot say that it writes to Application Insights: `True`.",
-        "# Its traffic now: `green` 100 %.",
-        "# Also deployed in it, and not in this spec: `blue`.",
+        "# Omitted because they look like secrets: `HF_TOKEN`.",
+        "# A spec cannot express logging to Application Insights: `True`.",
+        "# Current traffic: `green` 100 %.",
+        "# Other deployments of the endpoint, not in this spec: `blue`.",
         "so apply makes one of its own beside `green`",
     ):
         assert words in text
 
 
 NOT_IMPORTED = {
-    "nobody": ("FF422", "there is no `job/nobody`"),
-    "endpoint/nobody": ("FF422", "there is no `endpoint/nobody`"),
-    "deployment/theirs/nobody": ("FF422", "there is no `endpoint/theirs`"),
-    "model/support/1": ("FF422", "`model/support/1` is nothing that can be imported"),
-    "": ("FF422", "`` is nothing that can be imported"),
+    "nobody": ("FF422", "`job/nobody`"),
+    "endpoint/nobody": ("FF422", "`endpoint/nobody`"),
+    "deployment/theirs/nobody": ("FF422", "`endpoint/theirs`"),
+    "model/support/1": ("FF422", "`model/support/1` cannot be imported"),
+    "": ("FF422", "`` cannot be imported"),
     "command": ("FF423", "is a job of type `Command`"),
-    "two": ("FF423", "has 2 steps from components of a registry"),
-    "ours": ("FF423", "has 0 steps from components of a registry"),
+    "two": ("FF423", "has 2 steps from registry components"),
+    "ours": ("FF423", "has 0 steps from registry components"),
     "baseless": ("FF423", "does not start from one model of a registry"),
     "endpoint/empty": ("FF423", "has no deployment"),
 }

@@ -89,7 +89,7 @@ def test_a_plan_that_is_not_there(folder: Path, capsys: pytest.CaptureFixture[st
     (folder / "policies" / "deletion.json").unlink()
     assert run(["policy", "test"]) == 1
     said = " ".join(capsys.readouterr().err.split())
-    assert "`deletion.json` cannot be read: no such file or directory --> policies/own.yaml" in said
+    assert "file `policies/deletion.json` does not exist --> policies/own.yaml" in said
 
 
 def test_a_spec_without_a_plan_is_planned_where_the_page_says(folder: Path) -> None:

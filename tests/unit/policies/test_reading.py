@@ -14,10 +14,10 @@ from tests.support.offline import read as read_spec
 
 DOUBLED = "[1, 2]" + ".map(x, [x, x, x, x])" * 3
 LIMITS = {
-    DOUBLED: "it has more than 2 times `map`",
-    "[1].exists(a, [1].exists(b, [1].exists(c, true)))": "stand more than 2 deep",
+    DOUBLED: "it uses `map` more than 2 times",
+    "[1].exists(a, [1].exists(b, [1].exists(c, true)))": "are nested more than 2 deep",
     " && ".join(["[1].all(x, true)"] * 9): "more than 8 loops",
-    f'"{"x" * 2000}" == "x"': "more than 2,000 characters",
+    f'"{"x" * 2000}" == "x"': "longer than 2,000 characters",
     r'r"\" == "" && ' + DOUBLED + ' == [] && "" == ""': "`map`",
     '"""a"b""" == "" && ' + DOUBLED + " == []": "`map`",
     'true // "\n && ' + DOUBLED + ' == [] // "': "`map`",

@@ -87,7 +87,7 @@ def test_a_later_minor_version_is_read_and_another_major_version_is_refused() ->
 
 
 def test_many_plans_are_one_document() -> None:
-    wrong = Diagnostic("FF112", "there is no file `c.yaml`")
+    wrong = Diagnostic("FF112", "file `c.yaml`")
     found = data(case("made"), case("retrain"), unplanned={"c.yaml": [wrong, wrong]}, files={"phi4-support": "specs/a.yaml"})
     CLOSED.validate(found)
     assert [(entry["name"], entry["file"], entry["errored"]) for entry in found["specs"]] == [
@@ -102,7 +102,7 @@ def test_many_plans_are_one_document() -> None:
 
 
 def test_nothing_that_could_be_planned_is_a_document_too() -> None:
-    found = data(unplanned={"c.yaml": [Diagnostic("FF112", "there is no file `c.yaml`")]}, mode=Mode.DESTROY)
+    found = data(unplanned={"c.yaml": [Diagnostic("FF112", "file `c.yaml`")]}, mode=Mode.DESTROY)
     CLOSED.validate(found)
     assert (found["mode"], found["target"], found["errored"]) == ("destroy", None, True)
 

@@ -100,7 +100,7 @@ def test_what_cannot_be_applied_is_not_said_to_be_as_it_should(name: str, effect
     made = replace(PLANS[name](), diagnostics=(Diagnostic("FF303", "the name is taken"),))
     shown = markdown.write_plans([made], "dev")
     assert f"### `phi4-support`: {effect}cannot be applied\n" in shown
-    assert "no changes" not in shown and "as the spec says" not in shown + text.write_plan(made, PAINT)
+    assert "no changes" not in shown and "as the spec sets" not in shown + text.write_plan(made, PAINT)
 
 
 def test_many_specs_deletions_first_and_those_that_cannot_be_planned() -> None:
@@ -110,7 +110,7 @@ def test_many_specs_deletions_first_and_those_that_cannot_be_planned() -> None:
         span=SourceSpan("specs/b.yaml", 3, 1, 3, 8, "trainig: {}"),
         hint="did you mean `training`?",
     )
-    note = Diagnostic("FF181", "`old` holds no spec", Severity.WARNING)
+    note = Diagnostic("FF181", "`old` contains no spec", Severity.WARNING)
     many = [
         PLANS["plan-no-changes"](),
         PLANS["plan-create"](),

@@ -177,7 +177,7 @@ def test_what_goes_on_running_is_said() -> None:
     made, ended, _ = outcome()
     job = next(step for step in made.steps if step.key.kind == "job" and step.action is Action.CREATE)
     shown = events.write_outcome(replace(ended, failed={}, skipped={}, running=(job.id,)), PAINT)
-    assert f"job {job.key.name} goes on running (about 14.69 USD/h while it" in shown
+    assert f"job {job.key.name} keeps running (about 14.69 USD/h while it" in shown
     assert "fineforge destroy" in shown
 
 

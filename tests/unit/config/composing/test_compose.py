@@ -242,9 +242,9 @@ def test_the_projects_parameters_stay_a_layer_of_their_own() -> None:
     [
         ("{pord: {job: {}}}", "FF163", "spec.yaml:10:12", "did you mean `prod`?"),
         ("{qqqq: {job: {}}}", "FF163", "spec.yaml:10:12", "known: `local`, `dev`, `prod`"),
-        ("{dev: {name: x}}", "FF162", "spec.yaml:10:18", "it says which spec it is"),
-        ("{dev: {targets: [dev]}}", "FF162", "spec.yaml:10:18", "for one of them already"),
-        ("{dev: {overlays: {}}}", "FF162", "spec.yaml:10:18", "hold no others"),
+        ("{dev: {name: x}}", "FF162", "spec.yaml:10:18", "it identifies the spec"),
+        ("{dev: {targets: [dev]}}", "FF162", "spec.yaml:10:18", "already applies to one target"),
+        ("{dev: {overlays: {}}}", "FF162", "spec.yaml:10:18", "cannot be nested"),
         ("{dev: {jobs: {}}}", "FF120", "spec.yaml:10:18", "did you mean `job`?"),
         ("{dev: 3}", "FF122", "spec.yaml:10:12", ""),
         ("{dev: }", "FF122", "spec.yaml:10:12", "delete the key"),

@@ -121,7 +121,7 @@ def test_a_file_of_variables_is_as_strict_as_a_spec() -> None:
     file = parsed("nodes: 1.5\nteam: 7\nspot: 'true'\nowner:\ntaem: x\n", "prod.yaml")
     found = refused(SPEC, values=variables(DECLARED, files=(file,)))
     assert [place(problem) for problem in found["FF166"]] == ["prod.yaml:2:7", "prod.yaml:1:8", "prod.yaml:3:7", "prod.yaml:4:7"]
-    assert found["FF166"][0].hint == "put it in quotes"
+    assert found["FF166"][0].hint == "quote the value"
     assert [place(problem) for problem in found["FF164"]] == ["prod.yaml:5:1"]
     assert found["FF164"][0].hint == "did you mean `team`?"
 
@@ -138,16 +138,16 @@ BAD = {
     "${var.taem}": ("FF164", "did you mean `team`?"),
     "${var.qqqqqqq}": ("FF164", "declare it under `variables` in `fineforge.yaml`"),
     "${var.needed}": ("FF165", "FINEFORGE_VAR_needed"),
-    "all of ${var.steps}": ("FF166", "let it be the whole value"),
-    "${var.one}": ("FF167", "value of its own"),
-    "x ${var.self}": ("FF167", "value of its own"),
+    "all of ${var.steps}": ("FF166", "use the reference as the whole value"),
+    "${var.one}": ("FF167", "literal value"),
+    "x ${var.self}": ("FF167", "literal value"),
     "${env.GONE}": ("FF168", "${env.GONE:-DEFAULT}"),
     "${var.from_gone}": ("FF168", "set it"),
     "${vars.team}": ("FF169", "did you mean `${var.team}`?"),
     "${TEAM}": ("FF169", "`$${`"),
     "${}": ("FF169", "`$${`"),
     "${{ parent.x }}": ("FF169", "`$${`"),
-    "${var.team": ("FF169", "close it"),
+    "${var.team": ("FF169", "add `}`"),
     "${var.te-am}": ("FF169", ""),
     "${env.AZURE_CLIENT_SECRET:-x}": ("FF173", "key vault"),
     "${env.HF_TOKEN}": ("FF173", "key vault"),
@@ -259,3 +259,34 @@ def test_declarations() -> None:
         ("FF166", ("variables", "team", "default")),
     ]
     assert known_keys(Variable, ()) == ["type", "default", "description"]
+
+
+def declared_chain(depth: int, default: str) -> str:
+    """Return declarations of `v0` to `v<depth>`: each default but the last refers to the next one."""
+    lines = [f"  v{number}: {{default: '{default.replace('NEXT', f'v{number + 1}')}'}}\n" for number in range(depth)]
+    return "".join([*lines, f"  v{depth}: {{default: '{'x' * 40}'}}\n"])
+
+
+@pytest.mark.parametrize(
+    ("declared", "words"),
+    [
+        (declared_chain(30, "${var.NEXT}${var.NEXT}"), "expand to more than"),
+        (declared_chain(3, "${var.NEXT}" * 1000), "expand to more than"),
+        (declared_chain(3000, "${var.NEXT}"), "a chain of more than 50 variables"),
+    ],
+)
+def test_references_expand_within_a_budget(declared: str, words: str) -> None:
+    (found,) = refused(SPEC + "tags: {note: '${var.v0}'}\n", values=variables(declared))["FF174"]
+    assert words in found.message and place(found).startswith("spec.yaml:")
+
+
+def test_a_long_chain_and_a_list_of_references_are_within_the_budget() -> None:
+    values = variables(declared_chain(48, "a${var.NEXT}") + "  both: {type: list, default: ['${var.v0}', '${var.v0}']}\n")
+    assert values.fill("${var.both}")[0] == ["a" * 48 + "x" * 40] * 2
+
+
+def test_texts_of_one_spec_share_a_budget() -> None:
+    tags = ", ".join(f"t{number}: '${{var.big}}'" for number in range(100))
+    values = variables(options={"big": "x" * 100_000}, declared="  big: {}\n")
+    assert set(refused(SPEC + f"tags: {{{tags}}}\n", values=values)) == {"FF174"}
+    assert made(SPEC + "tags: {one: '${var.big}'}\n", values=values).data["tags"]["one"] == "x" * 100_000

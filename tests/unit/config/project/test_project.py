@@ -77,7 +77,7 @@ def test_a_targets_workspace(tmp_path: Path) -> None:
 
 def test_a_target_that_is_not_there(tmp_path: Path) -> None:
     found = project.find(write(tmp_path, FILE))
-    known = "known: `local`, `dev`, `prod`; `targets` of `fineforge.yaml` takes more"
+    known = "known targets: `local`, `dev`, `prod`; add others to `targets` in `fineforge.yaml`"
     for name, hint in (("pord", "did you mean `prod`?"), ("qqqq", known)):
         with pytest.raises(FineforgeError) as caught:
             found.workspace(name)
@@ -97,7 +97,7 @@ def test_the_environment_before_the_workspace_file(tmp_path: Path, monkeypatch: 
     with pytest.raises(FineforgeError) as caught:
         found.workspace("default")
     [diagnostic] = caught.value.diagnostics
-    assert (diagnostic.code, diagnostic.hint) == ("FF161", "set AZUREML_ARM_RESOURCEGROUP as well, or none of the three")
+    assert (diagnostic.code, diagnostic.hint) == ("FF161", "also set AZUREML_ARM_RESOURCEGROUP, or unset all three")
 
 
 def test_the_folder_of_the_azure_cli_comes_first(tmp_path: Path) -> None:
@@ -140,8 +140,8 @@ defaults: {training: {learning_rate: [1]}, tags: {a/b: x}}
         ("FF120", 2, "unknown key `target`"),
         ("FF121", 4, "`targets.local.workspace` is missing"),
         ("FF122", 5, "`default_target` has no value"),
-        ("FF122", 6, "`defaults.training.learning_rate` must be a number, text, true or false, not a list"),
-        ("FF126", 6, "the tag `a/b` has `/`, which Azure refuses"),
+        ("FF122", 6, "`defaults.training.learning_rate` must be a number, text, true or false, got a list"),
+        ("FF126", 6, "the tag `a/b` has `/`, which Azure rejects"),
     }
     assert all(d.span is not None and d.span.file.endswith("fineforge.yaml") for d in found)
 
@@ -154,17 +154,17 @@ def test_what_contradicts_itself(tmp_path: Path) -> None:
     )
     found = refused(write(tmp_path, text))
     assert [(d.code, d.message) for d in found] == [
-        ("FF124", "`num_train_epochs` stands in `training` and in `optimization`"),
-        ("FF160", "`local` is always the emulator, it cannot be a workspace"),
-        ("FF160", "there is no target `prod`"),
-        ("FF160", "there is no folder `theirs`"),
+        ("FF124", "`num_train_epochs` is set in both `training` and `optimization`"),
+        ("FF160", "`local` is reserved for the emulator and cannot be a workspace"),
+        ("FF160", "unknown target `prod`"),
+        ("FF160", "folder `theirs` does not exist"),
     ]
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    for path, words in ((tmp_path / "nowhere.yaml", "there is no file"), (tmp_path, "is a directory")):
+    for path, words in ((tmp_path / "nowhere.yaml", "does not exist"), (tmp_path, "is a directory")):
         with pytest.raises(FineforgeError) as caught:
-            files.read_file(path)
+            files.read(path)
         [diagnostic] = caught.value.diagnostics
         assert diagnostic.code == "FF112" and words in diagnostic.message
 
@@ -173,7 +173,9 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     huge = tmp_path / "huge.yaml"
     with huge.open("wb") as stream:
         stream.truncate(100 << 20)
-    assert len(files.read_file(huge)) == (1 << 20) + 1
+    with pytest.raises(FineforgeError) as caught:
+        files.read(huge)
+    assert [d.code for d in caught.value.diagnostics] == ["FF109"]
 
 
 def test_templates_of_the_project_come_over_the_shipped_ones(tmp_path: Path) -> None:

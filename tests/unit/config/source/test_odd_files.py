@@ -86,7 +86,7 @@ def test_what_an_empty_file_should_begin_with_depends_on_what_it_is(tmp_path: Pa
     assert hints == {
         "spec": "start with `version: 1`",
         "project": "start with `name: `, the project's name",
-        "lock": "restore it from git, or delete it and lock again",
+        "lock": "restore it from git, or delete it and run `fineforge lock`",
     }
 
 

@@ -47,8 +47,11 @@ def refused(content: bytes) -> Diagnostic:
         ("1_000", "1_000"),
         ("0x1F", "0x1F"),
         ("2026-11-24", "2026-11-24"),  # no dates
-        ("1e999", "1e999"),
-        (".nan", ".nan"),
+        ("9223372036854775807", 2**63 - 1),
+        ("-9223372036854775808", -(2**63)),
+        ("0.0e-999", 0.0),
+        ("\uff12\uff15", "\uff12\uff15"),  # only ASCII digits make a number
+        ("'1e999'", "1e999"),
         ("'8'", "8"),
         ('"true"', "true"),
         ("!!str 8", "8"),
@@ -141,6 +144,28 @@ def test_bytes_that_are_refused(content: bytes, code: str, place: tuple[int, int
     assert found.span is not None
     assert (found.code, (found.span.line, found.span.column), found.message) == (code, place, message)
     assert "\0" not in found.span.snippet
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("1e999", "is larger than any number"),
+        ("-1e999", "is larger than any number"),
+        ("1e-400", "is so small that it would be read as 0"),
+        ("-.0001e-400", "is so small that it would be read as 0"),
+        ("9223372036854775808", "does not fit into 64 bits"),
+        ("-9223372036854775809", "does not fit into 64 bits"),
+        ("1" * 5000, "does not fit into 64 bits"),
+        (".inf", "is not a finite number"),
+        ("-.INF", "is not a finite number"),
+        (".nan", "is not a finite number"),
+    ],
+)
+def test_numbers_that_no_number_can_hold(written: str, why: str) -> None:
+    found = refused(f"a: 1\nb: {written}\n".encode())
+    assert found.code == "FF113" and why in found.message and len(found.message) < 120
+    assert found.span is not None and (found.span.line, found.span.column) == (2, 4)
+    assert "quotes" in found.hint
 
 
 def test_a_file_that_is_too_large() -> None:

@@ -45,6 +45,7 @@ ELSEWHERE = {
     "FF163": "tests/unit/config/composing",
     "FF164": "tests/unit/config/composing",
     "FF165": "tests/unit/config/composing",
+    "FF174": "tests/unit/config/composing",
     "FF166": "tests/unit/config/composing",
     "FF167": "tests/unit/config/composing",
     "FF168": "tests/unit/config/composing",

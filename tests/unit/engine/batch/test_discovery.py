@@ -156,11 +156,11 @@ def test_where_git_cannot_tell(repository: Path, tmp_path: Path) -> None:
     git(repository, "checkout", "-q", "--orphan", "unrelated")
     git(repository, "commit", "-qm", "another history")
     cases = [
-        (repository, "nowhere", "no commit `nowhere`"),
+        (repository, "nowhere", "does not contain commit `nowhere`"),
         (tmp_path / "elsewhere", "main", "not a git repository"),
-        (shallow, "HEAD~2", "no commit `HEAD~2`"),
-        (repository, "--output=x", "no commit `--output=x`"),
-        (repository, "main", "no commit that `main` and HEAD have in common"),
+        (shallow, "HEAD~2", "does not contain commit `HEAD~2`"),
+        (repository, "--output=x", "does not contain commit `--output=x`"),
+        (repository, "main", "no common ancestor of `main` and HEAD"),
     ]
     for folder, reference, words in cases:
         with pytest.raises(FineforgeError) as caught:

@@ -139,8 +139,8 @@ def test_a_newer_version_upstream_is_a_note(telling: Telling) -> None:
     loaded = telling.loaded()
     told = pinning.newer(loaded.spec, loaded.lock.at("dev"), telling.gateway, lambda _: LATER)()
     assert [diagnostic.message for diagnostic in told] == [
-        "`Phi-4` is pinned at 7; upstream is at 8",
-        "`chat_completion_pipeline` is pinned at 0.0.65; upstream is at 0.0.82",
+        "`Phi-4` is pinned at 7; the latest version is 8",
+        "`chat_completion_pipeline` is pinned at 0.0.65; the latest version is 0.0.82",
     ]
     assert dict(locked(telling, "all")[1])["azureml/Phi-4:latest"] == "8"
     loaded = telling.loaded()
@@ -198,7 +198,7 @@ def test_datasets_are_pinned_by_what_their_source_answers(telling: Telling) -> N
     assert asked == ["https://example.org/rows.jsonl"], "a commit needs no pin, and a pin stays"
     assert pins.datasets == {"hf://owner/rows": COMMIT, "https://example.org/rows.jsonl": LATER}
     told = [diagnostic.message for diagnostic in pinning.newer(wanted, pins, telling.gateway, resolve)()]
-    assert told == [f"`hf://owner/rows` is pinned at {COMMIT}; upstream is at {LATER}"]
+    assert told == [f"`hf://owner/rows` is pinned at {COMMIT}; the latest version is {LATER}"]
 
 
 def test_a_source_that_does_not_answer_is_no_trouble_for_a_plan(telling: Telling) -> None:
@@ -223,7 +223,7 @@ def test_what_cannot_be_read_is_said_all_at_once(telling: Telling) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("version: 2\ntargets: {}\n", "is of format 2"),
+        ("version: 2\ntargets: {}\n", "has format 2"),
         ("targets: {}\n", "is damaged: it has no `version`"),
         ("version: 1\ntargets: {dev: {sizes: {a: many}}}\n", "is damaged"),
         ("version: 1\ntargets: {dev: {models: {a: {label: 1}}}}\n", "is damaged"),

@@ -65,7 +65,7 @@ def test_a_job_that_runs(told: Telling) -> None:
 
 
 def test_what_a_cluster_that_is_only_named_bills(told: Telling) -> None:
-    """At low priority, as it is, whatever the spec says of it: nothing."""
+    """At low priority, as it is, whatever the spec sets of it: nothing."""
     told.data["compute"] |= {"tier": "low_priority"}
     told.apply()
     told.data["compute"] = {"name": told.data["compute"]["name"], "existing": True}
@@ -113,7 +113,7 @@ def test_what_somebody_else_made_is_marked(told: Telling) -> None:
 def test_nothing_yet(told: Telling) -> None:
     states = engine.status(told.loaded(), told.gateway)
     shown = write_status("support", "prod", states, NOW, Paint())
-    assert line(shown, "job").endswith("does not exist") and shown.endswith("what bills now\n  nothing that is known")
+    assert line(shown, "job").endswith("does not exist") and shown.endswith("current costs\n  no known charges")
     assert not any(entry["exists"] for entry in status_data("support", "prod", states, NOW)["objects"])
 
 

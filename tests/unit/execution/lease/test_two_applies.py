@@ -120,7 +120,7 @@ def test_the_second_is_refused(client: Client) -> None:
         assert set(row) == {"name", "who", "host", "since", "command", "run", "commit"}
         go_on(client)
         assert first.end() == 0
-    assert client.run("lease", "list", "{spec}", "--target", "local").stdout == "nobody is applying anything at local\n"
+    assert client.run("lease", "list", "{spec}", "--target", "local").stdout == "no apply is running at local\n"
     assert client.run("apply", "{spec}", *WORDS).returncode == 0
     one_of_each(client)
 

@@ -9,6 +9,7 @@ import pytest
 
 from fineforge.catalog import snapshot
 from fineforge.catalog.facts import InputFact
+from fineforge.catalog.parse import typed
 from fineforge.config import source, spec
 from fineforge.core.diagnostics import Diagnostic, Severity
 from fineforge.core.facts import Facts
@@ -194,7 +195,7 @@ def test_what_a_job_names_and_what_its_digest_sees() -> None:
 
 
 def test_the_walkthroughs_parameters() -> None:
-    """The official notebook's job for Phi-3-mini: the model's own defaults, and nothing else, in the text that it sends."""
+    """The official notebook's job for Phi-3-mini: the model's defaults, and nothing else, in the text that it sends."""
     model = CATALOG.models["Phi-3-mini-4k-instruct", "15"]
     found, problems = resolve(model=model, compute="compute: {name: gpu-cluster-big, size: Standard_ND96asr_v4}")
     assert not problems
@@ -215,3 +216,8 @@ def test_an_enum_that_shrank() -> None:
     assert not resolve("training: {optim: adamw_hf}\n", component=old)[1]
     _, [problem] = resolve("training: {optim: adamw_hf}\n")
     assert (problem.code, problem.hint) == ("FF132", "did you mean `adamw_torch`?")
+
+
+def test_only_ascii_digits_make_a_parameters_number() -> None:
+    assert typed("25", "integer") == 25
+    assert typed("\uff12\uff15", "integer") == "\uff12\uff15"

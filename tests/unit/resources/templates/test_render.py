@@ -97,6 +97,27 @@ def test_a_template_that_goes_wrong_is_a_diagnostic(name: str) -> None:
         assert found.span is not None and found.span.line == 2 and found.span.snippet == f"key: {text}"
 
 
+SECRET = "planted-secret-9c1f"
+SAYS_A_VALUE = (
+    "{{ {}[(secret|reverse)] }}",
+    "{{ secret.nothing[(secret|upper)] }}",
+    "{{ (secret|reverse)|int + [] + secret }}",
+    "{{ ''|attr('__' ~ (secret|reverse)) }}",
+    "{% include (secret|reverse) %}",
+    "{{ '%d'|format(secret) }}",
+    "{{ range((secret|reverse)) }}",
+)
+
+
+@pytest.mark.parametrize("text", SAYS_A_VALUE)
+def test_an_error_says_no_value_that_a_template_computes(text: str) -> None:
+    with pytest.raises(FineforgeError) as caught:
+        Templates({"t": text}).text("t", {"secret": SECRET})
+    (found,) = caught.value.diagnostics
+    said = f"{found.message} {found.hint}".lower()
+    assert found.code == "FF201" and "planted" not in said and "detnalp" not in said
+
+
 def test_every_way_out_of_the_sandbox_is_listed() -> None:
     assert len(FORBIDDEN) == 12
 
@@ -139,6 +160,11 @@ CHANGED = [
     ("job", "component: {{ component.id|tojson }}", "component: azureml://registries/r/components/c/versions/1", "FF205"),
     ("job", "tags: {{ tags|tojson }}", "tags: {a: b}", "FF206"),
     ("endpoint", "tags: {{ tags|tojson }}", "", "FF206"),
+    ("deployment", "{% if scoring %}", "code_configuration: {code: /home, scoring_script: a.py}\n{% if scoring %}", "FF205"),
+    ("deployment", "tags:", "data_collector: {deep: [{code: /home}]}\ntags:", "FF205"),
+    ("job", "outputs:\n  trained", "inputs: {a: {type: uri_folder, path: /home}}\noutputs:\n  trained", "FF205"),
+    ("job", "outputs:\n  trained", "  second: {type: command}\noutputs:\n  trained", "FF205"),
+    ("job", "    type: {{ component.type }}", "    type: {{ component.type }}\n    code: /home", "FF205"),
 ]
 
 
@@ -154,6 +180,12 @@ def test_a_template_may_add() -> None:
     made = offline.make(templates={"endpoint.yml.j2": text})
     assert made["endpoint"].document["description"].startswith("for support-")
     assert made["endpoint"].digest == offline.make()["endpoint"].digest
+
+
+def test_output_with_aliases_is_read_once() -> None:
+    bomb = "b0: &b0 [x]\n" + "".join(f"b{n + 1}: &b{n + 1} [*b{n}, *b{n}]\n" for n in range(60)) + "loop: &loop [*loop]\n"
+    found = refused("deployment", "tags:", f"{bomb}last: [*b60, {{code: /home}}]\ntags:")
+    assert [entry.code for entry in found] == ["FF205"]
 
 
 def test_all_templates_are_told_at_once() -> None:
