@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from pydantic_core import to_jsonable_python
+
 from fineforge import __version__
 from fineforge.core.diagnostics import Diagnostic, errors
 from fineforge.core.events import Outcome
@@ -14,7 +16,6 @@ from fineforge.core.redaction import redact, visible_value
 from fineforge.documents import shapes
 from fineforge.documents.diagnostics import as_data
 from fineforge.documents.effects import effects
-from fineforge.documents.shapes import to_data
 from fineforge.documents.summary import counts, estimate, summary, summary_of
 
 Unplanned = Mapping[str, Sequence[Diagnostic]]
@@ -50,7 +51,7 @@ def plan_data(
         + [_problem(found, plan.spec, None) for plan in plans for found in plan.diagnostics]
         + [_problem(found, None, path) for path, entries in failed.items() for found in dict.fromkeys(entries)],
     )
-    return cast(dict[str, Any], to_data(document))
+    return cast(dict[str, Any], to_jsonable_python(document))
 
 
 def step_shape(plan: Plan, step: Step) -> shapes.ResourceChange:
