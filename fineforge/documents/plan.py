@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any, cast
 
 from pydantic_core import to_jsonable_python
@@ -14,7 +15,7 @@ from fineforge.core.events import Outcome
 from fineforge.core.plan import Action, FieldChange, Mode, Plan, Step
 from fineforge.core.redaction import redact, visible_value
 from fineforge.documents import shapes
-from fineforge.documents.diagnostics import as_data
+from fineforge.documents.diagnostics import problem
 from fineforge.documents.effects import effects
 from fineforge.documents.summary import counts, estimate, summary, summary_of
 
@@ -119,7 +120,7 @@ _STANDS = (Action.NOOP, Action.READ, Action.UPDATE, Action.CREATE, Action.NEW_VE
 
 
 def problem_shape(diagnostic: Diagnostic) -> shapes.Problem:
-    return shapes.Problem(**_problem_fields(diagnostic))
+    return replace(problem(diagnostic), message=redact(diagnostic.message), hint=redact(diagnostic.hint))
 
 
 def _spec(plan: Plan, file: str | None) -> shapes.SpecPlan:
@@ -173,11 +174,8 @@ def _drifted(change: FieldChange) -> shapes.DriftChange:
 
 
 def _problem(diagnostic: Diagnostic, spec: str | None, file: str | None) -> shapes.PlanProblem:
-    return shapes.PlanProblem(**_problem_fields(diagnostic), spec=spec, file=file)
-
-
-def _problem_fields(diagnostic: Diagnostic) -> dict[str, Any]:
-    return {**as_data(diagnostic), "message": redact(diagnostic.message), "hint": redact(diagnostic.hint)}
+    shape = problem_shape(diagnostic)
+    return shapes.PlanProblem(**{entry.name: getattr(shape, entry.name) for entry in fields(shape)}, spec=spec, file=file)
 
 
 def _by_step(found: Mapping[str, Diagnostic]) -> dict[str, shapes.Problem]:
