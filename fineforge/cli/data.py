@@ -49,14 +49,13 @@ def command(output: Output, spec: Path, target: str | None, rows: int, clear: bo
 
 
 def _show(output: Output, name: str, found: Data, rows: int) -> None:
-    from fineforge.documents.diagnostics import as_data
+    from fineforge.documents.diagnostics import problem
     from fineforge.views import data
 
     views = _views(found, rows)
     assets = {split: fact.asset for split, fact in found.facts.items() if fact.asset}
     if output.json:
-        warnings = [as_data(warning) for warning in found.warnings]
-        output.answer({**data.splits_data(name, views, assets), "diagnostics": warnings})
+        output.answer(data.splits_data(name, views, assets, [problem(warning) for warning in found.warnings]))
     else:
         output.result(data.write_splits(views, assets, output.paint) or "this spec has no data")
 

@@ -29,6 +29,7 @@ def command(
     from fineforge.core.diagnostics import errors
     from fineforge.core.plan import Mode
     from fineforge.documents import plan
+    from fineforge.documents.answers import Drift
     from fineforge.engine import selection
     from fineforge.views import drift
     from fineforge.views.diagnostics import write_all
@@ -48,7 +49,7 @@ def command(
     others = planned.problems if planned else ()
     if output.json:
         document = plan.plan_data(plans, failed, others)
-        output.answer({key: document[key] for key in ("target", "errored", "resource_drift", "diagnostics")})
+        output.answer(Drift(**{key: document[key] for key in ("target", "errored", "resource_drift", "diagnostics")}))
     else:
         output.result(drift.write_drift(plans, name, output.paint))
         problems = [*others, *(found for made in plans for found in errors(made.diagnostics))]

@@ -46,13 +46,14 @@ def stop(output: Output) -> int:
 @streams
 def status(output: Output, as_json: bool) -> int:
     """Whether it runs, and where."""
+    from fineforge.documents.answers import EmulatorStatus
     from fineforge.host import emulator as local
 
     found = local.read()
     hidden = ("client_secret",)
     facts = {key: value for key, value in found.facts.items() if key not in hidden} if found else {}
     if as_json:
-        output.answer({"running": found is not None, **facts})
+        output.answer(EmulatorStatus(found is not None), **facts)
     elif found is None:
         click.echo("not running; `fineforge emulator start` starts it", output.stdout)
     else:

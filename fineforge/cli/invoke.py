@@ -60,6 +60,7 @@ def command(
     given: Given,
 ) -> int:
     from fineforge import engine
+    from fineforge.documents.answers import Invocation
 
     loaded = engine.load(spec, allow_outside=allow_outside, target=target, given=given)
     if message is not None and file is not None:
@@ -72,7 +73,7 @@ def command(
     with engine.connect(loaded, target) as gateway:
         answer = engine.invoke(loaded, gateway, messages, {**sample, **settings}, deployment)
     if output.json:
-        output.answer({"messages": messages, "answer": answer})
+        output.answer(Invocation(messages, answer))
     else:
         output.quote(answer)
     return 0

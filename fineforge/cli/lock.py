@@ -57,8 +57,10 @@ def _apart(specs: tuple[Path, ...], upgrade: tuple[str, ...]) -> tuple[list[Path
 
 def _show(output: Output, path: Path, target: str, moves: tuple[Moved, ...]) -> None:
     if output.json:
-        rows = [{"kind": move.kind, "key": move.key, "before": move.before or None, "after": move.after} for move in moves]
-        output.answer({"file": str(path), "target": target, "moved": rows})
+        from fineforge.documents import answers
+
+        rows = [answers.Moved(move.kind, move.key, move.before or None, move.after) for move in moves]
+        output.answer(answers.Lock(str(path), target, rows))
         return
     for move in moves:
         was = f"{move.before} -> " if move.before and move.before != move.after else "as it is now: " if move.before else ""

@@ -189,6 +189,7 @@ def status(output: Output, batch: Batch, target: str | None) -> int:
 
     from fineforge import engine
     from fineforge.core.diagnostics import FineforgeError
+    from fineforge.documents import answers
     from fineforge.engine import batch as batches
     from fineforge.engine.shared_reads import SharedReads
     from fineforge.views.status import status_data, write_orphans, write_status
@@ -199,7 +200,7 @@ def status(output: Output, batch: Batch, target: str | None) -> int:
         if gateway is None:
             nothing_meant(output, _target(batch, target))
             if output.json:
-                output.answer({"specs": [], "orphans": []})
+                output.answer(answers.ManyStatus([], []))
             return 0
         where, reads = gateway.workspace.target, SharedReads(gateway, len(meant.specs))
 
@@ -215,8 +216,9 @@ def status(output: Output, batch: Batch, target: str | None) -> int:
     now = datetime.now(UTC)
     ordered = [(loaded.spec.name, found[loaded.spec.name]) for loaded in meant.specs if loaded.spec.name in found]
     if output.json:
-        lost = [{"spec": found.spec, "objects": [str(have.key) for have in found.objects]} for found in orphans]
-        output.answer({"specs": [status_data(name, where, states, now) for name, states in ordered], "orphans": lost})
+        lost = [answers.Orphans(found.spec, [str(have.key) for have in found.objects]) for found in orphans]
+        shown = [status_data(name, where, states, now, answers.SpecStatus) for name, states in ordered]
+        output.answer(answers.ManyStatus(shown, lost))
     else:
         told = [write_status(name, where, states, now, output.paint) for name, states in ordered]
         told += [write_orphans(found.spec, found.objects, output.paint) for found in orphans]

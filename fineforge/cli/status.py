@@ -26,6 +26,7 @@ def command(
     from datetime import UTC, datetime
 
     from fineforge import engine
+    from fineforge.documents.answers import Status
     from fineforge.engine import selection
     from fineforge.views.status import status_data, write_status
 
@@ -36,7 +37,7 @@ def command(
         states, name, where = engine.status(loaded, gateway), loaded.spec.name, gateway.workspace.target
     now = datetime.now(UTC)
     if output.json:
-        output.answer(status_data(name, where, states, now))
+        output.answer(status_data(name, where, states, now, Status))
     else:
         output.result(write_status(name, where, states, now, output.paint))
     return 0

@@ -54,16 +54,17 @@ def command(
 def _show(output: Output, found: Mapping[Path, Sequence[Diagnostic]], problems: Sequence[Diagnostic]) -> None:
     """`problems` belong to no file. Where stdout is for programs, people find the same on stderr."""
     from fineforge.core.diagnostics import Severity, errors
-    from fineforge.documents.diagnostics import as_data
+    from fineforge.documents.answers import ValidatedSpec, Validation
+    from fineforge.documents.diagnostics import problem
     from fineforge.views import reports
     from fineforge.views.diagnostics import write_all
     from fineforge.views.paint import one_line
 
     if output.json:
         specs = [
-            {"file": str(path), "valid": not errors(ds), "diagnostics": [as_data(d) for d in ds]} for path, ds in found.items()
+            ValidatedSpec(str(path), not errors(ds), [problem(diagnostic) for diagnostic in ds]) for path, ds in found.items()
         ]
-        output.answer({"specs": specs, "diagnostics": [as_data(problem) for problem in problems]})
+        output.answer(Validation(specs, [problem(diagnostic) for diagnostic in problems]))
         return
     everything = [*(diagnostic for diagnostics in found.values() for diagnostic in diagnostics), *problems]
     if shown := [one for one in everything if not output.quiet or one.severity is not Severity.NOTE]:

@@ -14,12 +14,14 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import TypeAdapter
 
-from fineforge.catalog.facts import ComponentFact, InputFact, ModelFact
+from fineforge.catalog.facts import ComponentFact, ModelFact
 from fineforge.config import source
 from fineforge.config.names import LOCK_FILE
 from fineforge.config.spec import Spec
@@ -77,7 +79,7 @@ def find(root: Path, allow_outside: bool = False) -> Lock:
         message = f"`{shown}` is of format {data['version']}, this fineforge reads {FORMAT}"
         raise FineforgeError(Diagnostic("FF170", message, hint="upgrade fineforge, or delete the file and lock again"))
     try:
-        return Lock(path, {str(name): _pins(entry) for name, entry in (data.get("targets") or {}).items()})
+        return Lock(path, {str(name): _from_data(entry) for name, entry in (data.get("targets") or {}).items()})
     except (KeyError, TypeError, ValueError, AttributeError):
         message = f"`{shown}` is damaged: what it pins is not as `fineforge lock` writes it"
         raise FineforgeError(Diagnostic("FF170", message, hint=_RESTORE)) from None
@@ -85,8 +87,8 @@ def find(root: Path, allow_outside: bool = False) -> Lock:
 
 def write(lock: Lock) -> None:
     """The file, whole or not at all. Raises FF007."""
-    told = {name: _told(pins) for name, pins in sorted(lock.targets.items())}
-    text = yaml.safe_dump({"version": FORMAT, "targets": told}, sort_keys=False, width=120, default_flow_style=None)
+    data = {name: _to_data(pins) for name, pins in sorted(lock.targets.items())}
+    text = yaml.safe_dump({"version": FORMAT, "targets": data}, sort_keys=False, width=120, default_flow_style=None)
     files.write(lock.path, _HEAD + text)
 
 
@@ -179,59 +181,48 @@ def _differs(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[st
             yield f"`{name}` was {before.get(name, 'not there')}, is {after.get(name, 'gone')}"
 
 
-def _told(pins: Pins) -> dict[str, Any]:
-    return {
-        "models": {key: _fact(pin) for key, pin in sorted(pins.models.items())},
-        "components": {
-            key: {**_fact(pin), "inputs": {name: _fact(entry, "name") for name, entry in pin.inputs.items()}}
-            for key, pin in sorted(pins.components.items())
-        },
-        "datasets": dict(sorted(pins.datasets.items())),
-        "sizes": {name: {"gpus": gpus} for name, gpus in sorted(pins.sizes.items())},
-    }
-
-
-def _fact(fact: Any, *without: str) -> dict[str, Any]:
-    """A fact as plain values; what is at its default, or says where the fact was read, is left out."""
-    told = {}
-    for entry in fields(fact):
-        value = getattr(fact, entry.name)
-        default = entry.default if entry.default is not MISSING else None
-        if entry.name in ("origin", "notes", "twin", *without) or value == default or (value == () and entry.default == ()):
-            continue
-        told[entry.name] = list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, Mapping) else value
-    return told
-
-
-def _pins(data: Mapping[str, Any]) -> Pins:
-    return Pins(
-        models={key: _model(entry) for key, entry in (data.get("models") or {}).items()},
-        components={key: _component(entry) for key, entry in (data.get("components") or {}).items()},
-        datasets={str(key): _revision(str(key), str(value)) for key, value in (data.get("datasets") or {}).items()},
-        sizes={str(name): int(entry["gpus"]) for name, entry in (data.get("sizes") or {}).items()},
-    )
-
-
-def _revision(source: str, pinned: str) -> str:
-    """A commit becomes part of addresses and of files' names: whoever changes a lock file gets no path into either."""
-    if not re.fullmatch(r"[0-9a-f]{40}" if source.startswith("hf://") else r"etag:.+|sha256:[0-9a-f]{64}", pinned):
-        raise ValueError
-    return pinned
-
-
+_UNWRITTEN: dict[str, Any] = {
+    "models": {"__all__": {"origin", "notes", "twin"}},
+    "components": {"__all__": {"origin": True, "inputs": {"__all__": {"name"}}}},
+}
+"""Fields of facts that say where a fact was read, or that the key says already."""
 _ORIGIN = "the lock file"
 
 
-def _model(data: Mapping[str, Any]) -> ModelFact:
-    told: dict[str, Any] = {entry.name: None for entry in fields(ModelFact) if entry.default is MISSING}
-    told |= {"archived": False, "tasks": (), "defaults": {}, **data, "origin": _ORIGIN}
-    sizes = {name: tuple(told[name]) if told[name] is not None else None for name in ("finetune_sizes", "inference_sizes")}
-    return ModelFact(**{**told, **sizes, "tasks": tuple(told["tasks"])})
+@cache
+def _adapter() -> TypeAdapter[Pins]:
+    return TypeAdapter(Pins)
 
 
-def _component(data: Mapping[str, Any]) -> ComponentFact:
-    inputs = {}
-    for name, entry in data["inputs"].items():
-        told = {"optional": False, **entry}
-        inputs[name] = InputFact(name=name, **{**told, "enum": tuple(told.get("enum", ()))})
-    return ComponentFact(**{"outputs": {}, **data, "inputs": inputs, "origin": _ORIGIN})
+def _to_data(pins: Pins) -> dict[str, Any]:
+    """Return pins as plain values, sorted; fields that are at their default are left out."""
+    data = _adapter().dump_python(pins, mode="json", exclude=_UNWRITTEN, exclude_defaults=True, exclude_none=True)
+    sections = {entry.name: dict(sorted(data.get(entry.name, {}).items())) for entry in fields(Pins)}
+    return {**sections, "sizes": {name: {"gpus": gpus} for name, gpus in sections["sizes"].items()}}
+
+
+def _from_data(data: Mapping[str, Any]) -> Pins:
+    """Raise ValueError, KeyError, TypeError or AttributeError if `data` is not what `_to_data` returns."""
+    sections = {entry.name: data.get(entry.name) or {} for entry in fields(Pins)}
+    unset = {entry.name: None for entry in fields(ModelFact) if entry.default is MISSING}
+    pins = _adapter().validate_python(
+        {
+            "models": {key: {**unset, **entry, "origin": _ORIGIN} for key, entry in sections["models"].items()},
+            "components": {key: _component(entry) for key, entry in sections["components"].items()},
+            "datasets": sections["datasets"],
+            "sizes": {name: entry["gpus"] for name, entry in sections["sizes"].items()},
+        }
+    )
+    for dataset, revision in pins.datasets.items():
+        _check_revision(dataset, revision)
+    return pins
+
+
+def _component(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {**entry, "origin": _ORIGIN, "inputs": {name: {"name": name, **fact} for name, fact in entry["inputs"].items()}}
+
+
+def _check_revision(dataset: str, revision: str) -> None:
+    """Raise ValueError unless it is a commit or a digest: it becomes part of URLs and of file names."""
+    if not re.fullmatch(r"[0-9a-f]{40}" if dataset.startswith("hf://") else r"etag:.+|sha256:[0-9a-f]{64}", revision):
+        raise ValueError(f"not a revision: {revision}")

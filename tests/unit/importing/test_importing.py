@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from fineforge import engine, importing
-from fineforge.config import format
+from fineforge.config import source
+from fineforge.config.spec import Spec
 from fineforge.core.diagnostics import FineforgeError, errors
 from fineforge.core.objects import ResourceKey
 from fineforge.core.plan import Action
@@ -41,9 +42,10 @@ def key(told: Telling, kind: str) -> ResourceKey:
 
 
 def imported(told: Telling, word: str, name: str | None = None) -> tuple[str, engine.Loaded]:
-    """The text, and the spec that it is; valid, and in its canonical form."""
+    """The text and its spec, which is valid and has its keys in the order of the reference."""
     text = importing.spec_of(word, told.gateway, TODAY, name)
-    assert format.formatted(text.encode(), "spec.yaml", "spec.yaml").decode() == text
+    keys = list(source.load(text.encode(), "spec.yaml").data)
+    assert keys == [key for name, entry in Spec.model_fields.items() if (key := entry.alias or name) in keys]
     file = told.folder / "imported.yaml"
     file.write_text(text, encoding="utf-8")
     loaded = engine.load(file)

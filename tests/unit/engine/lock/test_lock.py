@@ -76,7 +76,7 @@ def test_pins_fill_in_what_is_open(telling: Telling) -> None:
     assert lock.find(telling.folder).targets == _as_read(made.targets)
 
 
-def test_the_file_is_a_round_trip_of_every_fact() -> None:
+def test_the_file_is_a_round_trip_of_every_fact(tmp_path: Path) -> None:
     known = snapshot.load()
     pins = Pins(
         {f"azureml/{fact.name}:{fact.version}": fact for fact in known.models.values()},
@@ -84,9 +84,14 @@ def test_the_file_is_a_round_trip_of_every_fact() -> None:
         {"hf://owner/rows": COMMIT},
         {"standard_nc24ads_a100_v4": 1},
     )
-    text = yaml.safe_dump({"version": 1, "targets": {"dev": lock._told(pins)}})
-    again = lock._pins(yaml.safe_load(text)["targets"]["dev"])
-    assert again == _as_read({"dev": pins})["dev"]
+    written = Lock(tmp_path / names.LOCK_FILE, {"dev": pins, "empty": Pins()})
+    lock.write(written)
+    text = written.path.read_bytes()
+    read = lock.find(tmp_path)
+    assert read.targets == _as_read({"dev": pins, "empty": Pins()})
+    lock.write(read)
+    assert written.path.read_bytes() == text
+    assert b"None" not in text and b"null" not in text and b"origin" not in text, "defaults are left out"
 
 
 def _as_read(targets: Any) -> dict[str, Pins]:
@@ -220,6 +225,9 @@ def test_what_cannot_be_read_is_said_all_at_once(telling: Telling) -> None:
     assert not (telling.folder / names.LOCK_FILE).exists()
 
 
+COMPONENT = "version: 1\ntargets: {dev: {components: {'r/c:1': {id: a, name: c, version: '1', registry: r, outputs: {}, %s}}}}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -228,6 +236,9 @@ def test_what_cannot_be_read_is_said_all_at_once(telling: Telling) -> None:
         ("version: 1\ntargets: {dev: {sizes: {a: many}}}\n", "is damaged"),
         ("version: 1\ntargets: {dev: {models: {a: {label: 1}}}}\n", "is damaged"),
         ("version: 1\ntargets: [dev]\n", "is damaged"),
+        ("version: 1\ntargets: {dev: {sizes: {a: {gpus: []}}}}\n", "is damaged"),
+        (COMPONENT % "inputs: {}, label: 1", "is damaged"),
+        (COMPONENT % "inputs: {a: {type: string, optional: perhaps}}", "is damaged"),
         ("version: 1\ntargets: {dev: {datasets: {'hf://a/b': 'main?x=/../../../../b'}}}\n", "is damaged"),
         ("version: 1\ntargets: {dev: {datasets: {'https://a/b': 'sha256:../b'}}}\n", "is damaged"),
     ],
@@ -239,6 +250,11 @@ def test_a_file_that_is_no_lock(tmp_path: Path, text: str, words: str) -> None:
     [diagnostic] = caught.value.diagnostics
     assert diagnostic.code == "FF170" and words in diagnostic.message and diagnostic.hint
     assert "Error" not in diagnostic.message  # no words of Python's
+
+
+def test_the_component_of_the_wrong_files_is_right_otherwise(tmp_path: Path) -> None:
+    (tmp_path / names.LOCK_FILE).write_text(COMPONENT % "inputs: {a: {type: string, optional: true}}", encoding="utf-8")
+    assert lock.find(tmp_path).at("dev").components["r/c:1"].inputs["a"].optional
 
 
 def test_a_lock_that_cannot_be_written(tmp_path: Path) -> None:
