@@ -56,14 +56,14 @@ def command(
 ) -> int:
     from fineforge import engine
 
-    loaded = engine.load(spec, target=target, given=given)
+    loaded = engine.SpecFile.read(spec, engine.SpecOptions(target, given=given))
     if message is not None and file is not None:
         raise click.UsageError("give either MESSAGE or `--file`")
     messages, sample = _request(file) if file else (_messages(message), {}) if message is not None else _sample(loaded.spec)
     if system is not None:
         messages = [{"role": "system", "content": system}, *messages]
     with engine.connect(loaded, target) as gateway:
-        answer = engine.invoke(loaded, gateway, messages, {**sample, **settings}, deployment)
+        answer = engine.invoke(loaded.at(gateway.workspace.target), gateway, messages, {**sample, **settings}, deployment)
     if output.json:
         output.answer({"messages": messages, "answer": answer})
     else:

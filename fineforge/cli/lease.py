@@ -36,7 +36,7 @@ def list_(output: Output, spec: Path | None, target: str | None) -> int:
     from fineforge.views.lease import leases_data, write_leases
 
     if spec is not None:
-        loaded = engine.load(spec)
+        loaded = engine.SpecFile.read(spec)
         with engine.connect(loaded, target) as gateway:
             found, where = lease.held(gateway, loaded.whose), gateway.workspace.target
     else:
@@ -60,7 +60,7 @@ def release(output: Output, spec: Path, target: str | None, force: bool) -> int:
     from fineforge import engine
     from fineforge.execution import lease
 
-    loaded = engine.load(spec)
+    loaded = engine.SpecFile.read(spec)
     name = loaded.whose
     with engine.connect(loaded, target) as gateway:
         found = lease.held(gateway, name)

@@ -29,8 +29,8 @@ def command(
 ) -> int:
     from fineforge import engine
 
-    loaded = engine.load(spec, overrides, target=target, given=given)
-    wanted = [one for one in engine.render(loaded, target) if not kinds or one.key.kind in kinds]
+    loaded = engine.SpecFile.read(spec, engine.SpecOptions(target, overrides, given=given))
+    wanted = [one for one in engine.render(loaded.at()) if not kinds or one.key.kind in kinds]
     if output.json:
         output.answer({"objects": {str(one.key): one.document for one in wanted}})
     else:
