@@ -131,6 +131,22 @@ def test_saved_plans_of_many_specs_are_judged_too(tmp_path: Path, monkeypatch: p
     assert {made.spec: [found.code for found in of_policies(made)] for _, made in judged.plans} == {"one": ["FF320"], "two": []}
 
 
+def test_an_apply_of_many_specs_is_judged_by_the_rules_of_today(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    repository = Repository(tmp_path)
+    repository.project()
+    for name in ("one", "two"):
+        repository.write(name, compute={"name": f"gpu-{name}", "size": "Standard_NC96ads_A100_v4"})
+    planned = repository.plan()
+    repository.project(policies=[{**TWO, "except": ["two"]}])
+    specs = [spec.at("dev") for spec in repository.load().specs]
+    plans = [plan for _, plan in planned.plans]
+    applied = batch.apply(batch.Planned(tuple(zip(specs, plans, strict=True))), repository.gateway)
+    assert {path.stem: error.diagnostics[0].code for path, error in applied.held_back.items()} == {"one": "FF320"}
+    assert applied.exit_code == 4
+    assert [key for key in (key for _, key in repository.gateway.writes) if key.startswith("compute/")] == ["compute/gpu-two"]
+
+
 def test_an_endpoint_that_answers_is_not_deleted(ruled: Ruled) -> None:
     ruled.rules({"use": "no-deletion-of-an-endpoint-with-traffic"})
     assert ruled.said(Mode.DESTROY) == [], "nothing is there"
