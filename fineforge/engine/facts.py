@@ -65,9 +65,10 @@ class GatheredFacts:
 def gather_facts(spec: TargetedSpec, gateway: Reader, datasets: Mapping[str, DatasetFact]) -> GatheredFacts:
     """Read every fact that the spec depends on, resolve its parameters and check it. Raises every read that failed at once."""
     with spec.placing():
-        # With one read at a time there is no wave that an early read could join.
-        is_alone = gateway.parallel == 1
-        wave = read_wave(gateway, spec.spec, utc_today(), datasets) if is_alone else read_ahead(spec, gateway, datasets)
+        if gateway.parallel > 1:
+            wave = read_ahead(spec, gateway, datasets)
+        else:  # With one read at a time there is no wave that an early read could join.
+            wave = read_wave(gateway, spec.spec, utc_today(), datasets)
     gathered = check_facts(spec, pins.hold(wave.facts, spec.pins))
     return replace(gathered, moved=tuple(pins.moved(wave.facts, spec.pins)), ahead=wave)
 
@@ -105,7 +106,8 @@ def _is_retirement(diagnostic: Diagnostic) -> bool:
 def read_ahead(spec: TargetedSpec, gateway: Reader, datasets: Mapping[str, DatasetFact]) -> Wave:
     """Read facts, and in the same wave every object under the name that it has if registries agree with snapshot and pins.
 
-    Saves one round trip of about ten: a plan of one spec at 50 ms a request takes 0.57 s instead of 0.62 s.
+    Saves three round trips: at 50 ms a request the reads of a plan of an applied spec take 62 ms instead of 213 ms. A wrong guess
+    costs a read. What it read is ignored.
     """
     guess, _ = snapshot_facts(spec.spec, utc_today(), datasets, gateway.workspace.id, spec.pins)
     names = naming.identify(spec.spec, guess, resolve_parameters(spec, guess)[0])
