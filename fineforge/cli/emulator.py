@@ -83,10 +83,10 @@ def logs(output: Output, lines: int) -> int:
 @streams
 def reset(output: Output, auto_approve: bool) -> int:
     """Stop it and delete everything that it holds."""
-    from fineforge.cli.options import need_terminal
+    from fineforge.cli.options import confirm
     from fineforge.host import emulator as local
 
-    if not auto_approve and not need_terminal(output, f"Delete everything in {local.home()}?"):
+    if not auto_approve and not confirm(output, f"Delete everything in {local.home()}?"):
         return 1
     local.reset()
     click.echo("the emulator holds nothing any more", output.stdout)

@@ -72,10 +72,10 @@ def _spec(output: Output, path: Path, target: str | None, overrides: dict[str, s
     from fineforge.core.diagnostics import Severity, errors
     from fineforge.views.explain import composition_data, parameter_data, write_composition, write_parameters
 
-    loaded = engine.load(path, overrides, allow_outside, target, given)
+    loaded = engine.SpecFile.read(path, engine.SpecOptions(target, overrides, allow_outside, given))
     composed = loaded.source
     assert isinstance(composed, Composed), "every spec that was loaded is"
-    found = engine.validate(loaded, composed.target)
+    found = engine.validate(loaded.at(composed.target))
     problems = [diagnostic for diagnostic in found.diagnostics if diagnostic.severity is not Severity.NOTE]
     if output.json:
         from fineforge.documents.answers import ExplainedSpec

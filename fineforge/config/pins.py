@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter
 
+from fineforge.catalog import snapshot
 from fineforge.catalog.facts import ComponentFact, ModelFact
 from fineforge.config import source
 from fineforge.config.names import LOCK_FILE
@@ -97,19 +98,35 @@ def model_key(spec: Spec) -> str:
     return f"{spec.model.registry}/{spec.model.name}:{spec.model.version or LATEST}"
 
 
-def component_key(spec: Spec, name: str) -> str:
-    """Likewise of `Pins.components`; `name` is the component's, which the task may have chosen."""
+@dataclass(frozen=True, slots=True)
+class ComponentName:
+    registry: str
+    name: str
+    version: str | None
+
+
+def component_name(spec: Spec) -> ComponentName:
+    """The component that the spec uses: named, given by id, or chosen by the task."""
     component = spec.component
-    return component.id or f"{component.registry}/{name}:{component.version or LATEST}"
+    if component.id is not None:
+        parts = component.id.removeprefix("azureml://registries/").split("/")
+        return ComponentName(parts[0], parts[2], parts[4])
+    return ComponentName(component.registry, component.name or snapshot.TASK_COMPONENTS[spec.task], component.version)
 
 
-def fill(spec: Spec, pins: Pins, component_name: str) -> Spec:
+def component_key(spec: Spec) -> str:
+    """Return the spec's key in `Pins.components`."""
+    component = spec.component
+    return component.id or f"{component.registry}/{component_name(spec).name}:{component.version or LATEST}"
+
+
+def fill(spec: Spec, pins: Pins) -> Spec:
     """The spec with the versions that it leaves open, as far as they are pinned."""
     changes: dict[str, Any] = {}
     model = pins.models.get(model_key(spec))
     if spec.trains and spec.model.version is None and model is not None:
         changes["model"] = spec.model.model_copy(update={"version": model.version})
-    component = pins.components.get(component_key(spec, component_name))
+    component = pins.components.get(component_key(spec)) if spec.trains else None
     if spec.trains and spec.component.id is None and spec.component.version is None and component is not None:
         changes["component"] = spec.component.model_copy(update={"version": component.version})
     return spec.model_copy(update=changes) if changes else spec
@@ -127,12 +144,12 @@ def hold(facts: Facts, pins: Pins) -> Facts:
     return replace(facts, model=model, component=component, sizes=sizes)
 
 
-def offline(facts: Facts, spec: Spec, pins: Pins, component_name: str) -> Facts:
+def offline(facts: Facts, spec: Spec, pins: Pins) -> Facts:
     """The facts with pinned models and components that the snapshot does not hold: what was locked can be validated offline."""
     model = facts.model or (_pinned(pins.models, model_key(spec), spec.model.version) if spec.trains else None)
     component = facts.component
     if component is None and spec.trains:
-        component = _pinned(pins.components, component_key(spec, component_name), spec.component.version)
+        component = _pinned(pins.components, component_key(spec), spec.component.version)
     return replace(facts, model=model, component=component)
 
 

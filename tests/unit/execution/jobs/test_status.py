@@ -40,7 +40,7 @@ def seen(told: Telling, **edits: dict[str, Any]) -> list[State]:
         return {**raw, "systemData": {"createdAt": CREATED}, "properties": raw["properties"] | edits.get(key.kind, {})}
 
     told.gateway.get = edited  # type: ignore[method-assign]
-    found = list(engine.status(told.loaded(), told.gateway))
+    found = list(engine.status(told.loaded().at("dev"), told.gateway))
     told.gateway.get = get  # type: ignore[method-assign]
     return found
 
@@ -112,7 +112,7 @@ def test_what_somebody_else_made_is_marked(told: Telling) -> None:
 
 
 def test_nothing_yet(told: Telling) -> None:
-    states = engine.status(told.loaded(), told.gateway)
+    states = engine.status(told.loaded().at("dev"), told.gateway)
     shown = write_status("support", "prod", states, NOW, Paint())
     assert line(shown, "job").endswith("does not exist") and shown.endswith("what bills now\n  nothing that is known")
     assert not any(entry.exists for entry in status_data("support", "prod", states, NOW, SpecStatus).objects)
@@ -126,5 +126,5 @@ def test_what_cannot_be_read_is_not_absent(told: Telling) -> None:
 
     told.gateway.get = refused  # type: ignore[method-assign]
     with pytest.raises(FineforgeError) as caught:
-        engine.status(told.loaded(), told.gateway)
+        engine.status(told.loaded().at("dev"), told.gateway)
     assert {found.code for found in caught.value.diagnostics} == {"FF403"}
