@@ -10,7 +10,7 @@ from fineforge.config import discovery, layers
 from fineforge.config.loaded import DEFAULTS, SpecFile, SpecOptions, TargetedSpec
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.gateway import Workspace
-from fineforge.host.files import shown_path
+from fineforge.host.files import is_folder, shown_path
 from fineforge.policies import rules
 from fineforge.resources import naming
 
@@ -100,7 +100,7 @@ def load(paths: Sequence[Path], select: Sequence[str] = (), options: SpecOptions
         except FineforgeError as error:
             failed[file] = error.diagnostics
     if not select:
-        return Batch(tuple(loaded), failed, tuple(problems), named=tuple(path for path in paths if not path.is_dir()))
+        return Batch(tuple(loaded), failed, tuple(problems), named=tuple(path for path in paths if not is_folder(path)))
     kept, failed = _selected(loaded, failed, select)
     selected = {spec.path for spec in kept}
     left = tuple(spec for spec in loaded if spec.path not in selected)
