@@ -62,7 +62,7 @@ def _validate() -> Row:
 def _validate_many() -> Row:
     code = (
         "import sys, pathlib\nfrom fineforge import engine\npath = pathlib.Path(sys.argv[1])\n"
-        "for _ in range(1000): engine.validate(engine.load(path), 'local')"
+        "for _ in range(1000): engine.validate(engine.SpecFile.read(path).at('local'))"
     )
     ours = command([sys.executable, "-c", code, SPEC], runs=1)
     theirs = command([sys.executable, "-c", _SAFE_LOAD, SPEC], runs=1)

@@ -101,7 +101,8 @@ def record(folder: Path, count: int) -> None:
     objects: dict[ResourceKey, Raw] = {}
     used: dict[ResourceKey, list[str]] = {}
     for loaded in selection.load([folder]).specs:
-        planned = engine.plan(loaded, Recorded({}))  # type: ignore[arg-type]
+        nothing = Recorded({})
+        planned = engine.plan_apply(loaded.at(nothing.workspace.target), nothing)  # type: ignore[arg-type]
         for want in planned.desired:
             raw = bodies.body(want)
             if want.key.kind == "compute":

@@ -16,7 +16,7 @@ names = ("AZUREML_ARM_SUBSCRIPTION", "AZUREML_ARM_RESOURCEGROUP", "AZUREML_ARM_W
 credential = DefaultAzureCredential()
 client = MLClient(credential, *(os.environ[name] for name in names))
 registry = MLClient(credential, registry_name="azureml")
-spec = engine.load(Path(sys.argv[1])).spec
+spec = engine.SpecFile.read(Path(sys.argv[1])).spec
 
 read = {
     "compute": lambda entry: client.compute.get(entry["name"]),

@@ -69,11 +69,11 @@ def learned(questions: list[tuple[str, str]]) -> tuple[int, str]:
     """How many of the questions are answered word for word, and how the held-out paraphrases fare."""
     from fineforge import engine
 
-    loaded = engine.load(Path(SPEC))
-    with engine.connect(loaded, "local") as gateway:
+    spec = engine.SpecFile.read(Path(SPEC)).at("local")
+    with engine.connect(spec, "local") as gateway:
 
         def ask(question: str) -> str:
-            return engine.invoke(loaded, gateway, [{"role": "user", "content": question}], GREEDY, None).strip()
+            return engine.invoke(spec, gateway, [{"role": "user", "content": question}], GREEDY, None).strip()
 
         answers = [ask(question) for question, _ in questions]
         known = {answer for _, answer in questions}

@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,48 +19,30 @@ RETRIES: dict[str, Any] = {"retry_total": 5, "retry_connect": 2, "retry_backoff_
 
 
 class SharedCredential:
-    """One token per audience for everybody: some credentials start a process for each, and threads ask at the same time."""
+    """One token per audience, shared by all threads: some credentials start a process for each token."""
 
     def __init__(self, inner: Any, again: Callable[[], Any] | None = None) -> None:
-        """`again` makes another one like `inner`, that remembers nothing."""
+        """`again` makes another credential like `inner`, without cached tokens."""
         self._inner, self._again = inner, again
         self._lock = threading.Lock()
         self._tokens: dict[tuple[Any, ...], Any] = {}
-        self._early: dict[tuple[Any, ...], Future[Any]] = {}
 
     def get_token(self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, **more: Any) -> Any:
-        """An AccessToken that is good for five minutes at least. A claims challenge always goes to the service."""
-        if claims is None and (early := self._early.pop((scopes, tenant_id), None)) is not None:
-            return early.result()
-        return self._get((scopes, tenant_id), claims, more)
-
-    def warm(self, scope: str) -> None:
-        """Starts to get a token while its first user is still being prepared; that user is told what goes wrong."""
-        early: Future[Any] = Future()
-        self._early[(scope,), None] = early
-
-        def fetch() -> None:
-            try:
-                early.set_result(self._get(((scope,), None), None, {}))
-            except BaseException as error:
-                early.set_exception(error)
-
-        threading.Thread(target=fetch, daemon=True).start()
-
-    def renew(self) -> None:
-        """Forgets every token: the service took one no longer, whatever it said of its own end."""
-        with self._lock:
-            self._tokens.clear()
-            if self._again is not None:
-                self._inner = self._again()
-
-    def _get(self, key: tuple[tuple[str, ...], str | None], claims: str | None, more: Mapping[str, Any]) -> Any:
+        """Return an AccessToken that is valid for at least five minutes. A claims challenge always goes to the service."""
+        key = (scopes, tenant_id)
         with self._lock:
             known = self._tokens.get(key)
             if claims is None and known is not None and known.expires_on - time.time() > REFRESH_SECONDS:
                 return known
-            self._tokens[key] = self._inner.get_token(*key[0], claims=claims, tenant_id=key[1], **more)
+            self._tokens[key] = self._inner.get_token(*scopes, claims=claims, tenant_id=tenant_id, **more)
             return self._tokens[key]
+
+    def renew(self) -> None:
+        """Forget all tokens: the service refused one before its expiry."""
+        with self._lock:
+            self._tokens.clear()
+            if self._again is not None:
+                self._inner = self._again()
 
 
 REFRESH_SECONDS = 300

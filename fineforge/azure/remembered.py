@@ -1,6 +1,7 @@
-"""What hardly ever changes and costs a round trip to ask: where a registry is, in which region a workspace. Kept on disk.
+"""Facts on disk that rarely change and cost a round trip to read: the address of a registry, the region of a workspace.
 
-No secret and nothing that decides is here: whoever reads an entry notices when it is wrong, and asks.
+What they save is measured at `AzureGateway._read_sizes_early`. Nothing secret is here, and no decision depends on an entry:
+a reader notices a wrong one and asks the service.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ from fineforge.host import files
 
 
 class Remembered:
-    """Entries of one subscription, so that the emulator's are never mistaken for those of the cloud."""
+    """Entries of one subscription, so that the emulator's entries are never used for the cloud."""
 
     def __init__(self, folder: Path, subscription: str) -> None:
         self._folder, self._subscription = folder, subscription
 
     def get(self, name: str) -> Any:
-        """The entry as it was put; None where there is none, or none that can be read."""
+        """Return the entry; None if it is missing or unreadable."""
         try:
             return files.read_json(self._file(name))
         except (FineforgeError, files.JsonError):
             return None
 
     def put(self, name: str, value: Any) -> None:
-        """A cache that cannot be written costs one request, nothing else."""
+        """Write the entry. A failure is ignored: it costs one request."""
         file = self._file(name)
         with contextlib.suppress(OSError, FineforgeError):
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

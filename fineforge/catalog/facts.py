@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
+
+_STRICT = {"extra": "forbid"}
+"""For readers with pydantic: a key that a fact does not have is an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputFact:
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+
     """One input of a component."""
 
     name: str
@@ -34,6 +39,8 @@ class InputFact:
 
 @dataclass(frozen=True, slots=True)
 class ComponentFact:
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+
     id: str
     """`azureml://registries/R/components/NAME/versions/V`."""
     name: str
@@ -51,6 +58,8 @@ class ComponentFact:
 @dataclass(frozen=True, slots=True)
 class ModelFact:
     """A base model of a registry. Dates are ISO (`YYYY-MM-DD`); size names keep the registry's spelling."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
 
     id: str
     """`azureml://registries/R/models/NAME/versions/V`."""

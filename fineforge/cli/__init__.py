@@ -44,7 +44,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("command", "Explain a spec's parameters, a model, or an error code"),
     "schema": ("command", "Print the JSON Schema of a spec, for editors"),
     "import": ("command", "Write a spec for a job, an endpoint or a deployment that exists"),
-    "fmt": ("command", "Put the keys of specs into one order, comments kept"),
     "policy": ("group", "Try the rules that plans are held against"),
     "emulator": ("group", "Run the local Azure ML"),
     "version": ("command", "Print the version"),

@@ -10,30 +10,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fineforge.cli import many, options
+from fineforge.cli import options
 from fineforge.cli.failures import show
 from fineforge.cli.output import Output
-from fineforge.cli.plans import exit_code
-from fineforge.cli.running import How, ended, event_view, interruptible_apply, tell_problems, terms_of
+from fineforge.cli.plan import alert_problems, exit_code, refuse_unplanned, show_aside
+from fineforge.cli.running import connected, counted, ended, event_view, interruptible_apply
 
 if TYPE_CHECKING:
-    from fineforge.config.variables import Given
     from fineforge.core.gateway import Gateway
-    from fineforge.core.plan import Plan
-    from fineforge.engine import Loaded
-    from fineforge.execution.lease import Lease, Terms
+    from fineforge.engine import ApplyOptions, Batch, Planned, SpecOptions
+    from fineforge.engine.leases import Leases
 
 
 @options.command("""Make the workspace what the spec says: plan, ask, carry out.
 
 SPEC is a spec, or a plan that `plan --out` saved; a saved plan is applied exactly as it is, or not at all. May be interrupted at
 any moment: run it again and it goes on.""")
-@many.specs
-@many.select
+@options.specs
+@options.select
 @options.target
 @options.auto_approve
 @options.retry_failed
-@many.prune
+@options.prune
 @click.option("--detach", is_flag=True, help="Do not wait for the job; a later apply goes on from there.")
 @options.lease
 @options.overrides
@@ -44,131 +42,134 @@ any moment: run it again and it goes on.""")
 @options.variables
 @options.at_commit
 @options.parallelism
+@options.reading
 @options.streams
+@options.applying
 def command(
     output: Output,
     specs: tuple[Path, ...],
     select: tuple[str, ...],
-    target: str | None,
+    reading: SpecOptions,
     auto_approve: bool,
     retry_failed: bool,
     prune: bool,
     allow_delete: bool,
-    detach: bool,
-    lock: bool,
-    lock_timeout: float,
-    overrides: dict[str, str],
-    allow_outside: bool,
-    given: Given,
-    parallelism: int,
+    applying: ApplyOptions,
 ) -> int:
     from fineforge import engine
     from fineforge.core.plan import Mode
-    from fineforge.engine import planfile, selection
+    from fineforge.engine import planfile
 
-    output.streams_events = True
-    terms, how = terms_of(output, lock, lock_timeout), How(detach, parallelism)
-    if prune or many.are_many(specs, select):
-        found = selection.load(specs, select, overrides, allow_outside, target, given)
-        wanted = many.Wanted(auto_approve, retry_failed, prune, allow_delete, how)
-        return many.apply(output, found, target, wanted, terms)
-    spec = specs[0]
-    if planfile.is_plan(spec):
-        return _apply_saved(output, spec, terms, how, allow_outside, given, [target, overrides, retry_failed])
-    loaded = engine.load(spec, overrides, allow_outside, target, given)
+    if len(specs) == 1 and not select and not prune and planfile.is_plan(specs[0]):
+        _refuse_changes(specs[0], reading, retry_failed)
+        return _apply_saved(output, specs[0], reading, applying)
+    batch = engine.load(specs, select, reading)
 
-    def make(gateway: Gateway) -> Plan:
-        return engine.plan(loaded, gateway, Mode.APPLY, retry_failed).plan
+    def make(gateway: Gateway) -> Planned:
+        with counted(output, batch) as report:
+            planned = engine.plan(batch, gateway, Mode.APPLY, retry_failed, report)
+        if prune:
+            from fineforge.engine import orphans
 
-    return plan_and_apply(output, loaded, target, make, auto_approve, terms, how)
+            return orphans.with_orphans(planned, batch, gateway, allow_delete)
+        return planned
+
+    return plan_and_apply(output, batch, make, auto_approve, applying)
 
 
 def plan_and_apply(
-    output: Output,
-    loaded: Loaded,
-    target: str | None,
-    make: Callable[[Gateway], Plan],
-    auto_approve: bool,
-    terms: Terms,
-    how: How | None = None,
+    output: Output, batch: Batch, make: Callable[[Gateway], Planned], auto_approve: bool, applying: ApplyOptions
 ) -> int:
-    """Makes the plan, shows it, asks, carries it out. Where another apply was waited for, it is made, and approved, once more."""
+    """Make the plans, show them, ask, and carry them out. If another apply held a lease, plan and ask again once it is over."""
     from fineforge import engine
 
-    with engine.connect(loaded, target) as gateway:
-        made = make(gateway)
-        if (code := _disapproved(output, made, auto_approve)) is not None:
+    with connected(output, batch) as gateway:
+        if gateway is None:
+            return _nothing_done(output)
+        planned = make(gateway)
+        if (code := _disapprove(output, planned, auto_approve)) is not None:
             return code
-        with interruptible_apply(output) as stop, engine.leased(made, loaded, gateway, terms, stop) as held:
-            if held is not None and held.waited:
-                terms.tell("the other apply is over: planning again")
-                made = make(gateway)
-                if (code := _disapproved(output, made, auto_approve)) is not None:
+        with interruptible_apply(output) as stop, engine.hold_leases(gateway, applying.lease, stop) as leases:
+            while leases.acquire(planned.sound):
+                applying.lease.tell("the other apply is over: planning again")
+                planned = make(gateway)
+                if (code := _disapprove(output, planned, auto_approve)) is not None:
                     return code
-            return carry_out(output, made, loaded, gateway, held or terms, stop, how or How())
+            return _carry_out(output, planned, gateway, applying, leases, stop)
 
 
-def _disapproved(output: Output, made: Plan, auto_approve: bool) -> int | None:
-    """The exit code where the plan must not, or shall not, be carried out. Nothing is asked where nothing would happen."""
-
-    _show_aside(made, output)
-    if code := exit_code(made, detailed=False):
-        return code
-    if made.writes and not auto_approve and not options.need_terminal(output, "Do you want this to be done?"):
+def _disapprove(output: Output, planned: Planned, auto_approve: bool) -> int | None:
+    """Show the plans, and ask if they write. Return the exit code if none of them can or shall be applied."""
+    refuse_unplanned(planned)
+    show_aside(output, planned)
+    if not planned.sound:
+        return exit_code(planned, detailed=False)
+    writes = any(plan.writes for _, plan in planned.sound)
+    if writes and not auto_approve and not options.confirm(output, "Do you want this to be done?"):
         output.alert("nothing was changed")
         return 1
     return None
 
 
-def carry_out(
-    output: Output, made: Plan, loaded: Loaded, gateway: Gateway, lease: Terms | Lease, stop: threading.Event, how: How
+def _carry_out(
+    output: Output, planned: Planned, gateway: Gateway, applying: ApplyOptions, leases: Leases, stop: threading.Event
 ) -> int:
-    """Applies the plan with its events shown; returns the exit code."""
+    """Apply the plans with their events shown. Return the exit code, which is also that of what could not be planned."""
     from fineforge import engine
+    from fineforge.views.stream import diagnostic_line
 
-    view = event_view(output, made)
+    view = event_view(output, planned.merged)
     with view:
-        warn, progress = partial(show, output=output), partial(view.preparing, made.spec)
-        outcome = engine.apply(made, loaded, gateway, view, stop, how.parallelism, warn, how.detach, lease, progress)
-    return ended(output, view, outcome, stop)
+        hooks = engine.ApplyHooks(view, partial(show, output=output), view.preparing, stop)
+        applied = engine.apply(planned, gateway, applying, hooks, leases)
+    shown = set(planned.diagnostics)
+    problems = [one for error in applied.held_back.values() for one in error.diagnostics if one not in shown]
+    for problem in problems:
+        output.event(diagnostic_line(problem))
+    alert_problems(output, problems)
+    others = [exit_code(planned, detailed=False), *(error.exit_code for error in applied.held_back.values())]
+    return ended(output, view, applied.outcome, stop, others)
 
 
-def _apply_saved(
-    output: Output, file: Path, terms: Terms, how: How, allow_outside: bool, given: Given, decided: list[object]
-) -> int:
-    """What the plan says was read and approved when it was saved; so nobody is asked again."""
-    from fineforge import engine
+def _nothing_done(output: Output) -> int:
+    """End an event stream, since programs that read it need to learn that nothing was to be done."""
+    from fineforge.core.events import Outcome
+    from fineforge.engine import Planned
+    from fineforge.views.stream import JsonLines
+
+    merged = Planned(()).merged
+    if output.json or output.saving:
+        with JsonLines(output.event, merged) as lines:
+            lines.end(Outcome(merged, (), {}, {}, {}), 0)
+    return 0
+
+
+def _refuse_changes(file: Path, reading: SpecOptions, retry_failed: bool) -> None:
+    """Raise FF006 for options that a saved plan holds already."""
     from fineforge.core.diagnostics import Diagnostic, FineforgeError
-    from fineforge.engine import batch, planfile
 
-    if any(decided):
+    if reading.target or reading.overrides or retry_failed:
         hint = "leave out `--target`, `--set` and `--retry-failed`: the plan has them in it"
         raise FineforgeError(Diagnostic("FF006", f"`{file}` is a saved plan and cannot be changed", hint=hint))
-    with planfile.opened(file, allow_outside) as entries:
-        planned = batch.saved(entries, allow_outside, given)  # by the rules of today
-        if len(entries) != 1:
-            return many.apply_saved(output, file, planned, how, terms)
-        ((loaded, made),) = planned.plans
-        _show_aside(made, output)
-        if code := exit_code(made, detailed=False):
-            return code
+
+
+def _apply_saved(output: Output, file: Path, reading: SpecOptions, applying: ApplyOptions) -> int:
+    """Apply exactly what was approved when it was saved. The file is used up once all leases are held."""
+    from fineforge import engine
+    from fineforge.engine import batch, planfile
+
+    with planfile.opened(file, reading.allow_outside) as entries:
+        planned = batch.saved(entries, reading)  # Judged by the policies of today.
+        show_aside(output, planned)
+        if planned.broken:
+            return exit_code(planned, detailed=False)
+        spec, plan = planned.plans[0]
         with (
-            engine.connect(loaded, made.target) as gateway,
+            engine.connect(spec, plan.target) as gateway,
             interruptible_apply(output) as stop,
-            engine.leased(made, loaded, gateway, terms, stop) as held,
+            engine.hold_leases(gateway, applying.lease, stop) as leases,
         ):
+            leases.acquire(planned.sound)
+            leases.refuse_missing()
             planfile.consume(file)
-            return carry_out(output, made, loaded, gateway, held or terms, stop, how)
-
-
-def _show_aside(made: Plan, output: Output) -> None:
-    """The plan is not the result of an apply: it goes to stderr, and as JSON into the event stream."""
-    from fineforge.documents.summary import summary
-    from fineforge.views.diagnostics import write_all
-    from fineforge.views.text import write_plan
-
-    tell_problems(output, made.diagnostics, made.spec)
-    if not output.json:
-        output.alert(summary(made) if output.quiet else write_plan(made, output.paint_aside))
-    if made.diagnostics and not output.json:
-        output.alert("\n" + write_all(made.diagnostics, output.paint_aside))
+            return _carry_out(output, planned, gateway, applying, leases, stop)

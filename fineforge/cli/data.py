@@ -39,9 +39,9 @@ def command(output: Output, spec: Path, target: str | None, rows: int, clear: bo
     from fineforge.views.data import Counter
     from fineforge.views.diagnostics import write_all
 
-    loaded = engine.load(spec, allow_outside=allow_outside, target=target, given=given)
+    loaded = engine.SpecFile.read(spec, engine.SpecOptions(target, allow_outside=allow_outside, given=given))
     with Counter(output.stderr, output.terminal and not output.quiet, output.paint_aside) as counter:
-        found = engine.prepare_data(loaded, target, counter)
+        found = engine.prepare_data(loaded.at(), counter)
     _show(output, loaded.spec.name, found, rows)
     if found.warnings and not output.json:
         output.alert("\n" + write_all(found.warnings, output.paint_aside))
@@ -49,14 +49,13 @@ def command(output: Output, spec: Path, target: str | None, rows: int, clear: bo
 
 
 def _show(output: Output, name: str, found: Data, rows: int) -> None:
-    from fineforge.documents.diagnostics import as_data
+    from fineforge.documents.diagnostics import problem
     from fineforge.views import data
 
     views = _views(found, rows)
     assets = {split: fact.asset for split, fact in found.facts.items() if fact.asset}
     if output.json:
-        warnings = [as_data(warning) for warning in found.warnings]
-        output.answer({**data.splits_data(name, views, assets), "diagnostics": warnings})
+        output.answer(data.splits_data(name, views, assets, [problem(warning) for warning in found.warnings]))
     else:
         output.result(data.write_splits(views, assets, output.paint) or "this spec has no data")
 

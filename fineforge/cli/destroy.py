@@ -11,9 +11,8 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.config.variables import Given
     from fineforge.core.gateway import Gateway
-    from fineforge.core.plan import Plan
+    from fineforge.engine import ApplyOptions, Planned, SpecOptions
 
 
 @options.command("""Take away what `apply` made: delete endpoints, deployments and clusters; archive data, jobs and models.
@@ -29,37 +28,27 @@ Only what carries this spec's tags is touched. A later `apply` restores what was
 @options.quiet
 @options.allow_outside
 @options.variables
+@options.reading
 @options.streams
+@options.applying
 def command(
-    output: Output,
-    spec: Path | None,
-    name: str | None,
-    target: str | None,
-    auto_approve: bool,
-    lock: bool,
-    lock_timeout: float,
-    allow_outside: bool,
-    given: Given,
+    output: Output, spec: Path | None, name: str | None, reading: SpecOptions, auto_approve: bool, applying: ApplyOptions
 ) -> int:
     from fineforge import engine
     from fineforge.cli.apply import plan_and_apply
-    from fineforge.cli.running import terms_of
     from fineforge.config import project
     from fineforge.core.plan import Mode
     from fineforge.engine import orphans
 
-    output.streams_events = True
-    terms = terms_of(output, lock, lock_timeout)
     if (spec is None) == (name is None):
         raise click.UsageError("give either a SPEC or `--name`")
     if spec is not None:
-        loaded = engine.load(spec, allow_outside=allow_outside, target=target, given=given)
-    else:
-        loaded = orphans.nameless(name or "", project.find(Path.cwd()))
+        batch = engine.load([spec], options=reading)
+        return plan_and_apply(output, batch, lambda gateway: engine.plan(batch, gateway, Mode.DESTROY), auto_approve, applying)
+    nameless = orphans.nameless(name or "", project.find(Path.cwd()), reading)
 
-    def make(gateway: Gateway) -> Plan:
-        if name is not None:
-            return orphans.destroy_plan(name, loaded.project, gateway)[1]
-        return engine.plan(loaded, gateway, Mode.DESTROY).plan
+    def make(gateway: Gateway) -> Planned:
+        at = nameless.at(gateway.workspace.target)
+        return engine.Planned(((at, orphans.plan_destroy_by_name(at, gateway)),))
 
-    return plan_and_apply(output, loaded, target, make, auto_approve, terms)
+    return plan_and_apply(output, engine.Batch((nameless,)), make, auto_approve, applying)

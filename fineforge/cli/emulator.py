@@ -46,13 +46,14 @@ def stop(output: Output) -> int:
 @streams
 def status(output: Output, as_json: bool) -> int:
     """Whether it runs, and where."""
+    from fineforge.documents.answers import EmulatorStatus
     from fineforge.host import emulator as local
 
     found = local.read()
     hidden = ("client_secret",)
     facts = {key: value for key, value in found.facts.items() if key not in hidden} if found else {}
     if as_json:
-        output.answer({"running": found is not None, **facts})
+        output.answer(EmulatorStatus(found is not None), **facts)
     elif found is None:
         click.echo("not running; `fineforge emulator start` starts it", output.stdout)
     else:
@@ -82,10 +83,10 @@ def logs(output: Output, lines: int) -> int:
 @streams
 def reset(output: Output, auto_approve: bool) -> int:
     """Stop it and delete everything that it holds."""
-    from fineforge.cli.options import need_terminal
+    from fineforge.cli.options import confirm
     from fineforge.host import emulator as local
 
-    if not auto_approve and not need_terminal(output, f"Delete everything in {local.home()}?"):
+    if not auto_approve and not confirm(output, f"Delete everything in {local.home()}?"):
         return 1
     local.reset()
     click.echo("the emulator holds nothing any more", output.stdout)

@@ -57,7 +57,9 @@ def _code(output: Output, code: str) -> int:
         raise FineforgeError(Diagnostic("FF005", f"there is no code `{code}`", hint="docs/error-codes.md lists them all"))
     entry = CODES[code]
     if output.json:
-        output.answer({"code": code, "title": entry.title, "explanation": entry.explanation})
+        from fineforge.documents.answers import ExplainedCode
+
+        output.answer(ExplainedCode(code, entry.title, entry.explanation))
     else:
         output.result(write_code(code, entry, output.paint))
     return 0
@@ -70,14 +72,16 @@ def _spec(output: Output, path: Path, target: str | None, overrides: dict[str, s
     from fineforge.core.diagnostics import Severity, errors
     from fineforge.views.explain import composition_data, parameter_data, write_composition, write_parameters
 
-    loaded = engine.load(path, overrides, allow_outside, target, given)
+    loaded = engine.SpecFile.read(path, engine.SpecOptions(target, overrides, allow_outside, given))
     composed = loaded.source
     assert isinstance(composed, Composed), "every spec that was loaded is"
-    found = engine.validate(loaded, composed.target)
+    found = engine.validate(loaded.at(composed.target))
     problems = [diagnostic for diagnostic in found.diagnostics if diagnostic.severity is not Severity.NOTE]
     if output.json:
-        told = {name: parameter_data(entry) for name, entry in found.parameters.items()}
-        output.answer({"target": composed.target, "parameters": told, "values": composition_data(composed)})
+        from fineforge.documents.answers import ExplainedSpec
+
+        parameters = {name: parameter_data(entry) for name, entry in found.parameters.items()}
+        output.answer(ExplainedSpec(composed.target, parameters, composition_data(composed)))
         return 1 if errors(problems) else 0
     parts = [write_composition(path.name, composed, output.paint)] if composed.is_composed else []
     output.result("\n\n".join([*parts, write_parameters(path.name, found.parameters, output.paint)]))
@@ -115,8 +119,10 @@ def _component(output: Output, components: list[ComponentFact]) -> int:
 def _result(output: Output, facts: list[Any], texts: list[str]) -> None:
     from dataclasses import asdict
 
+    from fineforge.documents.answers import Facts
+
     if output.json:
-        output.answer({"facts": [asdict(fact) for fact in facts]})
+        output.answer(Facts([asdict(fact) for fact in facts]))
     else:
         output.result("\n\n".join(texts))
 

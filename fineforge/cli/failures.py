@@ -51,7 +51,6 @@ def ending(error: BaseException, output: Output, arguments: Sequence[str]) -> in
 
 def show(diagnostics: Sequence[Diagnostic], output: Output) -> None:
     """Prints diagnostics: to stderr for people, with `--json` to stdout, as one document or as lines of the event stream."""
-    from fineforge.documents.diagnostics import as_data
     from fineforge.views.diagnostics import write_all
 
     if output.streams_events and (output.json or output.saving):
@@ -62,7 +61,10 @@ def show(diagnostics: Sequence[Diagnostic], output: Output) -> None:
     if output.json and output.streams_events:
         return
     if output.json:
-        output.answer({"errored": True, "diagnostics": [as_data(diagnostic) for diagnostic in dict.fromkeys(diagnostics)]})
+        from fineforge.documents.answers import Failure
+        from fineforge.documents.diagnostics import problem
+
+        output.answer(Failure(True, [problem(diagnostic) for diagnostic in dict.fromkeys(diagnostics)]))
     else:
         output.alert(write_all(diagnostics, output.paint_aside))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,8 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.config.variables import Given
+    from fineforge.core.gateway import Gateway
+    from fineforge.engine import ApplyOptions, Planned, SpecOptions
 
 
 @options.command("""Let the spec's objects go: take its owner tags off them, and change nothing else.
@@ -28,24 +28,20 @@ somebody else's from then on.""")
 @options.quiet
 @options.allow_outside
 @options.variables
+@options.reading
 @options.streams
+@options.applying
 def command(
-    output: Output,
-    spec: Path,
-    kinds: tuple[str, ...],
-    target: str | None,
-    auto_approve: bool,
-    lock: bool,
-    lock_timeout: float,
-    allow_outside: bool,
-    given: Given,
+    output: Output, spec: Path, kinds: tuple[str, ...], reading: SpecOptions, auto_approve: bool, applying: ApplyOptions
 ) -> int:
     from fineforge import engine
     from fineforge.cli.apply import plan_and_apply
-    from fineforge.cli.running import terms_of
     from fineforge.engine import orphans
 
-    output.streams_events = True
-    loaded = engine.load(spec, allow_outside=allow_outside, target=target, given=given)
-    make = partial(orphans.forget, loaded, kinds=kinds)
-    return plan_and_apply(output, loaded, target, make, auto_approve, terms_of(output, lock, lock_timeout))
+    batch = engine.load([spec], options=reading)
+
+    def make(gateway: Gateway) -> Planned:
+        at = batch.specs[0].at(gateway.workspace.target)
+        return engine.Planned(((at, orphans.forget(at, gateway, kinds)),))
+
+    return plan_and_apply(output, batch, make, auto_approve, applying)

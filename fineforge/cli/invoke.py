@@ -60,8 +60,9 @@ def command(
     given: Given,
 ) -> int:
     from fineforge import engine
+    from fineforge.documents.answers import Invocation
 
-    loaded = engine.load(spec, allow_outside=allow_outside, target=target, given=given)
+    loaded = engine.SpecFile.read(spec, engine.SpecOptions(target, allow_outside=allow_outside, given=given))
     if message is not None and file is not None:
         raise click.UsageError("give either MESSAGE or `--file`")
     messages, sample = (
@@ -70,9 +71,9 @@ def command(
     if system is not None:
         messages = [{"role": "system", "content": system}, *messages]
     with engine.connect(loaded, target) as gateway:
-        answer = engine.invoke(loaded, gateway, messages, {**sample, **settings}, deployment)
+        answer = engine.invoke(loaded.at(gateway.workspace.target), gateway, messages, {**sample, **settings}, deployment)
     if output.json:
-        output.answer({"messages": messages, "answer": answer})
+        output.answer(Invocation(messages, answer))
     else:
         output.quote(answer)
     return 0

@@ -37,7 +37,7 @@ def list_(output: Output, spec: Path | None, target: str | None, allow_outside: 
     from fineforge.views.lease import leases_data, write_leases
 
     if spec is not None:
-        loaded = engine.load(spec, allow_outside=allow_outside)
+        loaded = engine.SpecFile.read(spec, engine.SpecOptions(allow_outside=allow_outside))
         with engine.connect(loaded, target) as gateway:
             found, where = lease.held(gateway, loaded.whose), gateway.workspace.target
     else:
@@ -62,7 +62,7 @@ def release(output: Output, spec: Path, target: str | None, allow_outside: bool,
     from fineforge import engine
     from fineforge.execution import lease
 
-    loaded = engine.load(spec, allow_outside=allow_outside)
+    loaded = engine.SpecFile.read(spec, engine.SpecOptions(allow_outside=allow_outside))
     name = loaded.whose
     with engine.connect(loaded, target) as gateway:
         found = lease.held(gateway, name)

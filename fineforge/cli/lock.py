@@ -11,8 +11,7 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.config.variables import Given
-    from fineforge.engine.pinning import Moved
+    from fineforge.engine import Moved, SpecOptions
 
 
 @options.command("""Pin what the specs leave open: the latest version of a model or component, the commit of a dataset, and what
@@ -27,10 +26,9 @@ Pins that are there stay. --upgrade moves all of them; with a word after it thos
 @options.quiet
 @options.allow_outside
 @options.variables
+@options.reading
 @options.streams
-def command(
-    output: Output, specs: tuple[Path, ...], target: str | None, upgrade: tuple[str, ...], allow_outside: bool, given: Given
-) -> int:
+def command(output: Output, specs: tuple[Path, ...], upgrade: tuple[str, ...], reading: SpecOptions) -> int:
     from fineforge import engine
     from fineforge.config import pins
     from fineforge.core.diagnostics import Diagnostic, FineforgeError
@@ -38,13 +36,15 @@ def command(
     files, words = _apart(specs, upgrade)
     if not files:
         raise FineforgeError(Diagnostic("FF002", "missing argument `SPECS...`", hint="`fineforge lock SPEC...`"))
-    loaded = [engine.load(path, allow_outside=allow_outside, target=target, given=given) for path in files]
-    with engine.connect(loaded[0], target) as gateway:
-        made, moves = engine.lock(loaded, gateway, words)
+    batch = engine.load(files, options=reading)
+    if batch.errors:
+        raise FineforgeError(*batch.errors)
+    with engine.connect(batch, reading.target) as gateway:
+        lock, moves = engine.lock(batch.specs, gateway, words)
         name = gateway.workspace.target
-    if made.targets != loaded[0].lock.targets:
-        pins.write(made)
-    _show(output, made.path, name, moves)
+    if lock.targets != batch.specs[0].lock.targets:
+        pins.write(lock)
+    _show(output, lock.path, name, moves)
     return 0
 
 
@@ -57,8 +57,10 @@ def _apart(specs: tuple[Path, ...], upgrade: tuple[str, ...]) -> tuple[list[Path
 
 def _show(output: Output, path: Path, target: str, moves: tuple[Moved, ...]) -> None:
     if output.json:
-        rows = [{"kind": move.kind, "key": move.key, "before": move.before or None, "after": move.after} for move in moves]
-        output.answer({"file": str(path), "target": target, "moved": rows})
+        from fineforge.documents import answers
+
+        rows = [answers.Moved(move.kind, move.key, move.before or None, move.after) for move in moves]
+        output.answer(answers.Lock(str(path), target, rows))
         return
     for move in moves:
         was = f"{move.before} -> " if move.before and move.before != move.after else "as it is now: " if move.before else ""

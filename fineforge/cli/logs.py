@@ -45,11 +45,11 @@ def command(
 
     if deployment and (follow or attempt is not None):
         raise click.UsageError("`--follow` and `--attempt` are for jobs, not for `--deployment`")
-    loaded = engine.load(spec, allow_outside=allow_outside, target=target, given=given)
+    loaded = engine.SpecFile.read(spec, engine.SpecOptions(target, allow_outside=allow_outside, given=given))
     with engine.connect(loaded, target) as gateway:
         if deployment:
-            output.quote(engine.deployment_log(loaded, gateway, tail).rstrip("\n"))
+            output.quote(engine.deployment_log(loaded.at(gateway.workspace.target), gateway, tail).rstrip("\n"))
             return 0
         with interruptible(output, "interrupted; the job goes on") as stop:
-            engine.logs(loaded, gateway, output.quote, attempt, follow, stop.is_set)
+            engine.logs(loaded.at(gateway.workspace.target), gateway, output.quote, attempt, follow, stop.is_set)
     return INTERRUPTED if stop.is_set() else 0

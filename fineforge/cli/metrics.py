@@ -26,9 +26,9 @@ def command(output: Output, spec: Path, target: str | None, attempt: int | None,
     from fineforge import engine
     from fineforge.views.metrics import metrics_data, write_metrics
 
-    loaded = engine.load(spec, allow_outside=allow_outside, target=target, given=given)
+    loaded = engine.SpecFile.read(spec, engine.SpecOptions(target, allow_outside=allow_outside, given=given))
     with engine.connect(loaded, target) as gateway:
-        job, found = engine.metrics(loaded, gateway, attempt)
+        job, found = engine.metrics(loaded.at(gateway.workspace.target), gateway, attempt)
         where = gateway.workspace.target
     if output.json:
         output.answer(metrics_data(loaded.spec.name, where, job, found))

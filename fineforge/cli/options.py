@@ -120,6 +120,13 @@ json_into = click.option(
 quiet = click.option(
     "-q", "--quiet", is_flag=True, expose_value=False, callback=_remember("quiet"), help="Say nothing but results and problems."
 )
+specs = click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=path)
+select = click.option(
+    "--select",
+    multiple=True,
+    metavar="PATTERN",
+    help="Only specs of this name, path, `tag:KEY=VALUE`, or `changed-since:REF`; may be repeated.",
+)
 spec = click.argument("spec", type=path)
 target = click.option("-t", "--target", metavar="NAME", help="Which workspace; `local` is the emulator.  [env: FINEFORGE_TARGET]")
 auto_approve = click.option("--auto-approve", is_flag=True, help="Do not ask.")
@@ -243,8 +250,47 @@ parallelism = click.option(
 )
 
 
-def need_terminal(output: Output, question: str) -> bool:
-    """Asks on the terminal; without one it is an error (FF003), for a prompt that nobody sees hangs for ever."""
+def prune(function: Callable[..., int]) -> Callable[..., int]:
+    """`--prune` and `--allow-delete`."""
+    allow = click.option("--allow-delete", is_flag=True, help="Of --prune: yes, delete.")
+    words = "Take away what carries the project's tags and no spec wants; needs --allow-delete."
+    return click.option("--prune", is_flag=True, help=words)(allow(function))
+
+
+def reading(function: Callable[..., int]) -> Callable[..., int]:
+    """Give the function `--target`, `--set`, `--allow-outside` and the variables as one `SpecOptions`, named `reading`."""
+
+    @functools.wraps(function)
+    def with_options(*arguments: Any, **others: Any) -> int:
+        from fineforge.config.loaded import SpecOptions
+
+        values = {name: others.pop(name) for name in ("target", "overrides", "allow_outside", "given") if name in others}
+        return function(*arguments, reading=SpecOptions(**values), **others)
+
+    return with_options
+
+
+def applying(function: Callable[..., int]) -> Callable[..., int]:
+    """Give the function the options of `lease`, `--detach` and `--parallelism` as one `ApplyOptions`, named `applying`.
+
+    The function writes an event stream. Goes below `streams`.
+    """
+
+    @functools.wraps(function)
+    def with_options(output: Output, *, lock: bool, lock_timeout: float, **others: Any) -> int:
+        from fineforge.cli.running import terms_of
+        from fineforge.engine import ApplyOptions
+
+        output.streams_events = True
+        names = {"detach": "detach", "parallelism": "parallel"}
+        values = {names[name]: others.pop(name) for name in names if name in others}
+        return function(output, applying=ApplyOptions(lease=terms_of(output, lock, lock_timeout), **values), **others)
+
+    return with_options
+
+
+def confirm(output: Output, question: str) -> bool:
+    """Ask on the terminal and return the answer. FF003 without one, since a prompt that no user sees hangs for ever."""
     from fineforge.core.diagnostics import Diagnostic, FineforgeError
 
     if not output.interactive:

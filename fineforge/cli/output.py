@@ -6,13 +6,15 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from fineforge.host.files import Saving
 from fineforge.host.secrets import conceal, hide
 from fineforge.views.paint import Paint, inert, plain_json, visible
+
+if TYPE_CHECKING:
+    from fineforge.documents.answers import Answer, Status
 
 
 @dataclass(slots=True)
@@ -45,11 +47,11 @@ class Output:
         """What was asked for, as JSON."""
         _write(self.stdout, _pretty(value))
 
-    def answer(self, value: Mapping[str, Any]) -> None:
-        """The same, under its version: a shape of `fineforge.documents.answers`."""
-        from fineforge.documents.answers import ANSWERS_FORMAT
+    def answer(self, value: Answer | Status, **more: Any) -> None:
+        """Write an answer as JSON, its version first; `more` are keys that only some answers have."""
+        from pydantic_core import to_jsonable_python
 
-        self.data({"format_version": ANSWERS_FORMAT, **value})
+        self.data({"format_version": value.format_version, **to_jsonable_python(value, fallback=str), **more})
 
     def document(self, value: Any) -> None:
         """The same for the file of `--json-into`."""

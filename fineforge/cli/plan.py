@@ -1,31 +1,30 @@
-"""`fineforge plan`."""
+"""`fineforge plan`, and plans as a command's answer: as text, for programs, and as an exit code."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fineforge.cli import many, options
+from fineforge.cli import options
 from fineforge.cli.output import Output
-from fineforge.cli.plans import exit_code, write_for_programs
+from fineforge.cli.running import connected, counted
 
 if TYPE_CHECKING:
-    from fineforge.config.variables import Given
     from fineforge.core.diagnostics import Diagnostic, FineforgeError
-    from fineforge.core.plan import Mode, Plan
-    from fineforge.engine import Loaded
-    from fineforge.engine.selection import Batch
+    from fineforge.core.plan import Mode
+    from fineforge.engine import Batch, Planned, SpecOptions
 
 
 @options.command("""Show what `apply` would change, and change nothing.
 
 Exit code 0, or 1 where there is an error. With --detailed-exitcode also 2 where something would change, and 3 where that only
 undoes what somebody else changed.""")
-@many.specs
-@many.select
+@options.specs
+@options.select
 @options.target
 @click.option("--destroy", is_flag=True, help="Plan what `destroy` would do.")
 @click.option(
@@ -44,117 +43,158 @@ undoes what somebody else changed.""")
 @options.quiet
 @options.variables
 @options.at_commit
+@options.reading
 @options.streams
 def command(
     output: Output,
     specs: tuple[Path, ...],
     select: tuple[str, ...],
-    target: str | None,
+    reading: SpecOptions,
     destroy: bool,
     out: Path | None,
     check_data: bool,
     detailed_exitcode: bool,
     retry_failed: bool,
-    overrides: dict[str, str],
-    allow_outside: bool,
-    given: Given,
 ) -> int:
     from fineforge import engine
     from fineforge.core.diagnostics import FineforgeError
     from fineforge.core.plan import Mode
-    from fineforge.host.files import shown_path
+    from fineforge.engine import planfile
 
     mode = Mode.DESTROY if destroy else Mode.APPLY
     if out is not None:
         _refuse_foreign(out)
-    if many.are_many(specs, select):
-        from fineforge.engine import selection
-
-        found = selection.load(specs, select, overrides, allow_outside, target, given)
-        return _plan_many(output, found, target, mode, out, detailed_exitcode, retry_failed)
-    spec = specs[0]
+    batch = engine.load(specs, select, reading)
     try:
-        loaded = engine.load(spec, overrides, allow_outside, target, given)
-        made = _plan_one(output, loaded, target, mode, check_data, retry_failed)
+        if check_data and not destroy:
+            batch = _check_data(output, batch)
+        with connected(output, batch) as gateway, counted(output, batch) as report:
+            planned = None if gateway is None else engine.plan(batch, gateway, mode, retry_failed, report)
+        refuse_unplanned(planned)
     except FineforgeError as error:
-        return _unplanned(output, error, target, {shown_path(spec): error.diagnostics}, mode)
-    show(made, output)
-    code = exit_code(made, detailed_exitcode)
-    if out is not None and code in (0, 2, 3):
-        from fineforge.engine import planfile
-
-        planfile.save([(spec.resolve(), made)], out)
+        return _unplanned(output, error, batch, reading.target, mode)
+    _show(output, planned, batch.target)
+    code = exit_code(planned, detailed_exitcode)
+    if out is not None and planned is not None and code in (0, 2, 3):
+        planfile.save([(spec.path.resolve(), plan) for spec, plan in planned.plans], out)
         output.say(f"saved to {out}; `fineforge apply {out}` applies exactly this")
     return code
 
 
-def _plan_one(output: Output, loaded: Loaded, target: str | None, mode: Mode, check_data: bool, retry_failed: bool) -> Plan:
-    from fineforge import engine
+def refuse_unplanned(planned: Planned | None) -> None:
+    """Raise everything that is wrong where not one spec could be planned."""
+    from fineforge.core.diagnostics import FineforgeError
+
+    if planned is not None and not planned.plans and planned.broken:
+        raise FineforgeError(*planned.diagnostics)
+
+
+def write_for_programs(output: Output, planned: Planned | None, target: str | None, mode: Mode | None = None) -> bool:
+    """Write the plans as JSON or Markdown, and into the file of `--json-into`. Return True if stdout holds all that it should."""
     from fineforge.core.plan import Mode
+    from fineforge.engine import Planned
+    from fineforge.engine.selection import by_name
+    from fineforge.host.files import shown_path
 
-    if check_data and mode is Mode.APPLY:
-        _check_data(loaded, target, output)
-    with engine.connect(loaded, target) as gateway:
-        return engine.plan(loaded, gateway, mode, retry_failed).plan
+    planned = planned or Planned(())
+    plans, failed = [plan for _, plan in planned.plans], by_name(planned.failed)
+    files = {plan.spec: shown_path(spec.path) for spec, plan in planned.plans} if len(plans) + len(failed) > 1 else {}
+    if output.json or output.saving:
+        from fineforge.documents.plan import plan_data
+
+        data = plan_data(plans, failed, planned.problems, files, mode or Mode.APPLY)
+        output.document(data)
+        if output.json:
+            output.data(data)
+    if output.format == "markdown" and (planned.plans or planned.broken):
+        from fineforge.views.markdown import write_plans
+
+        output.result(write_plans(plans, target, failed, planned.problems, files))
+    return output.json or output.format == "markdown"
 
 
-def _unplanned(
-    output: Output, error: FineforgeError, target: str | None, failed: Mapping[str, Sequence[Diagnostic]], mode: Mode
-) -> int:
-    """Whoever reads JSON or Markdown reads there why nothing could be planned; others as of every command."""
-    known = {found for entries in failed.values() for found in entries}
-    problems = [found for found in error.diagnostics if found not in known]
-    if not write_for_programs(output, [], target, failed, problems, mode=mode):
+def exit_code(planned: Planned | None, detailed: bool) -> int:
+    """Return the worst exit code of the plans: 1 or 4 where one cannot be made or applied.
+
+    With `detailed` also 2 for changes, or 3 where all of them undo changes that were made outside fineforge.
+    """
+    from fineforge.core.diagnostics import errors, refused
+
+    if planned is None:
+        return 0
+    codes = {0, 1} if planned.failed or errors(planned.problems) else {0}
+    for _, plan in planned.plans:
+        if broken := errors(plan.diagnostics):
+            codes.add(4 if refused(broken) else 1)
+        elif detailed and plan.writes:
+            codes.add(3 if {step.id for step in plan.writes} <= {step.id for step in plan.drift} else 2)
+    return next(code for code in (1, 4, 2, 3, 0) if code in codes)
+
+
+def show_aside(output: Output, planned: Planned) -> None:
+    """Write plans that are not the result of the command: to stderr, and their problems into the event stream."""
+    from fineforge.views import text
+    from fineforge.views.stream import diagnostic_line
+
+    for problem in dict.fromkeys(planned.diagnostics):
+        spec = next((plan.spec for _, plan in planned.plans if problem in plan.diagnostics), None)
+        output.event(diagnostic_line(problem, spec))
+    if not output.json:
+        output.alert(text.summary_of_plans(planned) if output.quiet else text.write_plans(planned, output.paint_aside))
+    alert_problems(output, planned.diagnostics)
+
+
+def alert_problems(output: Output, problems: Sequence[Diagnostic]) -> None:
+    """Write problems to stderr, below what was written before, unless stderr is for programs."""
+    from fineforge.views.diagnostics import write_all
+
+    if problems and not output.json:
+        output.alert("\n" + write_all(problems, output.paint_aside))
+
+
+def _show(output: Output, planned: Planned | None, target: str) -> None:
+    from fineforge.views import text
+
+    if not write_for_programs(output, planned, target) and planned is not None:
+        output.result(text.write_plans(planned, output.paint))
+    alert_problems(output, planned.diagnostics if planned else ())
+
+
+def _unplanned(output: Output, error: FineforgeError, batch: Batch, target: str | None, mode: Mode) -> int:
+    """Write why nothing could be planned to where JSON and Markdown are read. Otherwise raise it, as every command does."""
+    from fineforge.engine import Planned
+    from fineforge.views.diagnostics import write_all
+
+    failed: Mapping[Path, tuple[Diagnostic, ...]] = batch.failed
+    if batch.single:
+        failed = dict.fromkeys(batch.named, error.diagnostics)
+    known = {problem for problems in failed.values() for problem in problems}
+    planned = Planned((), failed, tuple(problem for problem in error.diagnostics if problem not in known))
+    if not write_for_programs(output, planned, target, mode):
         raise error
     if not output.json:
-        _alert(output, error.diagnostics)
+        output.alert(write_all(error.diagnostics, output.paint_aside))
     return error.exit_code
 
 
-def _plan_many(
-    output: Output, found: Batch, target: str | None, mode: Mode, out: Path | None, detailed: bool, retry_failed: bool
-) -> int:
-    from fineforge.core.diagnostics import FineforgeError
-    from fineforge.engine import planfile, selection
-
-    try:
-        planned, name = many.plan(output, found, target, mode, retry_failed)
-    except FineforgeError as error:
-        return _unplanned(output, error, target, selection.named(found.failed), mode)
-    many.show_plans(output, planned, name)
-    code = many.exit_code(planned, detailed)
-    if out is not None and planned is not None and code in (0, 2, 3):
-        planfile.save([(loaded.path.resolve(), made) for loaded, made in planned.plans], out)
-        output.say(f"saved to {out}; `fineforge apply {out}` applies exactly this")
-    return code
-
-
-def _check_data(loaded: Loaded, target: str | None, output: Output) -> None:
+def _check_data(output: Output, batch: Batch) -> Batch:
+    """Prepare the data of every spec and check its rows. Return the batch, with the specs whose rows are wrong among `failed`."""
     from fineforge import engine
+    from fineforge.core.diagnostics import FineforgeError
     from fineforge.views.data import Counter
     from fineforge.views.diagnostics import write_all
 
+    failed, name = dict(batch.failed), batch.target
+    warnings: list[Diagnostic] = []
     with Counter(output.stderr, output.terminal and not output.quiet, output.paint_aside) as counter:
-        found = engine.prepare_data(loaded, target, counter)
-    if found.warnings:
-        output.alert(write_all(found.warnings, output.paint_aside) + "\n")
-
-
-def show(made: Plan, output: Output) -> None:
-    """The plan on stdout, what is wrong with it on stderr."""
-    from fineforge.views import text
-
-    if not write_for_programs(output, [made], made.target):
-        output.result(text.write_plan(made, output.paint))
-    if made.diagnostics and not output.json:
-        output.alert("")
-        _alert(output, made.diagnostics)
-
-
-def _alert(output: Output, found: Sequence[Diagnostic]) -> None:
-    from fineforge.views.diagnostics import write_all
-
-    output.alert(write_all(found, output.paint_aside))
+        for spec in batch.for_target(name):
+            try:
+                warnings += engine.prepare_data(spec.at(name), counter).warnings
+            except FineforgeError as error:
+                failed[spec.path] = error.diagnostics
+    if warnings:
+        output.alert(write_all(warnings, output.paint_aside) + "\n")
+    return replace(batch, specs=tuple(spec for spec in batch.specs if spec.path not in failed), failed=failed)
 
 
 def _refuse_foreign(out: Path) -> None:

@@ -27,15 +27,16 @@ FILE is one of the folder `policies`; without one, all of them. Exit code 1 wher
 @options.as_json
 @options.streams
 def test(output: Output, files: tuple[Path, ...], allow_outside: bool) -> int:
-    from fineforge.documents.diagnostics import as_data
+    from fineforge.documents.answers import PolicyCase, PolicyCases
+    from fineforge.documents.diagnostics import problem
     from fineforge.engine import policy_cases
     from fineforge.views.diagnostics import write_all
 
     results, problems = policy_cases.run(files, allow_outside)
     everything = [*problems, *(found for result in results for found in result.problems)]
     if output.json:
-        told = [{"file": str(one.file), "case": one.name, "passed": one.passed, "wrong": list(one.wrong)} for one in results]
-        output.answer({"cases": told, "diagnostics": [as_data(found) for found in dict.fromkeys(everything)]})
+        cases = [PolicyCase(str(result.file), result.name, result.passed, list(result.wrong)) for result in results]
+        output.answer(PolicyCases(cases, [problem(found) for found in dict.fromkeys(everything)]))
     else:
         output.quote(_text(results))
         if everything:

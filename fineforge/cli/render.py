@@ -35,11 +35,12 @@ def command(
     given: Given,
 ) -> int:
     from fineforge import engine
+    from fineforge.documents.answers import Rendered
 
-    loaded = engine.load(spec, overrides, allow_outside, target, given)
-    wanted = [one for one in engine.render(loaded, target) if not kinds or one.key.kind in kinds]
+    loaded = engine.SpecFile.read(spec, engine.SpecOptions(target, overrides, allow_outside, given))
+    wanted = [one for one in engine.render(loaded.at()) if not kinds or one.key.kind in kinds]
     if output.json:
-        output.answer({"objects": {str(one.key): one.document for one in wanted}})
+        output.answer(Rendered({str(one.key): dict(one.document) for one in wanted}))
     else:
         output.result("\n".join(f"---\n# {one.key}\n{one.text.rstrip()}" for one in wanted))
     return 0

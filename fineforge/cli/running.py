@@ -1,13 +1,13 @@
-"""What commands share that carry a plan out, or wait: how it is asked for, watched and interrupted, and how it ended."""
+"""What commands share that reach a workspace: connecting, watching and interrupting an apply, and reporting how it ended."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -15,19 +15,49 @@ from fineforge.cli.failures import INTERRUPTED
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.core.diagnostics import Diagnostic
     from fineforge.core.events import Outcome
+    from fineforge.core.gateway import Gateway
     from fineforge.core.plan import Plan
+    from fineforge.engine import Batch
     from fineforge.execution.lease import Terms
     from fineforge.views.events import EventView
 
 
-@dataclass(frozen=True, slots=True)
-class How:
-    """How an apply goes about it."""
+@contextmanager
+def connected(output: Output, batch: Batch) -> Iterator[Gateway | None]:
+    """Connect to the target of a batch. Gives None, and reports it, where the batch holds no spec for the target.
 
-    detach: bool = False
-    parallelism: int = 8
+    Raises what is wrong with the specs where none could be read.
+    """
+    from fineforge import engine
+    from fineforge.core.diagnostics import FineforgeError
+
+    name = batch.target
+    if batch.for_target(name):
+        with engine.connect(batch, name) as gateway:
+            yield gateway
+    elif batch.errors:
+        raise FineforgeError(*batch.errors)
+    else:
+        output.alert(f"no spec is for `{name}`" if name else "no spec is selected")
+        yield None
+
+
+@contextmanager
+def counted(output: Output, batch: Batch) -> Iterator[Callable[[object], None]]:
+    """Give a function that is called for each spec that is planned, and draws on a terminal how many are."""
+    if batch.single or not output.terminal or output.quiet:
+        yield lambda _: None
+        return
+    numbers, total = itertools.count(1), len(batch.specs)
+
+    def report(_: object) -> None:
+        output.stderr.write(f"\r\x1b[2Kplanned {next(numbers)} of {total} specs")
+        output.stderr.flush()
+
+    yield report
+    output.stderr.write("\r\x1b[2K")
+    output.stderr.flush()
 
 
 def terms_of(output: Output, lock: bool, timeout: float) -> Terms:
@@ -76,16 +106,8 @@ def event_view(output: Output, made: Plan) -> EventView:
     return Both(shown, lines) if output.saving else shown
 
 
-def tell_problems(output: Output, found: Sequence[Diagnostic], spec: str | None = None) -> None:
-    """What is wrong, into the event stream where one is wanted."""
-    from fineforge.views.stream import diagnostic_line
-
-    for diagnostic in dict.fromkeys(found):
-        output.event(diagnostic_line(diagnostic, spec))
-
-
 def ended(output: Output, view: EventView, outcome: Outcome, stop: threading.Event, others: Sequence[int] = ()) -> int:
-    """Shows how an apply ended; the exit code, which is the worst of its own and those of what was not begun."""
+    """Show how an apply ended. Return the exit code: the worst of its own and those of what was not begun."""
     from fineforge import engine
     from fineforge.views.stream import Both, JsonLines
 

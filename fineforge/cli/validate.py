@@ -7,43 +7,41 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fineforge.cli import many, options
+from fineforge.cli import options
 from fineforge.cli.output import Output
 
 if TYPE_CHECKING:
-    from fineforge.config.variables import Given
     from fineforge.core.diagnostics import Diagnostic
+    from fineforge.engine import SpecOptions
 
 
 @options.command("""Check specs, or folders of them, without a network: YAML, keys, names, parameters, sizes, retirement, data.
 
 Without a target, at each one that the spec is for. Prints every problem of every spec at once, with its line. Exit code 1 where
 there is an error.""")
-@many.specs
-@many.select
+@options.specs
+@options.select
 @options.target
 @options.overrides
 @options.allow_outside
 @options.output_as("sarif", "github")
 @options.quiet
 @options.variables
+@options.reading
 @options.streams
 def command(
     output: Output,
     specs: tuple[Path, ...],
     select: tuple[str, ...],
-    target: str | None,
-    overrides: dict[str, str],
-    allow_outside: bool,
-    given: Given,
+    reading: SpecOptions,
 ) -> int:
     from fineforge.core.diagnostics import FineforgeError, errors
     from fineforge.engine import offline, selection
 
     found: Mapping[Path, Sequence[Diagnostic]] = {}
     try:
-        loaded = selection.load(specs, select, overrides, allow_outside, target, given)
-        found = offline.validate_batch(loaded, target, everywhere="FINEFORGE_TARGET" not in os.environ)
+        loaded = selection.load(specs, select, reading)
+        found = offline.validate_batch(loaded, reading.target, everywhere="FINEFORGE_TARGET" not in os.environ)
         problems = loaded.problems
     except FineforgeError as error:
         problems = error.diagnostics
@@ -54,16 +52,17 @@ def command(
 def _show(output: Output, found: Mapping[Path, Sequence[Diagnostic]], problems: Sequence[Diagnostic]) -> None:
     """`problems` belong to no file. Where stdout is for programs, people find the same on stderr."""
     from fineforge.core.diagnostics import Severity, errors
-    from fineforge.documents.diagnostics import as_data
+    from fineforge.documents.answers import ValidatedSpec, Validation
+    from fineforge.documents.diagnostics import problem
     from fineforge.views import reports
     from fineforge.views.diagnostics import write_all
     from fineforge.views.paint import one_line
 
     if output.json:
         specs = [
-            {"file": str(path), "valid": not errors(ds), "diagnostics": [as_data(d) for d in ds]} for path, ds in found.items()
+            ValidatedSpec(str(path), not errors(ds), [problem(diagnostic) for diagnostic in ds]) for path, ds in found.items()
         ]
-        output.answer({"specs": specs, "diagnostics": [as_data(problem) for problem in problems]})
+        output.answer(Validation(specs, [problem(diagnostic) for diagnostic in problems]))
         return
     everything = [*(diagnostic for diagnostics in found.values() for diagnostic in diagnostics), *problems]
     if shown := [one for one in everything if not output.quiet or one.severity is not Severity.NOTE]:

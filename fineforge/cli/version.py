@@ -12,7 +12,9 @@ from fineforge.cli.output import Output
 @options.streams
 def command(output: Output) -> int:
     if output.json:
-        output.answer({"fineforge": __version__, "packages": _stands_on()})
+        from fineforge.documents.answers import Version
+
+        output.answer(Version(__version__, _stands_on()))
     else:
         output.result(f"fineforge {__version__}")
     return 0

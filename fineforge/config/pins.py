@@ -14,12 +14,15 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import TypeAdapter
 
-from fineforge.catalog.facts import ComponentFact, InputFact, ModelFact
+from fineforge.catalog import snapshot
+from fineforge.catalog.facts import ComponentFact, ModelFact
 from fineforge.config import source
 from fineforge.config.names import LOCK_FILE
 from fineforge.config.spec import Spec
@@ -77,7 +80,7 @@ def find(root: Path, allow_outside: bool = False) -> Lock:
         message = f"`{shown}` has format {data['version']}, but this version of fineforge reads {FORMAT}"
         raise FineforgeError(Diagnostic("FF170", message, hint="upgrade fineforge, or delete the file and run `fineforge lock`"))
     try:
-        return Lock(path, {str(name): _pins(entry) for name, entry in (data.get("targets") or {}).items()})
+        return Lock(path, {str(name): _from_data(entry) for name, entry in (data.get("targets") or {}).items()})
     except (KeyError, TypeError, ValueError, AttributeError):
         message = f"`{shown}` is damaged: its pins are not in the form that `fineforge lock` writes"
         raise FineforgeError(Diagnostic("FF170", message, hint=_RESTORE)) from None
@@ -85,8 +88,8 @@ def find(root: Path, allow_outside: bool = False) -> Lock:
 
 def write(lock: Lock) -> None:
     """The file, whole or not at all. Raises FF007."""
-    told = {name: _told(pins) for name, pins in sorted(lock.targets.items())}
-    text = yaml.safe_dump({"version": FORMAT, "targets": told}, sort_keys=False, width=120, default_flow_style=None)
+    data = {name: _to_data(pins) for name, pins in sorted(lock.targets.items())}
+    text = yaml.safe_dump({"version": FORMAT, "targets": data}, sort_keys=False, width=120, default_flow_style=None)
     files.write(lock.path, _HEAD + text)
 
 
@@ -95,19 +98,35 @@ def model_key(spec: Spec) -> str:
     return f"{spec.model.registry}/{spec.model.name}:{spec.model.version or LATEST}"
 
 
-def component_key(spec: Spec, name: str) -> str:
-    """Likewise of `Pins.components`; `name` is the component's, which the task may have chosen."""
+@dataclass(frozen=True, slots=True)
+class ComponentName:
+    registry: str
+    name: str
+    version: str | None
+
+
+def component_name(spec: Spec) -> ComponentName:
+    """The component that the spec uses: named, given by id, or chosen by the task."""
     component = spec.component
-    return component.id or f"{component.registry}/{name}:{component.version or LATEST}"
+    if component.id is not None:
+        parts = component.id.removeprefix("azureml://registries/").split("/")
+        return ComponentName(parts[0], parts[2], parts[4])
+    return ComponentName(component.registry, component.name or snapshot.TASK_COMPONENTS[spec.task], component.version)
 
 
-def fill(spec: Spec, pins: Pins, component_name: str) -> Spec:
+def component_key(spec: Spec) -> str:
+    """Return the spec's key in `Pins.components`."""
+    component = spec.component
+    return component.id or f"{component.registry}/{component_name(spec).name}:{component.version or LATEST}"
+
+
+def fill(spec: Spec, pins: Pins) -> Spec:
     """The spec with the versions that it leaves open, as far as they are pinned."""
     changes: dict[str, Any] = {}
     model = pins.models.get(model_key(spec))
     if spec.trains and spec.model.version is None and model is not None:
         changes["model"] = spec.model.model_copy(update={"version": model.version})
-    component = pins.components.get(component_key(spec, component_name))
+    component = pins.components.get(component_key(spec)) if spec.trains else None
     if spec.trains and spec.component.id is None and spec.component.version is None and component is not None:
         changes["component"] = spec.component.model_copy(update={"version": component.version})
     return spec.model_copy(update=changes) if changes else spec
@@ -125,12 +144,12 @@ def hold(facts: Facts, pins: Pins) -> Facts:
     return replace(facts, model=model, component=component, sizes=sizes)
 
 
-def offline(facts: Facts, spec: Spec, pins: Pins, component_name: str) -> Facts:
+def offline(facts: Facts, spec: Spec, pins: Pins) -> Facts:
     """The facts with pinned models and components that the snapshot does not hold: what was locked can be validated offline."""
     model = facts.model or (_pinned(pins.models, model_key(spec), spec.model.version) if spec.trains else None)
     component = facts.component
     if component is None and spec.trains:
-        component = _pinned(pins.components, component_key(spec, component_name), spec.component.version)
+        component = _pinned(pins.components, component_key(spec), spec.component.version)
     return replace(facts, model=model, component=component)
 
 
@@ -179,59 +198,48 @@ def _differs(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[st
             yield f"`{name}` was {before.get(name, 'absent')}, is {after.get(name, 'absent')}"
 
 
-def _told(pins: Pins) -> dict[str, Any]:
-    return {
-        "models": {key: _fact(pin) for key, pin in sorted(pins.models.items())},
-        "components": {
-            key: {**_fact(pin), "inputs": {name: _fact(entry, "name") for name, entry in pin.inputs.items()}}
-            for key, pin in sorted(pins.components.items())
-        },
-        "datasets": dict(sorted(pins.datasets.items())),
-        "sizes": {name: {"gpus": gpus} for name, gpus in sorted(pins.sizes.items())},
-    }
-
-
-def _fact(fact: Any, *without: str) -> dict[str, Any]:
-    """A fact as plain values; what is at its default, or says where the fact was read, is left out."""
-    told = {}
-    for entry in fields(fact):
-        value = getattr(fact, entry.name)
-        default = entry.default if entry.default is not MISSING else None
-        if entry.name in ("origin", "notes", "twin", *without) or value == default or (value == () and entry.default == ()):
-            continue
-        told[entry.name] = list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, Mapping) else value
-    return told
-
-
-def _pins(data: Mapping[str, Any]) -> Pins:
-    return Pins(
-        models={key: _model(entry) for key, entry in (data.get("models") or {}).items()},
-        components={key: _component(entry) for key, entry in (data.get("components") or {}).items()},
-        datasets={str(key): _revision(str(key), str(value)) for key, value in (data.get("datasets") or {}).items()},
-        sizes={str(name): int(entry["gpus"]) for name, entry in (data.get("sizes") or {}).items()},
-    )
-
-
-def _revision(source: str, pinned: str) -> str:
-    """A commit becomes part of addresses and of files' names: whoever changes a lock file gets no path into either."""
-    if not re.fullmatch(r"[0-9a-f]{40}" if source.startswith("hf://") else r"etag:.+|sha256:[0-9a-f]{64}", pinned):
-        raise ValueError
-    return pinned
-
-
+_UNWRITTEN: dict[str, Any] = {
+    "models": {"__all__": {"origin", "notes", "twin"}},
+    "components": {"__all__": {"origin": True, "inputs": {"__all__": {"name"}}}},
+}
+"""Fields of facts that say where a fact was read, or that the key says already."""
 _ORIGIN = "the lock file"
 
 
-def _model(data: Mapping[str, Any]) -> ModelFact:
-    told: dict[str, Any] = {entry.name: None for entry in fields(ModelFact) if entry.default is MISSING}
-    told |= {"archived": False, "tasks": (), "defaults": {}, **data, "origin": _ORIGIN}
-    sizes = {name: tuple(told[name]) if told[name] is not None else None for name in ("finetune_sizes", "inference_sizes")}
-    return ModelFact(**{**told, **sizes, "tasks": tuple(told["tasks"])})
+@cache
+def _adapter() -> TypeAdapter[Pins]:
+    return TypeAdapter(Pins)
 
 
-def _component(data: Mapping[str, Any]) -> ComponentFact:
-    inputs = {}
-    for name, entry in data["inputs"].items():
-        told = {"optional": False, **entry}
-        inputs[name] = InputFact(name=name, **{**told, "enum": tuple(told.get("enum", ()))})
-    return ComponentFact(**{"outputs": {}, **data, "inputs": inputs, "origin": _ORIGIN})
+def _to_data(pins: Pins) -> dict[str, Any]:
+    """Return pins as plain values, sorted; fields that are at their default are left out."""
+    data = _adapter().dump_python(pins, mode="json", exclude=_UNWRITTEN, exclude_defaults=True, exclude_none=True)
+    sections = {entry.name: dict(sorted(data.get(entry.name, {}).items())) for entry in fields(Pins)}
+    return {**sections, "sizes": {name: {"gpus": gpus} for name, gpus in sections["sizes"].items()}}
+
+
+def _from_data(data: Mapping[str, Any]) -> Pins:
+    """Raise ValueError, KeyError, TypeError or AttributeError if `data` is not what `_to_data` returns."""
+    sections = {entry.name: data.get(entry.name) or {} for entry in fields(Pins)}
+    unset = {entry.name: None for entry in fields(ModelFact) if entry.default is MISSING}
+    pins = _adapter().validate_python(
+        {
+            "models": {key: {**unset, **entry, "origin": _ORIGIN} for key, entry in sections["models"].items()},
+            "components": {key: _component(entry) for key, entry in sections["components"].items()},
+            "datasets": sections["datasets"],
+            "sizes": {name: entry["gpus"] for name, entry in sections["sizes"].items()},
+        }
+    )
+    for dataset, revision in pins.datasets.items():
+        _check_revision(dataset, revision)
+    return pins
+
+
+def _component(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {**entry, "origin": _ORIGIN, "inputs": {name: {"name": name, **fact} for name, fact in entry["inputs"].items()}}
+
+
+def _check_revision(dataset: str, revision: str) -> None:
+    """Raise ValueError unless it is a commit or a digest: it becomes part of URLs and of file names."""
+    if not re.fullmatch(r"[0-9a-f]{40}" if dataset.startswith("hf://") else r"etag:.+|sha256:[0-9a-f]{64}", revision):
+        raise ValueError(f"not a revision: {revision}")

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import yaml
@@ -79,16 +78,15 @@ def load(content: bytes, file: str, hint: str = "start with `version: 1`") -> So
     """
     text = _decode(content, file)
     lines = tuple(text.splitlines())
-    builder = _Builder(file, lines)
+    reader = _Reader(text, file, lines)
     try:
-        for event in yaml.parse(text, Loader=LOADER):
-            builder.take(event)
+        root = reader.document()
     except yaml.YAMLError as error:
         raise FineforgeError(_syntax(error, file, lines)) from None
-    if not isinstance(builder.root, dict):
-        what = "is empty" if builder.root is None else "is not a mapping of keys to values"
+    if not isinstance(root, dict):
+        what = "is empty" if root is None else "is not a mapping of keys to values"
         raise FineforgeError(Diagnostic("FF111", f"`{file}` {what}", span=_span(file, lines, (0, 0, 0, 1)), hint=hint))
-    return Source(file, lines, builder.root, builder.keys, builder.values)
+    return Source(file, lines, root, reader.keys, reader.values)
 
 
 def _decode(content: bytes, file: str) -> str:
@@ -133,96 +131,11 @@ def _syntax(error: yaml.YAMLError, file: str, lines: tuple[str, ...]) -> Diagnos
     mark, begin = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     if mark is not None and mark.line >= len(lines) and begin is not None:
         mark = begin  # the parser gave up at the end of the file: what was never closed begins here
-    conflict = next((number for number, text in enumerate(lines) if text.startswith("<<<<<<< ")), None)
-    if conflict is not None:
-        span = _span(file, lines, (conflict, 0, conflict, 7))
-        hint = "resolve the conflict and remove its markers; for a lock file, keep either side and run `fineforge lock`"
-        return Diagnostic("FF101", "unresolved merge conflict", span=span, hint=hint)
-    line, column = (mark.line, mark.column) if mark else (0, 0)
-    text = lines[line] if line < len(lines) else ""
-    span = _span(file, lines, (line, column, line, column + 1))
-    if "\t" in text[: len(text) - len(text.lstrip())] or (text[column : column + 1] == "\t"):
-        return Diagnostic("FF102", "tab in the indentation", span=span, hint="indent with spaces")
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    context = getattr(error, "context", None)
-    hint = next((hint for words, hint in _SYNTAX_HINTS.items() if words in problem), "")
-    return Diagnostic("FF101", f"not valid YAML: {problem}" + (f" {context}" if context else ""), span=span, hint=hint)
-
-
-_SYNTAX_HINTS = {
-    "mapping values are not allowed": "quote text that contains `: `; the keys of a block start in the same column",
-    "cannot start any token": "quote text that starts with `@`, `%` or a backtick",
-    "could not find expected ':'": "a key ends with `: `, including the space",
-    "did not find expected key": "the keys of a block start in the same column",
-    "did not find expected '-' indicator": "the entries of a list start in the same column",
-    "did not find expected ',' or ']'": "close the list with `]`",
-    "did not find expected ',' or '}'": "close the mapping with `}`",
-    "unexpected end of stream": "close the quotes",
-    "unknown escape character": "in single quotes a backslash is a backslash",
-}
-"""The parser's problem -> what usually helps."""
-
-
-def _span(file: str, lines: tuple[str, ...], place: _Range) -> SourceSpan:
-    line, column, end_line, end_column = place
-    snippet = lines[line] if line < len(lines) else ""
-    return SourceSpan(file, line + 1, column + 1, end_line + 1, end_column + 1, snippet)
-
-
-@dataclass(slots=True)
-class _Frame:
-    """An open collection."""
-
-    value: dict[Any, Any] | list[Any]
-    path: SpecPath
-    anchor: str | None
-    start: Any
-    expects_key: bool
-    """Whether a key comes next; never in a list."""
-    key: Any = None
-    nodes: int = 1
-    merges: list[Any] = field(default_factory=list)
-
-
-class _Builder:
-    """Turns parser events into data and positions."""
-
-    def __init__(self, file: str, lines: tuple[str, ...]) -> None:
-        self.file, self.lines = file, lines
-        self.root: Any = None
-        self.keys: dict[SpecPath, _Range] = {}
-        self.values: dict[SpecPath, _Range] = {}
-        self.stack: list[_Frame] = []
-        self.anchors: dict[str, tuple[Any, int]] = {}
-        self.nodes = 0
-        self.documents = 0
-
-    def take(self, event: Any) -> None:
-        handler = _HANDLERS.get(type(event))
-        if handler is not None:
-            handler(self, event)
-
-    def _document(self, event: Any) -> None:
-        self.documents += 1
-        if self.documents > 1:
-            self._refuse("FF104", "a second document starts here", event, "one spec per file: split it at `---`")
-
-    def _tag(self, event: Any) -> None:
-        if event.tag not in (None, "!") and not event.tag.startswith("tag:yaml.org,2002:str"):
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self._refuse("FF106", f"the tag `{tag}` is not allowed", event, "write a plain value")
-
-    def _scalar(self, event: Any) -> None:
-        self._tag(event)
-        if self._expects_key():
-            self._take_key(event.value, event)
-            return
-        plain = event.implicit[0] and event.style in (None, "")
-        value = self._number(event) if plain and event.value[:1] in _NUMBER_STARTS else event.value
-        value = _CONSTANTS.get(value, value) if plain and isinstance(value, str) else value
-        if event.anchor:
-            self.anchors[event.anchor] = (value, 1)
-        self._add(value, event, 1)
+    conflict = next((number for number, text in enumerate(lines) if text.startswith("    def _plain(self, event: Any) -> Any:
+        """Return the value of a plain scalar by the YAML 1.2 core schema."""
+        if event.value[:1] in _NUMBER_STARTS:
+            return self._number(event)
+        return _CONSTANTS.get(event.value, event.value)
 
     def _number(self, event: Any) -> Any:
         """Return the number that a plain scalar writes, or its text. Raise FF113 where no number can hold what it writes."""
@@ -232,104 +145,79 @@ class _Builder:
             self._refuse("FF113", f"`{shown}` {problem}", event, "write a smaller number; put it in quotes if it is text")
         return value
 
-    def _mapping(self, event: Any) -> None:
-        self._open(event, {})
+    def _mapping(self, path: SpecPath) -> tuple[dict[str, Any], int, Any]:
+        data: dict[str, Any] = {}
+        merged: list[dict[str, Any]] = []
+        nodes = 1
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key = self._key(event, path, data)
+            begin = next(self.events)
+            value, more, end = self._node(begin, (*path, key))
+            nodes = self._count(nodes + more, end)
+            if key != "<<":
+                data[key] = value
+                continue
+            sources = value if isinstance(value, list) else [value]
+            if not all(isinstance(source, dict) for source in sources):
+                self._refuse("FF101", "`<<` needs a mapping", end, "", begin)
+            merged += sources
+        for key, value in (entry for source in merged for entry in source.items()):
+            if key not in data:
+                data[key] = value
+                self.keys[(*path, key)] = self.values[(*path, key)] = self.keys[(*path, "<<")]
+        return data, nodes, event
 
-    def _sequence(self, event: Any) -> None:
-        self._open(event, [])
+    def _sequence(self, path: SpecPath) -> tuple[list[Any], int, Any]:
+        data: list[Any] = []
+        nodes = 1
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            value, more, end = self._node(event, (*path, len(data)))
+            nodes = self._count(nodes + more, end)
+            data.append(value)
+        return data, nodes, event
 
-    def _open(self, event: Any, value: dict[Any, Any] | list[Any]) -> None:
-        self._tag(event)
-        if self._expects_key():
+    def _key(self, event: Any, path: SpecPath, data: dict[str, Any]) -> str:
+        begin, end = event.start_mark, event.end_mark
+        if isinstance(event, yaml.AliasEvent):
+            self._anchored(event)
+        else:
+            self._check_tag(event)
+        if not isinstance(event, yaml.ScalarEvent):
             self._refuse("FF101", "a key must be plain text", event, "")
-        if len(self.stack) >= MAX_DEPTH:
-            self._refuse("FF110", f"nested deeper than {MAX_DEPTH} levels", event, "")
-        self.stack.append(_Frame(value, self._path(), event.anchor, event.start_mark, isinstance(value, dict)))
+        key = str(event.value)
+        if key in data:
+            first = self.keys[(*path, key)][0] + 1
+            self._refuse("FF103", f"duplicate key `{key}`, first set in line {first}", event, "keep one of them")
+        self.keys[(*path, key)] = (begin.line, begin.column, end.line, end.column)
+        return key
 
-    def _close(self, event: Any) -> None:
-        frame = self.stack.pop()
-        for merged in frame.merges:
-            if isinstance(frame.value, dict):
-                for key, value in merged.items():
-                    if key not in frame.value:
-                        frame.value[key] = value
-                        self.keys[(*frame.path, key)] = self.values[(*frame.path, key)] = self.keys[(*frame.path, "<<")]
-        if frame.anchor:
-            self.anchors[frame.anchor] = (frame.value, frame.nodes)
-        self._add(frame.value, event, frame.nodes, frame.start)
-
-    def _alias(self, event: Any) -> None:
+    def _anchored(self, event: Any) -> tuple[Any, int]:
         if event.anchor not in self.anchors:
             self._refuse("FF101", f"the alias `*{event.anchor}` has no preceding anchor", event, "")
-        value, nodes = self.anchors[event.anchor]
-        if self._expects_key():
-            self._refuse("FF101", "a key must be plain text", event, "")
-        self._add(value, event, nodes)
+        return self.anchors[event.anchor]
 
-    def _add(self, value: Any, event: Any, nodes: int, start: Any = None) -> None:
-        path = self._path()
-        begin, end = start or event.start_mark, event.end_mark
-        self.values[path] = (begin.line, begin.column, end.line, max(end.column, begin.column + 1))
-        if not self.stack:
-            self.root = value
-            return
-        frame = self.stack[-1]
-        frame.nodes += nodes
-        self.nodes = max(self.nodes, frame.nodes)
-        if self.nodes > MAX_NODES:
-            what, hint = (
+    def _check_tag(self, event: Any) -> None:
+        if event.tag not in (None, "!") and not event.tag.startswith("tag:yaml.org,2002:str"):
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self._refuse("FF106", f"the tag `{tag}` is not allowed", event, "write a plain value")
+
+    def _count(self, nodes: int, event: Any) -> int:
+        if nodes > MAX_NODES:
+            reason, hint = (
                 ("aliases expand to", "write the values out") if self.anchors else ("the file holds", "is this the dataset?")
             )
-            self._refuse("FF105", f"{what} more than {MAX_NODES:,} values", event, hint)
-        if isinstance(frame.value, list):
-            frame.value.append(value)
-        elif frame.key == "<<":
-            self._merge(frame, value, event, start)
-            frame.expects_key = True
-        else:
-            frame.value[frame.key] = value
-            frame.expects_key = True
+            self._refuse("FF105", f"{reason} more than {MAX_NODES:,} values", event, hint)
+        return nodes
 
-    def _merge(self, frame: _Frame, value: Any, event: Any, start: Any) -> None:
-        sources = value if isinstance(value, list) else [value]
-        if not all(isinstance(source, dict) for source in sources):
-            self._refuse("FF101", "`<<` needs a mapping", event, "", start)
-        frame.merges.extend(sources)
-
-    def _expects_key(self) -> bool:
-        return bool(self.stack) and self.stack[-1].expects_key
-
-    def _take_key(self, key: str, event: Any) -> None:
-        frame = self.stack[-1]
-        path = (*frame.path, key)
-        if key != "<<" and path in self.keys and path in self.values:
-            first = self.keys[path][0] + 1
-            self._refuse("FF103", f"duplicate key `{key}`, first set in line {first}", event, "keep one of them")
-        frame.key, frame.expects_key = key, False
-        begin, end = event.start_mark, event.end_mark
-        self.keys[path] = (begin.line, begin.column, end.line, end.column)
-
-    def _path(self) -> SpecPath:
-        if not self.stack:
-            return ()
-        frame = self.stack[-1]
-        return (*frame.path, len(frame.value) if isinstance(frame.value, list) else frame.key)
-
-    def _refuse(self, code: str, message: str, event: Any, hint: str, start: Any = None) -> NoReturn:
-        begin, end = start or event.start_mark, event.end_mark
-        place = (begin.line, begin.column, end.line, max(end.column, begin.column + 1))
-        raise FineforgeError(Diagnostic(code, message, span=_span(self.file, self.lines, place), hint=hint))
+    def _refuse(self, code: str, message: str, event: Any, hint: str, begin: Any = None) -> NoReturn:
+        span = _span(self.file, self.lines, _range(begin or event, event))
+        raise FineforgeError(Diagnostic(code, message, span=span, hint=hint))
 
 
-_HANDLERS: Mapping[type, Callable[[_Builder, Any], None]] = {
-    yaml.ScalarEvent: _Builder._scalar,
-    yaml.MappingStartEvent: _Builder._mapping,
-    yaml.SequenceStartEvent: _Builder._sequence,
-    yaml.MappingEndEvent: _Builder._close,
-    yaml.SequenceEndEvent: _Builder._close,
-    yaml.AliasEvent: _Builder._alias,
-    yaml.DocumentStartEvent: _Builder._document,
-}
+def _range(first: Any, last: Any) -> _Range:
+    """The place from the begin of one event to the end of another, one column wide at least."""
+    begin, end = first.start_mark, last.end_mark
+    return begin.line, begin.column, end.line, max(end.column, begin.column + 1)
 
 
 def _resolve(text: str) -> tuple[Any, str]:

@@ -1,11 +1,11 @@
 """The shapes of what commands answer with `--json`, beside plans (`shapes`) and the lines of an apply (`lines`).
 
-Shapes only: each command fills its own, and the published schema is made of them. The rules of `shapes` about versions hold here.
+Each command fills its own, and the published schema is made of them. The rules of `shapes` about versions hold here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from fineforge.documents.shapes import DESCRIBED, Overridden, PlanProblem, Problem, ResourceDrift
@@ -19,7 +19,7 @@ class Answer:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = DESCRIBED
 
-    format_version: str
+    format_version: str = field(default=ANSWERS_FORMAT, kw_only=True)
     """`MAJOR.MINOR`: refuse another major version than yours, ignore keys that you do not know."""
 
 
@@ -102,7 +102,7 @@ class SpecStatus:
 class Status(SpecStatus):
     """Of `status` with one spec."""
 
-    format_version: str
+    format_version: str = field(default=ANSWERS_FORMAT, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

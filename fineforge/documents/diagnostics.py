@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from fineforge.core.diagnostics import Diagnostic
+from fineforge.documents.shapes import Position, Problem, Range
 
 
-def as_data(diagnostic: Diagnostic) -> dict[str, object]:
-    """For JSON: `path` is dotted, `range` is null where no file is at fault."""
+def problem(diagnostic: Diagnostic) -> Problem:
+    """Return the shape: `path` is dotted, `range` is None where no file is at fault."""
     span = diagnostic.span
-    return {
-        "code": diagnostic.code,
-        "severity": diagnostic.severity.value,
-        "message": diagnostic.message,
-        "hint": diagnostic.hint,
-        "path": ".".join(str(part) for part in diagnostic.path),
-        "range": None
-        if span is None
-        else {
-            "file": span.file,
-            "start": {"line": span.line, "column": span.column},
-            "end": {"line": span.end_line, "column": span.end_column},
-        },
-    }
+    place = None
+    if span is not None:
+        place = Range(span.file, Position(span.line, span.column), Position(span.end_line, span.end_column))
+    path = ".".join(str(part) for part in diagnostic.path)
+    return Problem(diagnostic.code, diagnostic.severity.value, diagnostic.message, diagnostic.hint, path, place)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any, cast
+
+from pydantic_core import to_jsonable_python
 
 from fineforge import __version__
 from fineforge.core.diagnostics import Diagnostic, errors
@@ -12,9 +15,8 @@ from fineforge.core.events import Outcome
 from fineforge.core.plan import Action, FieldChange, Mode, Plan, Step
 from fineforge.core.redaction import redact, visible_value
 from fineforge.documents import shapes
-from fineforge.documents.diagnostics import as_data
+from fineforge.documents.diagnostics import problem
 from fineforge.documents.effects import effects
-from fineforge.documents.shapes import to_data
 from fineforge.documents.summary import counts, estimate, summary, summary_of
 
 Unplanned = Mapping[str, Sequence[Diagnostic]]
@@ -50,7 +52,7 @@ def plan_data(
         + [_problem(found, plan.spec, None) for plan in plans for found in plan.diagnostics]
         + [_problem(found, None, path) for path, entries in failed.items() for found in dict.fromkeys(entries)],
     )
-    return cast(dict[str, Any], to_data(document))
+    return cast(dict[str, Any], to_jsonable_python(document))
 
 
 def step_shape(plan: Plan, step: Step) -> shapes.ResourceChange:
@@ -118,7 +120,7 @@ _STANDS = (Action.NOOP, Action.READ, Action.UPDATE, Action.CREATE, Action.NEW_VE
 
 
 def problem_shape(diagnostic: Diagnostic) -> shapes.Problem:
-    return shapes.Problem(**_problem_fields(diagnostic))
+    return replace(problem(diagnostic), message=redact(diagnostic.message), hint=redact(diagnostic.hint))
 
 
 def _spec(plan: Plan, file: str | None) -> shapes.SpecPlan:
@@ -172,11 +174,8 @@ def _drifted(change: FieldChange) -> shapes.DriftChange:
 
 
 def _problem(diagnostic: Diagnostic, spec: str | None, file: str | None) -> shapes.PlanProblem:
-    return shapes.PlanProblem(**_problem_fields(diagnostic), spec=spec, file=file)
-
-
-def _problem_fields(diagnostic: Diagnostic) -> dict[str, Any]:
-    return {**as_data(diagnostic), "message": redact(diagnostic.message), "hint": redact(diagnostic.hint)}
+    shape = problem_shape(diagnostic)
+    return shapes.PlanProblem(**{entry.name: getattr(shape, entry.name) for entry in fields(shape)}, spec=spec, file=file)
 
 
 def _by_step(found: Mapping[str, Diagnostic]) -> dict[str, shapes.Problem]:

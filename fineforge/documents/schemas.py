@@ -50,7 +50,10 @@ def answers_schema() -> dict[str, Any]:
     definitions: dict[str, Any] = {}
     for answer in ANSWERS:
         schema = TypeAdapter(answer).json_schema()
-        schema["properties"]["format_version"]["pattern"] = _same_major(ANSWERS_FORMAT)
+        version = schema["properties"].pop("format_version")
+        version["pattern"] = _same_major(version.pop("default"))
+        schema["properties"] = {"format_version": version, **schema["properties"]}
+        schema["required"] = ["format_version", *schema["required"]]
         definitions |= {**schema.pop("$defs", {}), answer.__name__: schema}
     return {
         "$schema": _DIALECT,

@@ -7,8 +7,7 @@ major one, which readers refuse.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 PLAN_FORMAT = "1.0"
@@ -282,14 +281,3 @@ class Output:
     name: str
     version: str | None
     parent: str | None
-
-
-def to_data(value: Any) -> Any:
-    """A shape as plain JSON values; what is no shape is taken as it is."""
-    if is_dataclass(value):
-        return {entry.name: to_data(getattr(value, entry.name)) for entry in fields(value)}
-    if isinstance(value, Mapping):
-        return {key: to_data(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_data(entry) for entry in value]
-    return value

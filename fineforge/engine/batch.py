@@ -1,7 +1,7 @@
-"""Many specs at once: loaded, held against each other, planned with shared reads, and applied as one graph.
+"""Plan and apply the specs that a command selects, one or many: with shared reads, and as one graph.
 
-A spec that is wrong does not hide the others. What one spec's plan says is `engine.plan`'s; here belongs what specs do to each
-other: names that two of them want, and clusters that several use, whose writes come one after the other.
+An invalid spec does not block the others. Here belongs what specs do to each other: names that two of them claim, and clusters
+that several of them use, whose writes run one after the other.
 """
 
 from __future__ import annotations
@@ -9,29 +9,29 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from fineforge.config.loaded import Loaded
-from fineforge.config.variables import Given
-from fineforge.core.diagnostics import Diagnostic, FineforgeError, errors
+from fineforge.config.loaded import DEFAULTS, SpecFile, SpecOptions, TargetedSpec
+from fineforge.core.diagnostics import Diagnostic, FineforgeError, errors, refused
 from fineforge.core.events import Event, Outcome
 from fineforge.core.gateway import READS, Gateway, Reader
 from fineforge.core.objects import ResourceKey
 from fineforge.core.plan import WRITES, Action, Mode, Plan
-from fineforge.engine import applied, data, planfile
-from fineforge.engine import loaded as engine_loaded
-from fineforge.engine import planned as engine
-from fineforge.engine.selection import Batch, Failures, conflicts, load, named
+from fineforge.engine import data, planfile
+from fineforge.engine.leases import Leases, all_of, hold_leases
+from fineforge.engine.planned import plan_apply, plan_destroy
+from fineforge.engine.selection import Batch, Failures, TargetedBatch, conflicts
 from fineforge.engine.shared_reads import SharedReads
-from fineforge.execution import executor as applying
-from fineforge.execution import lease as leasing
+from fineforge.execution import executor
+from fineforge.execution.lease import AT_ONCE, Terms, judged
 from fineforge.planner import check_plan
 from fineforge.planner.sharing import _decides, _joined, one_plan
 from fineforge.policies import judge
 from fineforge.resources.kinds import KINDS
+
+SpecPlan = tuple[TargetedSpec, Plan]
 
 PARALLEL = 8
 """Steps of all specs that are carried out at the same time."""
@@ -41,30 +41,83 @@ PARALLEL = 8
 class Planned:
     """The plans of a batch. Each is complete in itself, but for `after`."""
 
-    plans: tuple[tuple[Loaded, Plan], ...]
-    failed: Failures
+    plans: tuple[SpecPlan, ...]
+    failed: Failures = field(default_factory=dict)
+    """Specs that could not be planned, and why."""
     problems: tuple[Diagnostic, ...] = ()
-    selected: bool = False
+    """What is wrong with the selection itself."""
     after: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     """(spec, step id) -> the step of another spec that it waits for, since both write to one object."""
 
     @property
+    def sound(self) -> tuple[SpecPlan, ...]:
+        """The plans that can be applied."""
+        return tuple(entry for entry in self.plans if not errors(entry[1].diagnostics))
+
+    @property
     def writes(self) -> int:
+        """The number of writes of all plans, those that cannot be applied included."""
         return sum(len(plan.writes) for _, plan in self.plans)
 
     @property
     def merged(self) -> Plan:
-        """All plans as one graph."""
-        return one_plan([plan for _, plan in self.plans], self.after)
+        """The plans as one graph. The plan of a single spec is its own."""
+        return _merge([plan for _, plan in self.plans], self.after)
+
+    @property
+    def diagnostics(self) -> list[Diagnostic]:
+        """Everything that is wrong, in the order in which it is reported."""
+        unplanned = [problem for problems in self.failed.values() for problem in problems]
+        return [*self.problems, *unplanned, *(problem for _, plan in self.plans for problem in plan.diagnostics)]
 
     @property
     def broken(self) -> bool:
-        """Whether some spec could not be planned, or its plan cannot be applied."""
-        return bool(self.failed or errors(self.problems) or any(errors(plan.diagnostics) for _, plan in self.plans))
+        """True if a spec could not be planned, or its plan cannot be applied."""
+        return bool(self.failed or errors(self.diagnostics))
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """How an apply proceeds."""
+
+    parallel: int = PARALLEL
+    """Steps at the same time, at most."""
+    detach: bool = False
+    """True if no job is waited for: it is `running` in the outcome, what needs it is skipped, and a later apply continues."""
+    lease: Terms = AT_ONCE
+    """How the apply leases are acquired."""
+
+
+DEFAULT_APPLY = ApplyOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyHooks:
+    """How the caller watches an apply, and interrupts it. Called from several threads."""
+
+    event: Callable[[Event], None] = lambda _: None
+    """Gets what happens to each step."""
+    warn: Callable[[Sequence[Diagnostic]], None] = lambda _: None
+    """Gets what the checks of data rows found short of an error."""
+    progress: Callable[..., object] = lambda *_: None
+    """Gets the spec's name and the arguments of `fineforge.dataset.Progress` while data is prepared."""
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Once set, nothing more is started or waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """How an apply ended."""
+
+    outcome: Outcome
+    held_back: Mapping[Path, FineforgeError]
+    """Specs whose plans were not begun, and why: errors in the plan, its data, its lease, or a shared cluster."""
 
     @property
-    def unplanned(self) -> dict[str, tuple[Diagnostic, ...]]:
-        return named(self.failed)
+    def exit_code(self) -> int:
+        """The worst exit code of the outcome and of everything that was held back."""
+        codes = {outcome_exit_code(self.outcome), *(error.exit_code for error in self.held_back.values())}
+        return next((code for code in (130, 1, 5, 4) if code in codes), 0)
 
 
 def plan(
@@ -72,145 +125,167 @@ def plan(
     gateway: Reader,
     mode: Mode = Mode.APPLY,
     retry_failed: bool = False,
-    told: Callable[[Loaded], None] = lambda _: None,
+    report: Callable[[TargetedSpec], None] = lambda _: None,
 ) -> Planned:
-    """Plans every spec, reads shared. What is wrong with one is in `failed`, or its plan's diagnostics; `told` hears of each."""
-    clashes = conflicts(batch, gateway.workspace) if mode is Mode.APPLY else {}
-    failed = {**batch.failed, **clashes}
-    reads = SharedReads(gateway, len(batch.specs))
-    wanted = [loaded for loaded in batch.specs if loaded.path not in clashes]
+    """Plan every spec of the batch that is for the gateway's target, with shared reads.
 
-    def make(loaded: Loaded) -> Plan | tuple[Diagnostic, ...]:
+    What is wrong with a spec is in `failed`, or in its plan's diagnostics. `report` is called for each spec once it is planned.
+    """
+    at = TargetedBatch.of(batch, gateway.workspace.target)
+    clashes = conflicts(at, gateway.workspace) if mode is Mode.APPLY else {}
+    reads = SharedReads(gateway, len(at.specs))
+    wanted = [spec for spec in at.specs if spec.path not in clashes]
+
+    def make(spec: TargetedSpec) -> Plan | tuple[Diagnostic, ...]:
         try:
-            return engine.plan(loaded, reads, mode, retry_failed).plan
+            return (plan_apply(spec, reads, retry_failed) if mode is Mode.APPLY else plan_destroy(spec, reads)).plan
         except FineforgeError as error:
             return error.diagnostics
         finally:
-            told(loaded)
+            report(spec)
 
     with ThreadPoolExecutor(min(READS, max(len(wanted), 1))) as pool:
         made = list(zip(wanted, pool.map(make, wanted), strict=True))
-        if _pretend(reads, [found for _, found in made if isinstance(found, Plan)]):
-            made = [(loaded, make(loaded) if isinstance(found, Plan) and _disagrees(found) else found) for loaded, found in made]
-    plans = [(loaded, found) for loaded, found in made if isinstance(found, Plan)]
-    failed |= {loaded.path: found for loaded, found in made if isinstance(found, tuple)}
-    shared, after = _share(plans)
-    return Planned(tuple(shared), failed, batch.problems, batch.selected, after)
+        if _pretend(reads, [plan for _, plan in made if isinstance(plan, Plan)]):
+            made = [(spec, make(spec) if isinstance(plan, Plan) and _disagrees(plan) else plan) for spec, plan in made]
+    failed = {**at.failed, **clashes, **{spec.path: problems for spec, problems in made if isinstance(problems, tuple)}}
+    return beside(Planned((), failed, batch.problems), [(spec, plan) for spec, plan in made if isinstance(plan, Plan)])
 
 
-def beside(planned: Planned, others: Sequence[tuple[Loaded, Plan]]) -> Planned:
-    """The plans and others of the same workspace, which may write to the same clusters."""
+def beside(planned: Planned, others: Sequence[SpecPlan]) -> Planned:
+    """Return the plans together with others of the same workspace, which may write to the same clusters."""
     plans, after = _share((*planned.plans, *others))
     return replace(planned, plans=tuple(plans), after=after)
 
 
-def saved(entries: Sequence[tuple[Path, Plan]], allow_outside: bool = False, given: Given | None = None) -> Planned:
-    """Plans that were saved, beside their specs as they are now. Raises every spec that cannot be read, at once."""
-    found = load([path for path, _ in entries], (), None, allow_outside, entries[0][1].target if entries else None, given)
-    if found.failed:
-        raise FineforgeError(*(diagnostic for problems in found.failed.values() for diagnostic in problems))
-    made: list[tuple[Loaded, Plan]] = []
-    for one, (path, plan_) in zip(found.specs, entries, strict=True):
-        meant = engine_loaded.at(one, plan_.target)
-        planfile.refuse_changed(plan_, meant.spec, path)
-        made.append((one, judge.judged(plan_, meant)))
-    plans, after = _share(made)
-    return Planned(tuple(plans), {}, after=after)
+def saved(entries: Sequence[tuple[Path, Plan]], options: SpecOptions = DEFAULTS) -> Planned:
+    """Return saved plans, next to their specs as they are now. Raises every spec that cannot be read, at once."""
+    specs: list[TargetedSpec] = []
+    problems: list[Diagnostic] = []
+    for path, plan in entries:
+        try:
+            specs.append(SpecFile.read(path, replace(options, target=plan.target)).at(plan.target))
+        except FineforgeError as error:
+            problems += error.diagnostics
+    if problems:
+        raise FineforgeError(*problems)
+    for spec, (path, plan) in zip(specs, entries, strict=True):
+        planfile.refuse_changed(plan, spec.spec, path)
+    return beside(Planned(()), [(spec, judge.judged(plan, spec)) for spec, (_, plan) in zip(specs, entries, strict=True)])
 
 
 def apply(
     planned: Planned,
     gateway: Gateway,
-    listener: Callable[[Event], None],
-    stop: threading.Event | None = None,
-    parallel: int = PARALLEL,
-    warn: Callable[[Sequence[Diagnostic]], None] = lambda _: None,
-    detach: bool = False,
-    terms: leasing.Terms = leasing.AT_ONCE,
-    progress: Callable[..., object] = lambda *_: None,
-) -> tuple[Outcome, Mapping[Path, FineforgeError]]:
-    """Carries out every plan that can be, as one graph; and why a spec's plan was not begun: its data, or its lease. `progress`
-    is that of `engine.apply`, with the spec's name before all else.
+    options: ApplyOptions = DEFAULT_APPLY,
+    hooks: ApplyHooks | None = None,
+    leases: Leases | None = None,
+) -> Applied:
+    """Carry out every plan that can be, as one graph. Data is prepared and its rows checked before the first write.
 
-    Raises FineforgeError before anything is written where the plans break their contract or are for another workspace.
+    `leases` are those that are held already; what is missing of them is acquired.
+
+    Raises FineforgeError before anything is written where no plan could be begun, or where the plans break their contract. What
+    happens to single steps is in the outcome.
     """
-    stop = stop or threading.Event()
+    hooks = hooks or ApplyHooks()
+    if leases is None:
+        with hold_leases(gateway, options.lease, hooks.stop) as leases:
+            return apply(planned, gateway, options, hooks, leases)
     held_back: dict[Path, FineforgeError] = {}
     files: dict[str, Path] = {}
-    begun: list[tuple[Loaded, Plan]] = []
-    with ExitStack() as stack:
-        leases: list[leasing.Lease] = []
-        sound = [entry for entry in planned.plans if not errors(entry[1].diagnostics)]
-        for loaded, plan_ in sorted(sound, key=lambda entry: entry[1].spec):  # in one order, or two applies wait for each other
-            try:
-                planfile.refuse_elsewhere(plan_, gateway.workspace)
-                held = stack.enter_context(applied.leased(plan_, loaded, gateway, terms, stop))
-                files |= _prepared(plan_, loaded, warn, partial(progress, plan_.spec), stop)
-            except FineforgeError as error:
-                held_back[loaded.path] = error
-                continue
-            leases += [held] if held is not None else []
-            begun.append((loaded, plan_))
-        merged = one_plan([plan_ for _, plan_ in _not_in_vain(begun, planned, held_back)], planned.after)
-        if broken := check_plan(merged):
-            raise FineforgeError(*broken)
-        halted = lambda: any(lease.lost() for lease in leases)  # noqa: E731
-        outcome = applying.run(merged, applying.Execution(gateway, files, listener, stop, detach, halted), parallel)
-        return leasing.judged(outcome, leases), held_back
+    begun: list[SpecPlan] = []
+    leases.acquire(planned.sound)
+    for spec, plan in planned.plans:
+        try:
+            begun.append((spec, _refuse_unsound(judge.judged(plan, spec), spec, gateway, leases)))
+            files |= _prepare(spec, plan, hooks)
+        except FineforgeError as error:
+            held_back[spec.path] = error
+    begun = _without_dependents([entry for entry in begun if entry[0].path not in held_back], planned, held_back)
+    if held_back and not begun:
+        raise all_of(held_back)
+    merged = _merge([plan for _, plan in begun], planned.after)
+    if broken := check_plan(merged):
+        raise FineforgeError(*broken)
+    execution = executor.Execution(gateway, files, hooks.event, hooks.stop, options.detach, leases.lost)
+    outcome = executor.run(merged, execution, options.parallel)
+    return Applied(judged(outcome, [*leases.held.values()]), held_back)
 
 
-def _not_in_vain(
-    begun: Sequence[tuple[Loaded, Plan]], planned: Planned, held_back: dict[Path, FineforgeError]
-) -> tuple[tuple[Loaded, Plan], ...]:
-    """The plans but for those that wait for a write to a shared cluster by a spec that is held back, which are held back too."""
-    gone = {plan_.spec: held_back[loaded.path] for loaded, plan_ in planned.plans if loaded.path in held_back}
-    for loaded, plan_ in begun:
-        for other in (other for (spec, _), (other, _) in planned.after.items() if spec == plan_.spec and other in gone):
-            message = f"`{plan_.spec}` shares a cluster with `{other}`, which writes to it first and is held back"
-            found = Diagnostic("FF185", message, hint=f"see what holds `{other}` back, then apply again")
-            held_back[loaded.path] = FineforgeError(found, exit_code=gone[other].exit_code)
-    kept = tuple(entry for entry in begun if entry[0].path not in held_back)
-    return kept if len(kept) == len(begun) else _not_in_vain(kept, planned, held_back)
+def outcome_exit_code(outcome: Outcome) -> int:
+    """Return 0 if everything is done, or continues unwatched as asked; 5 if the world has moved since the plan, 4 if a gate
+    refused, 130 if the apply was interrupted, else 1."""
+    if outcome.failed:
+        return 1
+    if outcome.moved or outcome.lost:
+        return 5
+    if outcome.refused:
+        return 4
+    return 130 if (outcome.running or outcome.skipped) and not outcome.detached else 0
 
 
-def _prepared(
-    made: Plan,
-    loaded: Loaded,
-    warn: Callable[[Sequence[Diagnostic]], None],
-    progress: Callable[..., object],
-    stop: threading.Event,
-) -> Mapping[str, Path]:
-    """The files that a plan uploads, by where they go."""
-    wanted = {upload.split: upload.destination for step in made.steps for upload in step.uploads}
-    context = made.facts.get("context_length")
-    files, warnings = data.uploads(engine_loaded.at(loaded, made.target), wanted, context, progress, stop)
+def _refuse_unsound(plan: Plan, spec: TargetedSpec, gateway: Gateway, leases: Leases) -> Plan:
+    """Return the plan. Raises where it has errors by the policies of today, is for another workspace, or has no lease."""
+    if broken := errors(plan.diagnostics):
+        raise FineforgeError(*broken, exit_code=4 if refused(broken) else 1)
+    planfile.refuse_elsewhere(plan, gateway.workspace)
+    if spec.path in leases.refused:
+        raise leases.refused[spec.path]
+    return plan
+
+
+def _prepare(spec: TargetedSpec, plan: Plan, hooks: ApplyHooks) -> Mapping[str, Path]:
+    """Return the files that a plan uploads, by destination."""
+    wanted = {upload.split: upload.destination for step in plan.steps for upload in step.uploads}
+    progress = partial(hooks.progress, plan.spec)
+    files, warnings = data.uploads(spec, wanted, plan.facts.get("context_length"), progress, hooks.stop)
     if warnings:
-        warn(warnings)
+        hooks.warn(warnings)
     return files
 
 
+def _without_dependents(begun: list[SpecPlan], planned: Planned, held_back: dict[Path, FineforgeError]) -> list[SpecPlan]:
+    """Hold back the plans that wait for a write to a shared cluster by a plan that is held back. Return the others."""
+    gone = {plan.spec: held_back[spec.path] for spec, plan in planned.plans if spec.path in held_back}
+    for spec, plan in begun:
+        for other in (other for (waiting, _), (other, _) in planned.after.items() if waiting == plan.spec and other in gone):
+            message = f"`{plan.spec}` shares a cluster with `{other}`, which writes to it first and is held back"
+            problem = Diagnostic("FF185", message, hint=f"see what holds `{other}` back, then apply again")
+            held_back[spec.path] = FineforgeError(problem, exit_code=gone[other].exit_code)
+    kept = [entry for entry in begun if entry[0].path not in held_back]
+    return kept if len(kept) == len(begun) else _without_dependents(kept, planned, held_back)
+
+
+def _merge(plans: Sequence[Plan], after: Mapping[tuple[str, str], tuple[str, str]]) -> Plan:
+    return plans[0] if len(plans) == 1 and not errors(plans[0].diagnostics) else one_plan(plans, after)
+
+
 def _pretend(reads: SharedReads, plans: Sequence[Plan]) -> bool:
-    """Shows every spec the clusters as their owners' plans make them; whether there are any."""
+    """Replace shared clusters in the read cache by their planned state. Return True if any were replaced."""
     steps = [step for made in plans for step in made.steps if _decides(step) and step.action is Action.UPDATE]
     for step in steps:
         raw = reads.get(step.key)
         if raw is not None:
-            reads.pretend(step.key, applying.changed_body(step, raw))
+            reads.pretend(step.key, executor.changed_body(step, raw))
     return bool(steps)
 
 
 def _disagrees(made: Plan) -> bool:
-    """Whether a spec cannot use a cluster as it is; it may agree with what the owner makes of it."""
+    """Return True if a spec cannot use a cluster as it is. It may agree with what the cluster's owner plans to make of it."""
     return any(found.code == "FF302" and found.path[:1] == ("compute",) for found in errors(made.diagnostics))
 
 
-def _share(plans: Sequence[tuple[Loaded, Plan]]) -> tuple[list[tuple[Loaded, Plan]], dict[tuple[str, str], tuple[str, str]]]:
-    """Clusters that several plans write to: made once, by the first; each of the others waits for the one before it. Who decides
-    how a cluster is goes before those who only say that they use it; nobody waits for a plan that cannot be applied."""
+def _share(plans: Sequence[SpecPlan]) -> tuple[list[SpecPlan], dict[tuple[str, str], tuple[str, str]]]:
+    """Let the first plan that writes to a shared cluster create it, and each of the others wait for the one before it.
+
+    Plans that decide what a cluster is like come before those that only record that they use it. No plan waits for one that
+    cannot be applied.
+    """
     last: dict[ResourceKey, tuple[str, str]] = {}
     made: set[ResourceKey] = set()
     after: dict[tuple[str, str], tuple[str, str]] = {}
-    shared: dict[Path, tuple[Loaded, Plan]] = {}
+    shared: dict[Path, SpecPlan] = {}
     for loaded, plan_ in sorted(plans, key=lambda entry: not any(_decides(step) for step in entry[1].steps)):
         steps = list(plan_.steps)
         writing = [] if errors(plan_.diagnostics) else [step for step in steps if step.action in WRITES]

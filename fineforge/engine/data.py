@@ -8,35 +8,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fineforge.config.loaded import Loaded
+from fineforge.config.loaded import TargetedSpec
+from fineforge.config.spec import Spec
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.facts import DatasetFact
-from fineforge.engine.loaded import at, only_target
-from fineforge.host import git
+from fineforge.engine.facts import utc_today
+from fineforge.host import files, git
 from fineforge.resources import facts as registry_facts
 from fineforge.resources import naming
 
 if TYPE_CHECKING:
-    from fineforge.dataset import Progress
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from fineforge.config.spec import Spec
-from fineforge.engine.loaded import utc_today
-from fineforge.host import files
-
-if TYPE_CHECKING:
-    from fineforge.config.loaded import Loaded
     from fineforge.dataset import Prepared, Progress
 
 
-def prepare_data(loaded: Loaded, target: str | None = None, progress: Progress | None = None) -> Data:
-    """Prepares every split and checks its rows; uploads nothing, and asks no workspace. Raises every split's errors at once."""
-    loaded = at(loaded, target or only_target(loaded))
-    model = registry_facts.snapshot_facts(loaded.spec, utc_today(), {}, "/offline", loaded.pins)[0].model
-    return prepared(loaded, model.context_length if model else None, progress)
+def prepare_data(spec: TargetedSpec, progress: Progress | None = None) -> Data:
+    """Prepare every split and check its rows. Uploads nothing and contacts no workspace. Raises every split's errors at once."""
+    model = registry_facts.snapshot_facts(spec.spec, utc_today(), {}, "/offline", spec.pins)[0].model
+    return prepared(spec, model.context_length if model else None, progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +45,17 @@ class _Stopped(Exception):
     """Nobody waits for the data any more."""
 
 
-def described(loaded: Loaded) -> dict[str, DatasetFact]:
+def described(spec: TargetedSpec) -> dict[str, DatasetFact]:
     """What each split is made of, by split. Raises the spec's and the files' errors, placed; see `dataset.describe`."""
-    dataset = loaded.spec.dataset
-    if dataset is None or not loaded.spec.trains:
+    dataset = spec.spec.dataset
+    if dataset is None or not spec.spec.trains:
         return {}
     from fineforge.dataset import describe
 
     try:
-        return describe(dataset, loaded.path.parent, loaded.project.root, loaded.allow_outside, loaded.pins.datasets)
+        return describe(dataset, spec.path.parent, spec.project.root, spec.options.allow_outside, spec.pins.datasets)
     except FineforgeError as error:
-        raise FineforgeError(*loaded.place(_as_of_commit(error.diagnostics, loaded.path))) from None
+        raise FineforgeError(*spec.place(_as_of_commit(error.diagnostics, spec.path))) from None
 
 
 def _as_of_commit(found: Sequence[Diagnostic], spec: Path) -> list[Diagnostic]:
@@ -74,16 +65,16 @@ def _as_of_commit(found: Sequence[Diagnostic], spec: Path) -> list[Diagnostic]:
     return [replace(one, hint=hint) if of and one.code == "FF601" else one for one in found]
 
 
-def described_if_there(loaded: Loaded) -> dict[str, DatasetFact]:
+def described_if_there(spec: TargetedSpec) -> dict[str, DatasetFact]:
     """To destroy, the data need not exist any more: assets are found by name."""
     try:
-        return described(loaded)
+        return described(spec)
     except FineforgeError:
         return {}
 
 
 def prepared(
-    loaded: Loaded,
+    spec: TargetedSpec,
     context_length: int | None,
     progress: Progress | None = None,
     facts: Mapping[str, DatasetFact] | None = None,
@@ -91,16 +82,16 @@ def prepared(
     """Every split, its rows checked, in the cache. Raises every split's errors at once, placed; see `dataset.prepare`."""
     from fineforge.dataset import cache, prepare
 
-    facts = described(loaded) if facts is None else facts
+    facts = described(spec) if facts is None else facts
     try:
-        files, warnings = prepare(facts, cache.place(), context_length, required_columns(loaded.spec), progress)
+        files, warnings = prepare(facts, cache.place(), context_length, required_columns(spec.spec), progress)
     except FineforgeError as error:
-        raise FineforgeError(*loaded.place(error.diagnostics), exit_code=error.exit_code) from None
-    return Data(facts, files, loaded.place(warnings))
+        raise FineforgeError(*spec.place(error.diagnostics), exit_code=error.exit_code) from None
+    return Data(facts, files, spec.place(warnings))
 
 
 def uploads(
-    loaded: Loaded, wanted: Mapping[str, str], context_length: int | None, progress: Progress, stop: threading.Event
+    spec: TargetedSpec, wanted: Mapping[str, str], context_length: int | None, progress: Progress, stop: threading.Event
 ) -> tuple[Mapping[str, Path], tuple[Diagnostic, ...]]:
     """The prepared files that a plan uploads, by where they go, and warnings. `wanted` is that place by split.
 
@@ -108,9 +99,9 @@ def uploads(
     """
     if not wanted:
         return {}, ()
-    facts = described(loaded)
+    facts = described(spec)
     for split, destination in wanted.items():
-        if split not in facts or naming.upload_path(loaded.spec, facts[split]) != destination:
+        if split not in facts or naming.upload_path(spec.spec, facts[split]) != destination:
             raise FineforgeError(
                 Diagnostic("FF606", f"the `{split}` data has changed since the plan", hint="plan again"), exit_code=5
             )
@@ -121,7 +112,7 @@ def uploads(
         progress(split, rows, count, fetched)
 
     try:
-        data = prepared(loaded, context_length, told, facts)
+        data = prepared(spec, context_length, told, facts)
     except _Stopped:
         return {}, ()
     return {wanted[split]: file.path for split, file in data.files.items() if split in wanted}, data.warnings

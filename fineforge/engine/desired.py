@@ -1,28 +1,26 @@
-"""Build the desired objects of a spec by rendering its templates."""
+"""Build the desired state: render the templates of every object that a spec wants."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from fineforge.config import project
-from fineforge.config.loaded import Loaded
+from fineforge.config.loaded import TargetedSpec
 from fineforge.core.facts import Facts
 from fineforge.core.objects import Desired
-from fineforge.engine.loaded import placed
-from fineforge.host import git
-from fineforge.host.files import shown_path
-from fineforge.resources import naming
+from fineforge.host import files, git
 from fineforge.resources.kinds import Context, desired_all
+from fineforge.resources.naming import Identity
 from fineforge.resources.parameters import Parameter
 from fineforge.resources.templates import Templates
 
 
-def desired_objects(loaded: Loaded, facts: Facts, parameters: Mapping[str, Parameter], attempt: int = 1) -> tuple[Desired, ...]:
-    named = naming.identify(loaded.spec, facts, parameters, attempt)
-    tags = {**loaded.project.tags, **loaded.spec.tags}
-    source = git.source(loaded.path.resolve().parent)
-    context = Context(loaded.spec, facts, named, parameters, loaded.project_name, tags, source)
-    with placed(loaded):
-        own = loaded.project.templates
-        places = (shown_path(own),) if own else ()
-        return desired_all(context, Templates(project.templates(loaded.project), *places))
+def build_desired(spec: TargetedSpec, facts: Facts, parameters: Mapping[str, Parameter], names: Identity) -> tuple[Desired, ...]:
+    """Return every object that the spec wants, as it is to be. Raises FF2xx where a template of the project is wrong."""
+    tags = {**spec.project.tags, **spec.spec.tags}
+    source = git.source(spec.path.resolve().parent)
+    context = Context(spec.spec, facts, names, parameters, spec.project_name, tags, source)
+    with spec.placing():
+        own = spec.project.templates
+        places = (files.shown_path(own),) if own else ()
+        return desired_all(context, Templates(project.templates(spec.project), *places))

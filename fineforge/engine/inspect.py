@@ -3,41 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from fineforge.config import pins as locks
-from fineforge.config.loaded import Loaded
+from fineforge.config import pins
+from fineforge.config.loaded import TargetedSpec
 from fineforge.core.chat import answer_text, chat_request
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
-from fineforge.core.gateway import Gateway, Reader
+from fineforge.core.gateway import READS, Gateway, Reader
 from fineforge.core.objects import ResourceKey
-from fineforge.core.plan import Mode
 from fineforge.core.runs import Series
-from fineforge.engine import attempts
-from fineforge.engine import data as preparing
-from fineforge.engine import facts as live_facts
-from fineforge.engine.attempts import Named
-from fineforge.engine.loaded import at, parameters_of, placed, utc_today
-from fineforge.engine.planned import plan
+from fineforge.engine import data
+from fineforge.engine.facts import read_facts, resolve_parameters, utc_today
+from fineforge.engine.planned import plan_destroy
+from fineforge.engine.selection import Batch, Failures, TargetedBatch
+from fineforge.engine.shared_reads import SharedReads
 from fineforge.execution.follower import tell_log
 from fineforge.planner.costs import State, states
 from fineforge.resources import naming
 from fineforge.resources.kinds import KINDS
 
+Named = Callable[[int], naming.Identity]
+"""The names of the spec's objects, with the job's attempt, from 1."""
 
-def status(loaded: Loaded, gateway: Reader) -> tuple[State, ...]:
-    """Every object of the spec as it is, and what costs money now. What could not be read is raised, for it is not absent."""
-    loaded = at(loaded, gateway.workspace.target)
-    planned = plan(loaded, gateway, Mode.DESTROY)
+
+def status(spec: TargetedSpec, gateway: Reader) -> tuple[State, ...]:
+    """Return every object of the spec as it is, and what costs money now. Raises what could not be read: it may well exist."""
+    planned = plan_destroy(spec, gateway)
     if planned.world.unread:
         raise FineforgeError(*planned.world.unread.values())
     wanted = [want.key for want in planned.desired]
-    return states(wanted, planned.world, loaded.owner, planned.facts, loaded.spec)
+    return states(wanted, planned.world, spec.owner, planned.facts, spec.spec)
+
+
+def batch_status(batch: Batch, gateway: Reader) -> tuple[dict[str, tuple[State, ...]], Failures]:
+    """Return the status of every spec of a batch by its name, with shared reads, and what is wrong with those that have none."""
+    at = TargetedBatch.of(batch, gateway.workspace.target)
+    reads = SharedReads(gateway, len(at.specs))
+
+    def read(spec: TargetedSpec) -> tuple[State, ...] | FineforgeError:
+        try:
+            return status(spec, reads)
+        except FineforgeError as error:
+            return error
+
+    with ThreadPoolExecutor(READS) as pool:
+        answers = list(zip(at.specs, pool.map(read, at.specs), strict=True))
+    failed = {spec.path: answer.diagnostics for spec, answer in answers if isinstance(answer, FineforgeError)}
+    found = {spec.spec.name: answer for spec, answer in answers if not isinstance(answer, FineforgeError)}
+    return found, {**at.failed, **failed}
 
 
 def logs(
-    loaded: Loaded,
+    spec: TargetedSpec,
     gateway: Gateway,
     write: Callable[[str], None],
     attempt: int | None = None,
@@ -45,42 +64,41 @@ def logs(
     stopped: Callable[[], bool] = lambda: False,
 ) -> None:
     """Writes the job's log line by line; with `follow` until the job is over. FF421 where there is no such job."""
-    tell_log(_job(loaded, gateway, attempt).name, gateway, write, follow, stopped)
+    tell_log(_job(spec, gateway, attempt).name, gateway, write, follow, stopped)
 
 
-def deployment_log(loaded: Loaded, gateway: Gateway, lines: int) -> str:
+def deployment_log(spec: TargetedSpec, gateway: Gateway, lines: int) -> str:
     """The last lines of the log of the deployment's container. FF420 while it comes or goes."""
-    key = find_deployment(gateway, _named(loaded, gateway), loaded.owner)
+    key = find_deployment(gateway, _named(spec, gateway), spec.owner)
     return gateway.read_deployment_log(key, lines)
 
 
-def metrics(loaded: Loaded, gateway: Gateway, attempt: int | None = None) -> tuple[ResourceKey, Mapping[str, Series]]:
+def metrics(spec: TargetedSpec, gateway: Gateway, attempt: int | None = None) -> tuple[ResourceKey, Mapping[str, Series]]:
     """The job, and its metrics by name. FF421 where there is no such job."""
-    job = _job(loaded, gateway, attempt)
+    job = _job(spec, gateway, attempt)
     return job, gateway.read_metrics(job.name)
 
 
 def invoke(
-    loaded: Loaded, gateway: Gateway, messages: list[dict[str, str]], parameters: Mapping[str, Any], deployment: str | None
+    spec: TargetedSpec, gateway: Gateway, messages: list[dict[str, str]], parameters: Mapping[str, Any], deployment: str | None
 ) -> str:
     """The deployed model's answer. Raises FF404 where there is no endpoint, FF4xx as the service refuses."""
-    if loaded.spec.endpoint is None:
-        raise FineforgeError(*loaded.place([Diagnostic("FF121", "`endpoint` is missing", hint="this spec deploys nothing")]))
-    name = loaded.spec.endpoint.name or naming.default_endpoint_name(loaded.spec.name, gateway.workspace.id)
+    if spec.spec.endpoint is None:
+        raise FineforgeError(*spec.place([Diagnostic("FF121", "`endpoint` is missing", hint="this spec deploys nothing")]))
+    name = spec.spec.endpoint.name or naming.default_endpoint_name(spec.spec.name, gateway.workspace.id)
     return answer_text(gateway.invoke(name, deployment, chat_request(messages, parameters)))
 
 
-def _job(loaded: Loaded, gateway: Reader, attempt: int | None) -> ResourceKey:
-    return find_job(gateway, _named(loaded, gateway), loaded.owner, attempt)
+def _job(spec: TargetedSpec, gateway: Reader, attempt: int | None) -> ResourceKey:
+    return find_job(gateway, _named(spec, gateway), spec.owner, attempt)
 
 
-def _named(loaded: Loaded, gateway: Reader) -> attempts.Named:
-    """The names of the spec's objects, whatever there is of them."""
-    loaded = at(loaded, gateway.workspace.target)
-    with placed(loaded):
-        facts = locks.hold(live_facts.read_facts(gateway, loaded.spec, utc_today(), preparing.described(loaded)), loaded.pins)
-    parameters, _ = parameters_of(loaded, facts)
-    return partial(naming.identify, loaded.spec, facts, parameters)
+def _named(spec: TargetedSpec, gateway: Reader) -> Named:
+    """Return the names of the spec's objects by attempt, whether or not the objects exist."""
+    datasets = data.described(spec)
+    with spec.placing():
+        facts = pins.hold(read_facts(gateway, spec.spec, utc_today(), datasets), spec.pins)
+    return partial(naming.identify, spec.spec, facts, resolve_parameters(spec, facts)[0])
 
 
 def find_job(gateway: Reader, named: Named, owner: tuple[str, str], attempt: int | None = None) -> ResourceKey:

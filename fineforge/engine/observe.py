@@ -2,17 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
-from fineforge.config.spec import Spec
+from fineforge.config.loaded import TargetedSpec
 from fineforge.core.diagnostics import FineforgeError
-from fineforge.core.facts import Facts, World
+from fineforge.core.facts import DatasetFact, Facts, World
 from fineforge.core.gateway import Reader
 from fineforge.core.objects import Observed, ResourceKey, Status
-from fineforge.engine.facts import Lists, observe_one, read_all
+from fineforge.core.plan import Mode
+from fineforge.engine.facts import GatheredFacts, Lists, observe_one, read_all
 from fineforge.resources.kinds import KINDS
+from fineforge.resources.naming import Identity, identify
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The world as far as it concerns a spec, and the names of the spec's objects with the attempt of the job that counts."""
+
+    names: Identity
+    world: World
+
+
+def observe_world(
+    spec: TargetedSpec, gathered: GatheredFacts, gateway: Reader, mode: Mode, retry_failed: bool = False
+) -> Observation:
+    """Read every object of the spec, and the lists that a plan of this mode needs. What cannot be read is `unread`."""
+    first = gathered.identify(spec)
+    ahead = gathered.ahead.world if gathered.ahead else World({})
+    observed = {key: raw for key, raw in ahead.observed.items() if key in first.keys}
+    world = World(observed, unread={key: problem for key, problem in ahead.unread.items() if key in first.keys})
+    names, world = find_attempt(gateway, partial(gathered.identify, spec), world, spec.spec.job.retries, retry_failed)
+    world = read_world(gateway, names.keys, world)
+    if mode is Mode.APPLY:
+        lists = lists_for_apply(world, names.keys, spec.whose)
+    else:
+        lists = lists_for_destroy([*names.keys, *_data_by_name(spec, gateway)], spec.whose)
+    return Observation(names, add_listed(gateway, world, lists, gathered.ahead.lists if gathered.ahead else {}))
+
+
+def _data_by_name(spec: TargetedSpec, gateway: Reader) -> list[ResourceKey]:
+    """Return the data assets by name alone: the files that a version is made from may be gone by the time of a destroy."""
+    splits = spec.spec.dataset.splits.made() if spec.spec.dataset else {}
+    unknown = {split: DatasetFact(split, "", "", {}) for split in splits}
+    facts = Facts(gateway.workspace.id, "", "", None, None, {}, unknown)
+    return list(identify(spec.spec, facts, {}).data.values())
+
+
+def find_attempt(
+    gateway: Reader, identify_attempt: Callable[[int], Identity], world: World, retries: int, retry_failed: bool
+) -> tuple[Identity, World]:
+    """Return the names with the last attempt of the job that exists, or the next one where a retry is due, and the world with
+    what was read to find it.
+
+    `retries` of the spec covers failures of the platform. A mistake in the spec would fail again, and is not paid for twice.
+    """
+    attempt, platform = 1, False
+    while True:
+        names = identify_attempt(attempt)
+        if names.job is None:
+            return names, world
+        others = [key for key in (names.model, names.deployment) if key is not None] if attempt == 1 else []
+        world = read_world(gateway, [names.job, *others], world)
+        job = world.observed.get(names.job)
+        if job is None:
+            due = attempt == 1 or retry_failed or (platform and attempt <= retries + 1)
+            return (names if due or names.job in world.unread else identify_attempt(attempt - 1)), world
+        if job.status not in (Status.FAILED, Status.CANCELED):
+            return names, world
+        platform = job.status is Status.FAILED and re.search(_PLATFORM, job.message, re.IGNORECASE) is not None
+        attempt += 1
+
+
+_PLATFORM = r"pre-?empt|node.*(lost|unhealthy|failure)|internal ?server ?error|service ?unavailable|infrastructure|platform"
+"""Words of failures that are not the spec's (azure-docs#66288 for preemption; the others are assumed)."""
 
 
 def read_world(gateway: Reader, keys: Iterable[ResourceKey], seen: World | None = None) -> World:
@@ -28,7 +93,7 @@ def add_listed(gateway: Reader, world: World, lists: Iterable[tuple[str, str | N
     say, stays; lists lag behind it."""
     wanted = dict.fromkeys(lists)
     found, problems = read_all(gateway, {entry: partial(gateway.list, *entry) for entry in wanted if entry not in read})
-    found |= {entry: read[entry] for entry in wanted if entry in read}
+    found = {entry: read[entry] if entry in read else found[entry] for entry in wanted if entry in read or entry in found}
     observed = dict(world.observed)
     for raws in found.values():
         for key, raw in raws.items():
@@ -104,20 +169,15 @@ def cluster_size(world: World) -> str | None:
     return next((str(have.document["size"]) for have in clusters if have.document.get("size")), None)
 
 
-def with_metrics(gateway: Reader, spec: Spec, facts: Facts, keys: Iterable[ResourceKey], world: World) -> Facts:
-    """The finished job's metrics, read only where a gate will ask for them: the model is not there yet."""
-    if not spec.gates.metrics or (facts.model is not None and facts.model.twin):
+def read_gate_metrics(spec: TargetedSpec, facts: Facts, observation: Observation, gateway: Reader) -> Facts:
+    """Return the facts with the finished job's metrics, read only where a gate will need them: the model does not exist yet."""
+    if not spec.spec.gates.metrics or (facts.model is not None and facts.model.twin):
         return facts
-    wanted = {key.kind: key for key in keys if key.kind in ("job", "model")}
-    job, model = wanted.get("job"), wanted.get("model")
-    done = world.observed.get(job) if job else None
-    if (
-        job is None
-        or model is None
-        or world.observed.get(model) is not None
-        or done is None
-        or done.status is not Status.COMPLETED
-    ):
+    job, model = observation.names.job, observation.names.model
+    if job is None or model is None or observation.world.observed.get(model) is not None:
         return facts
-    found = {name: series.last for name, series in gateway.read_metrics(job.name).items()}
-    return replace(facts, metrics={name: value for name, value in found.items() if value is not None})
+    finished = observation.world.observed.get(job)
+    if finished is None or finished.status is not Status.COMPLETED:
+        return facts
+    metrics = {name: series.last for name, series in gateway.read_metrics(job.name).items()}
+    return replace(facts, metrics={name: value for name, value in metrics.items() if value is not None})

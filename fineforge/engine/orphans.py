@@ -1,24 +1,29 @@
-"""Whose objects are: taking some under a spec's wing, letting them go, and those whose spec is gone.
+"""Ownership: adopt objects, release them, and delete what carries a project's tags and no spec of it wants any more.
 
-What a step does is the planner's; here belongs reading what it needs to know, for a spec or for a name that no file has any more.
+What a step does is the planner's. Here is the reading of what it needs to know, for a spec or for a name without a file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from fineforge.config import project, source, spec
-from fineforge.config.loaded import Loaded
-from fineforge.core.diagnostics import Diagnostic, FineforgeError
+from fineforge.config import discovery, project, source
+from fineforge.config import spec as specs
+from fineforge.config.loaded import DEFAULTS, SpecFile, SpecOptions, TargetedSpec
+from fineforge.core.diagnostics import Diagnostic, FineforgeError, errors
 from fineforge.core.facts import Facts, World
 from fineforge.core.gateway import Reader
 from fineforge.core.objects import Observed, ResourceKey
 from fineforge.core.plan import Action, Mode, Plan
-from fineforge.engine import loaded as engine_loaded
 from fineforge.engine import observe
-from fineforge.engine import planned as engine
-from fineforge.planner import Options, plan, plan_ownership
+from fineforge.engine.batch import Planned, beside
+from fineforge.engine.planned import PlannedSpec, finish_plan, plan_destroy
+from fineforge.engine.selection import Batch
+from fineforge.host import git
+from fineforge.planner import Options, plan_adoption, plan_release
+from fineforge.planner import plan as make_plan
 from fineforge.planner.summary import shown_facts
 from fineforge.policies import judge
 from fineforge.resources import ownership
@@ -33,9 +38,9 @@ class Orphans:
     objects: tuple[Observed, ...]
 
 
-def adopt(loaded: Loaded, gateway: Reader, objects: Sequence[str]) -> Plan:
-    """A plan that makes objects the spec's own. `objects`: `compute`, `endpoint`, `deployment/NAME`. FF190 for any other word."""
-    planned = engine.plan(loaded, gateway, Mode.DESTROY)
+def adopt(spec: TargetedSpec, gateway: Reader, objects: Sequence[str]) -> Plan:
+    """Plan to make objects the spec's own. `objects`: `compute`, `endpoint`, `deployment/NAME`. FF190 for any other word."""
+    planned = plan_destroy(spec, gateway)
     known = {want.key.kind: want.key for want in planned.desired if want.key.kind in ("compute", "endpoint")}
     keys, problems = [], []
     for word in objects:
@@ -50,15 +55,24 @@ def adopt(loaded: Loaded, gateway: Reader, objects: Sequence[str]) -> Plan:
             keys.append(key)
     if problems:
         raise FineforgeError(*problems)
-    return _ownership(loaded, gateway, planned, tuple(keys))
+    options = Options(spec.project_name, spec.target)
+    plan = plan_adoption(spec.spec, planned.desired, planned.facts, planned.world, options, tuple(keys))
+    return _ownership(spec, gateway, planned, plan)
 
 
-def forget(loaded: Loaded, gateway: Reader, kinds: Sequence[str]) -> Plan:
-    """A plan that takes our tags off the spec's objects, all of them or those of some kinds. Nothing is deleted."""
-    return _ownership(loaded, gateway, engine.plan(loaded, gateway, Mode.DESTROY), None, tuple(kinds))
+def forget(spec: TargetedSpec, gateway: Reader, kinds: Sequence[str] = ()) -> Plan:
+    """Plan to take the owner tags off the spec's objects, of all kinds or of some. Nothing is deleted."""
+    planned = plan_destroy(spec, gateway)
+    options = Options(spec.project_name, spec.target)
+    plan = plan_release(spec.spec, planned.desired, planned.facts, planned.world, options, tuple(kinds))
+    return _ownership(spec, gateway, planned, plan)
 
 
-def orphans(
+def _ownership(spec: TargetedSpec, gateway: Reader, planned: PlannedSpec, plan: Plan) -> Plan:
+    return finish_plan(spec, replace(plan, facts=shown_facts(gateway.workspace, planned.facts, {}, {})))
+
+
+def find_orphans(
     names: Sequence[str], project_name: str, gateway: Reader, wanted: Collection[ResourceKey] = frozenset()
 ) -> list[Orphans]:
     """Objects of the project whose spec is none of `names`, by spec. Archived ones are where they belong, and not among them; nor
@@ -77,31 +91,27 @@ def orphans(
     ]
 
 
-def destroy_plan(name: str, where: project.Project, gateway: Reader) -> tuple[Loaded, Plan]:
-    """The plan that takes away what a spec has made, without its file: everything is found by its tags.
+def plan_destroy_by_name(spec: TargetedSpec, gateway: Reader) -> Plan:
+    """Plan the end of everything that a spec has made, without its file: everything is found by its tags.
 
-    FF191 where the project is not known, or nothing carries the name.
+    `spec`: see `nameless`. FF191 where the project is not known, or no object carries the name.
     """
-    loaded = nameless(name, where)
-    everything = observe.read_ours(gateway, loaded.project_name)
-    world = _of(everything, name, loaded.project_name)
-    if not any(have is not None and have.owner is not None and have.owner.spec == name for have in world.observed.values()):
-        message = (
-            f"nothing in `{gateway.workspace.target}` carries the tags of the spec `{name}` of project `{loaded.project_name}`"
-        )
+    name, project_name = spec.spec.name, spec.project_name
+    world = _of(observe.read_ours(gateway, project_name), name, project_name)
+    if not any(one is not None and one.owner is not None and one.owner.spec == name for one in world.observed.values()):
+        message = f"nothing in `{gateway.workspace.target}` carries the tags of the spec `{name}` of project `{project_name}`"
         raise FineforgeError(Diagnostic("FF191", message, hint="run it where the project's `fineforge.yaml` is; check the name"))
     facts = Facts(gateway.workspace.id, gateway.location(), "", None, None, {})
-    options = Options(project=loaded.project_name, target=gateway.workspace.target)
-    made = plan(loaded.spec, (), facts, world, Mode.DESTROY, options, shown_facts(gateway.workspace, facts, {}, {}))
-    return loaded, judge.judged(made, loaded)
+    options = Options(project_name, spec.target)
+    shown = shown_facts(gateway.workspace, facts, {}, {})
+    return finish_plan(spec, make_plan(spec.spec, (), facts, world, Mode.DESTROY, options, shown))
 
 
-def nameless(name: str, where: project.Project) -> Loaded:
-    """A spec that wants nothing, under a name that had a file once."""
+def nameless(name: str, of: project.Project, options: SpecOptions = DEFAULTS) -> SpecFile:
+    """Return a spec that wants nothing, under a name that had a file once."""
     text = f'version: 1\nname: "{name}"\nmodel: {{registered: "azureml:none:1"}}\n'
     parsed = source.load(text.encode(), f"the name {name}")
-    named = replace(where, name=where.name or name)
-    return Loaded(where.root / f"{name}.yaml", spec.parse(parsed), parsed, named, {})
+    return SpecFile(of.root / f"{name}.yaml", specs.parse(parsed), parsed, replace(of, name=of.name or name), options)
 
 
 def spare(made: Plan, wanted: frozenset[ResourceKey]) -> Plan:
@@ -131,16 +141,53 @@ def _of(world: World, name: str, project_name: str) -> World:
     return World(kept, world.listed)
 
 
-def _ownership(
-    loaded: Loaded,
-    gateway: Reader,
-    planned: engine.Planned,
-    keys: tuple[ResourceKey, ...] | None,
-    kinds: tuple[str, ...] = (),
-) -> Plan:
-    where = gateway.workspace
-    loaded = engine_loaded.at(loaded, where.target)
-    options = Options(project=loaded.project_name, target=where.target)
-    shown = shown_facts(where, planned.facts, {}, {})
-    made = plan_ownership(loaded.spec, planned.desired, planned.facts, planned.world, options, keys, kinds, shown)
-    return judge.judged(replace(made, diagnostics=loaded.place(made.diagnostics)), loaded)
+def with_orphans(planned: Planned, batch: Batch, gateway: Reader, allow_delete: bool) -> Planned:
+    """Return the plans, and next to them those that end what no spec wants. Raises FF192 where it is not safe, or not allowed.
+
+    It deletes for want of a file, so every spec of the project must have been read, and none may be wrong.
+    """
+    if wrong := errors(planned.diagnostics):
+        hint = "mend them first: a spec that cannot be read may want what would be deleted"
+        raise FineforgeError(Diagnostic("FF192", "`--prune` is refused: not every spec can be planned", hint=hint), *wrong)
+    if reason := _refusal(batch, allow_delete):
+        words, hint = reason
+        raise FineforgeError(Diagnostic("FF192", f"`--prune` is refused: {words}", hint=hint))
+    of = batch.specs[0].project
+    wanted = frozenset(step.key for _, plan in planned.plans for step in plan.steps)
+    ends = []
+    for orphan in find_orphans([spec.spec.name for spec in batch.specs], of.name, gateway, wanted):
+        spec = nameless(orphan.spec, of).at(gateway.workspace.target)
+        ends.append((spec, judge.judged(spare(plan_destroy_by_name(spec, gateway), wanted), spec)))
+    return beside(planned, ends)
+
+
+def orphans_of(batch: Batch, gateway: Reader, wanted: Collection[ResourceKey]) -> list[Orphans]:
+    """Return what no spec of the batch's project wants. Nothing where a spec was not read, or the project has no name."""
+    projects = {(spec.project.root, spec.project.name) for spec in batch.specs}
+    if batch.selected or batch.failed or len(projects) != 1:
+        return []
+    ((root, name),) = projects
+    if not name or unread(batch, root):
+        return []
+    return find_orphans([spec.spec.name for spec in batch.specs], name, gateway, wanted)
+
+
+def _refusal(batch: Batch, allow_delete: bool) -> tuple[str, str] | None:
+    """Why nothing may be pruned, and what to do; None where it may. `batch` is what was read, for every target."""
+    if batch.selected:
+        return "only some specs were selected", "leave `--select` out"
+    roots = {spec.project.root for spec in batch.specs}
+    if len(roots) != 1 or not batch.specs[0].project.name:
+        return "the specs are not of one project with a `fineforge.yaml`", "its name is what says which objects are the project's"
+    (root,) = roots
+    if others := unread(batch, root):
+        return f"`{others[0]}` of the project was not read", f"apply the whole project: `{root}`"
+    if git.is_shallow(root):
+        return "the clone is shallow", "fetch all of it: `fetch-depth: 0` of actions/checkout"
+    return None if allow_delete else ("it deletes", "`status` names what; with `--allow-delete` the plan is shown first")
+
+
+def unread(batch: Batch, root: Path) -> list[Path]:
+    """Specs of the project that are not in the batch: it cannot say that nobody wants what they want."""
+    known = {spec.path.resolve() for spec in batch.specs}
+    return [path for path in discovery.find([root])[0] if path.resolve() not in known]

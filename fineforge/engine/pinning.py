@@ -1,6 +1,6 @@
-"""Making pins: which facts the specs need, which of them are pinned already, and reading the others at their source.
+"""Pin facts: which facts the specs need, which of them are pinned already, and the others read at their source.
 
-What a pin is and how it is kept is `fineforge.lock`. Reads only; writes nothing.
+What a pin is and how it is kept is in `fineforge.config.pins`. Reads only, and writes nothing.
 """
 
 from __future__ import annotations
@@ -10,40 +10,38 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
-from fineforge.catalog import snapshot
-from fineforge.catalog.facts import ComponentFact, SizeFact
-from fineforge.catalog.parse import parse_model, parse_sizes
-from fineforge.config import pins as locks
-from fineforge.config.loaded import Loaded
+from fineforge.catalog.facts import ComponentFact
+from fineforge.catalog.parse import parse_model
+from fineforge.config import pins as pins_file
+from fineforge.config.loaded import SpecFile, TargetedSpec
 from fineforge.config.pins import Pins
 from fineforge.config.spec import Spec
 from fineforge.core.diagnostics import Diagnostic, FineforgeError, did_you_mean
 from fineforge.core.gateway import Reader
 from fineforge.engine import data as preparing
 from fineforge.engine import facts as live_facts
-from fineforge.engine.loaded import refuse_target
+from fineforge.engine.connection import refuse_target
+from fineforge.engine.shared_reads import SharedReads
 from fineforge.resources import facts as registry_facts
 
 
-def lock(specs: Sequence[Loaded], gateway: Reader, upgrade: Sequence[str] = ()) -> tuple[locks.Lock, tuple[Moved, ...]]:
-    """The lock of the specs' project with all that they need at this target, and what moved. Writes no file.
+def lock(specs: Sequence[SpecFile], gateway: Reader, upgrade: Sequence[str] = ()) -> tuple[pins_file.Lock, tuple[Moved, ...]]:
+    """Return the lock of the specs' project with everything that they need at this target, and what moved. Writes no file.
 
-    `upgrade`: see `fineforge.engine.pinning.pin`. Raises FF172 where the specs are of several projects.
+    `upgrade`: see `pin`. Raises FF172 where the specs are of several projects, and every spec's errors in that spec's file.
     """
     first = specs[0].lock
-    if len({loaded.lock.path.resolve() for loaded in specs}) > 1:
+    if len({spec.lock.path.resolve() for spec in specs}) > 1:
         message, hint = "these specs belong to several projects, which have a lock file each", "lock each project's by themselves"
         raise FineforgeError(Diagnostic("FF172", message, hint=hint))
     target = gateway.workspace.target
-    for loaded in specs:
-        refuse_target(loaded, target)
-    try:
-        pins, moves = pin([loaded.spec for loaded in specs], first.at(target), gateway, preparing.resolve, upgrade)
-    except FineforgeError as error:
-        raise FineforgeError(*specs[0].place(error.diagnostics)) from None
+    targeted = [spec.at(target) for spec in specs]
+    for spec in targeted:
+        refuse_target(spec, target)
+    pins, moves = pin(targeted, first.at(target), SharedReads.of(gateway), preparing.resolve, upgrade)
     return replace(first, targets={**first.targets, target: pins}), moves
 
 
@@ -63,42 +61,48 @@ class Moved:
 
 
 def pin(
-    specs: Iterable[Spec], pins: Pins, gateway: Reader, resolve: Callable[[str], str], upgrade: Collection[str] = ()
+    specs: Sequence[TargetedSpec], pins: Pins, gateway: Reader, resolve: Callable[[str], str], upgrade: Collection[str] = ()
 ) -> tuple[Pins, tuple[Moved, ...]]:
-    """The pins of a target with all that the specs need, and what moved.
+    """Return the pins of a target with everything that the specs need, and what moved.
 
-    Pins that are there stay, but for what `upgrade` names (`all`, a word of `WHAT`, or a name). `resolve` gives the pin of a
-    dataset's source. Raises every read that failed at once, and FF002 where `upgrade` names what the specs do not ask for.
+    Pins that exist stay, except those that `upgrade` names (`all`, a word of `WHAT`, or a name). `resolve` gives the pin of a
+    dataset's source. Raises every read that failed at once, in the file of each spec that asks for it, and FF002 where `upgrade`
+    names what the specs do not ask for.
     """
-    reads = _reads([spec for spec in specs if spec.trains], gateway, resolve)
+    asked = {spec.path: _reads(spec.open_spec, gateway, resolve) for spec in specs if spec.spec.trains}
+    reads = {pin: read for some in asked.values() for pin, read in some.items()}
     _asked_for(reads, upgrade)
     known: dict[str, Mapping[str, Any]] = {name: getattr(pins, name) for name in WHAT}
     calls = {
         (kind, key): read for (kind, key), read in reads.items() if key not in known[kind] or _is_upgraded(kind, key, upgrade)
     }
-    found, problems = live_facts.read_all(gateway, calls)
+    answers, problems = live_facts.read_all(gateway, calls)
     if problems:
-        raise FineforgeError(*problems.values())
-    made = {kind: {**known[kind], **{key: value for (k, key), value in found.items() if k == kind}} for kind in WHAT}
+        raise FineforgeError(
+            *(
+                placed
+                for spec in specs
+                for placed in spec.place([problems[pin] for pin in asked.get(spec.path, ()) if pin in problems])
+            )
+        )
+    pinned = {kind: {**known[kind], **{key: value for (k, key), value in answers.items() if k == kind}} for kind in WHAT}
     moves = [
         Moved(kind, key, _shown(known[kind].get(key)), _shown(value))
-        for (kind, key), value in found.items()
+        for (kind, key), value in answers.items()
         if value != known[kind].get(key)
     ]
-    return replace(pins, **made), tuple(sorted(moves, key=lambda move: (WHAT.index(move.kind), move.key)))
+    return replace(pins, **pinned), tuple(sorted(moves, key=lambda move: (WHAT.index(move.kind), move.key)))
 
 
-def _reads(specs: list[Spec], gateway: Reader, resolve: Callable[[str], str]) -> dict[tuple[str, str], Callable[[], Any]]:
-    """What the specs ask for, by kind and key, and how each is read."""
-    sizes = cache(lambda: parse_sizes(gateway.read_sizes(), snapshot.sizes()))
-    reads: dict[tuple[str, str], Callable[[], Any]] = {}
-    for spec in specs:
-        component = registry_facts.component_name(spec)
-        reads["models", locks.model_key(spec)] = partial(_model, gateway, spec)
-        reads["components", locks.component_key(spec, component.name)] = partial(_component, gateway, spec)
-        reads |= {("datasets", source): partial(resolve, source) for source in floating(spec)}
-        if spec.compute is not None and spec.compute.size is not None:
-            reads["sizes", spec.compute.size.lower()] = partial(_gpus, spec.compute.size, sizes)
+def _reads(spec: Spec, gateway: Reader, resolve: Callable[[str], str]) -> dict[tuple[str, str], Callable[[], Any]]:
+    """Return what a spec asks for, by kind and key, and how each is read."""
+    reads: dict[tuple[str, str], Callable[[], Any]] = {
+        ("models", pins_file.model_key(spec)): partial(_model, gateway, spec),
+        ("components", pins_file.component_key(spec)): partial(_component, gateway, spec),
+        **{("datasets", source): partial(resolve, source) for source in floating(spec)},
+    }
+    if spec.compute is not None and spec.compute.size is not None:
+        reads["sizes", spec.compute.size.lower()] = partial(_gpus, spec.compute.size, gateway)
     return reads
 
 
@@ -106,33 +110,35 @@ SECONDS = 3.0
 """What a note about newer versions may cost; whatever cannot be asked in that time is passed over."""
 
 
-def newer(spec: Spec, pins: Pins, gateway: Reader, resolve: Callable[[str], str]) -> Callable[[], list[Diagnostic]]:
-    """Begins to ask what the spec leaves open and upstream has more of by now; the function that is returned waits for it, and
-    gives FF171 for each."""
+def ask_for_newer(
+    spec: TargetedSpec, gateway: Reader, resolve: Callable[[str], str] = preparing.resolve
+) -> Callable[[], list[Diagnostic]]:
+    """Start to ask upstream for newer versions of what the spec leaves open. The returned function waits, and gives FF171s."""
+    wanted, pins = spec.open_spec, spec.pins
     calls: dict[str, Callable[[], Diagnostic | None]] = {}
-    model = pins.models.get(locks.model_key(spec)) if spec.trains and spec.model.version is None else None
+    model = pins.models.get(pins_file.model_key(wanted)) if wanted.trains and wanted.model.version is None else None
     if model is not None:
-        calls["model"] = partial(_if_newer, f"`{model.name}`", model.version, partial(_model, gateway, spec), ("model",))
-    component = _floating_component(spec, pins)
+        calls["model"] = partial(_if_newer, f"`{model.name}`", model.version, partial(_model, gateway, wanted), ("model",))
+    component = _floating_component(wanted, pins)
     if component is not None:
-        read = partial(_component, gateway, spec)
+        read = partial(_component, gateway, wanted)
         calls["component"] = partial(_if_newer, f"`{component.name}`", component.version, read, ("component",))
-    for source in floating(spec):
+    for source in floating(wanted):
         if source in pins.datasets:
-            place = ("dataset", "source")
-            calls[source] = partial(_if_newer, f"`{source}`", pins.datasets[source], partial(resolve, source), place)
+            read_source = partial(resolve, source)
+            calls[source] = partial(_if_newer, f"`{source}`", pins.datasets[source], read_source, ("dataset", "source"))
     asked = _within(SECONDS, calls)
     return lambda: [found for found in asked() if found is not None]
 
 
 def _floating_component(spec: Spec, pins: Pins) -> ComponentFact | None:
-    name = registry_facts.component_name(spec)
-    return pins.components.get(locks.component_key(spec, name.name)) if spec.trains and name.version is None else None
+    is_open = spec.trains and pins_file.component_name(spec).version is None
+    return pins.components.get(pins_file.component_key(spec)) if is_open else None
 
 
 def _if_newer(what: str, pinned: str, read: Callable[[], Any], path: tuple[str, ...]) -> Diagnostic | None:
     latest = _shown(read())
-    return None if pinned == latest else locks.newer(what, pinned, latest, path)
+    return None if pinned == latest else pins_file.newer(what, pinned, latest, path)
 
 
 def _within(seconds: float, calls: Mapping[str, Callable[[], Diagnostic | None]]) -> Callable[[], list[Diagnostic | None]]:
@@ -177,15 +183,15 @@ def _model(gateway: Reader, spec: Spec) -> Any:
 
 
 def _component(gateway: Reader, spec: Spec) -> Any:
-    name = registry_facts.component_name(spec)
+    name = pins_file.component_name(spec)
     raw = gateway.read_component(name.registry, name.name, name.version)
     if raw is None:
         raise FineforgeError(registry_facts.unknown_component(spec))
     return registry_facts.component_fact(raw, name.registry)
 
 
-def _gpus(size: str, sizes: Callable[[], Mapping[str, SizeFact]]) -> int:
-    found = sizes().get(size.lower())
+def _gpus(size: str, gateway: Reader) -> int:
+    found = live_facts.read_sizes(SharedReads.of(gateway)).get(size.lower())
     if found is None:
         raise FineforgeError(Diagnostic("FF150", f"there is no VM size `{size}`", path=("compute", "size")))
     return found.gpus

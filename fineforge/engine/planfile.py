@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
-from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_jsonable_python
 
 from fineforge import __version__
 from fineforge.config.spec import Spec
@@ -30,7 +29,7 @@ def save(plans: Sequence[tuple[Path, Plan]], path: Path) -> None:
     """Writes plans beside the specs that they were made from, mode 0600, whole or not at all. No secret is in it, and no row."""
     commit = next((git.commit_of(spec) for spec, _ in plans), "")
     head = {"kind": _KIND, "format": PLAN_FORMAT, "cli_version": __version__, "commit": commit}
-    told = [{"spec_path": str(git.now(spec)), "plan": to_json(plan)} for spec, plan in plans]
+    told = [{"spec_path": str(git.now(spec)), "plan": to_jsonable_python(plan)} for spec, plan in plans]
     files.write(path, json.dumps({**head, "plans": told}, indent=1), mode=0o600)
 
 
@@ -124,23 +123,10 @@ def refuse_elsewhere(made: Plan, here: Workspace) -> None:
     raise FineforgeError(Diagnostic("FF522", message, hint="plan again"), exit_code=5)
 
 
-def to_json(value: Any) -> Any:
-    """A dataclass as plain JSON values."""
-    if isinstance(value, Enum):
-        return value.value
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): to_json(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json(entry) for entry in value]
-    return value
-
-
 def _plan(data: Any) -> Plan:
     """Raises ValueError or TypeError where a key is missing, unknown, or of another type: nothing of a plan is guessed."""
     made = _reader().validate_python(data)
-    if to_json(made) != data:
+    if to_jsonable_python(made) != data:
         raise ValueError("it does not hold what a plan of this format holds")
     if unknown := {step.key.kind for step in made.steps} - set(KINDS):
         raise ValueError(f"`{min(unknown)}` is no kind of object")

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from fineforge.config import project
-from fineforge.config.loaded import Loaded
+from fineforge.config.loaded import SpecFile, SpecOptions, TargetedSpec
 from fineforge.config.policy import Case
 from fineforge.config.project import Project
 from fineforge.core.diagnostics import Diagnostic, FineforgeError, Severity, SourceSpan
 from fineforge.core.facts import World
 from fineforge.core.gateway import Workspace
 from fineforge.core.plan import Mode, Plan
-from fineforge.engine import loaded as engine_loaded
 from fineforge.engine import offline
 from fineforge.host import files
 from fineforge.planner import Options
@@ -101,10 +100,12 @@ def _values(case: Case, folder: Path, where: Project, span: SourceSpan) -> dict[
     """What the rules see. Raises FF324 where a file is not what it should be, and whatever is wrong with a spec."""
     values: dict[str, Any] = {}
     if isinstance(case.spec, str):
-        loaded = engine_loaded.at(*_loaded(folder / case.spec, where, case.target))
-        values["spec"] = spec_data(loaded.spec, loaded.project.tags)
+        file = folder / case.spec
+        files.read(file, root=where.root, allow_outside=where.allow_outside)  # A case may not name a file of another project.
+        spec = SpecFile.read(file, SpecOptions(case.target, allow_outside=where.allow_outside)).at(case.target)
+        values["spec"] = spec_data(spec.spec, spec.project.tags)
         if case.plan is None:
-            values["plan"] = _document(_first_plan(loaded, case.target))
+            values["plan"] = _document(_first_plan(spec))
     elif case.spec is not None:
         values["spec"] = case.spec
     if isinstance(case.plan, str):
@@ -114,25 +115,18 @@ def _values(case: Case, folder: Path, where: Project, span: SourceSpan) -> dict[
     return values
 
 
-def _loaded(file: Path, where: Project, target: str | None) -> tuple[Loaded, str]:
-    files.read(file, root=where.root, allow_outside=where.allow_outside)  # a case may not name a file of another project
-    loaded = engine_loaded.load(file, allow_outside=where.allow_outside, target=target)
-    return loaded, target or (loaded.spec.targets[0] if loaded.spec.targets else loaded.project.target(None))
-
-
-def _first_plan(loaded: Loaded, target: str | None) -> Plan:
-    """The plan of a spec of which nothing exists yet, by the dated snapshot of the catalog."""
-    name = target or (loaded.spec.targets[0] if loaded.spec.targets else loaded.project.target(None))
-    desired = offline.render(loaded, name)
-    validated = offline.validate(loaded, name)
-    entry = loaded.project.targets.get(name)
+def _first_plan(spec: TargetedSpec) -> Plan:
+    """Return the plan of a spec of which nothing exists yet, by the dated snapshot of the catalog."""
+    desired = offline.render(spec)
+    validated = offline.validate(spec)
+    entry, name = spec.project.targets.get(spec.target), spec.target
     where = (
         Workspace(name, entry.subscription_id, entry.resource_group, entry.workspace) if entry else Workspace(name, "", "", "")
     )
     world = World({want.key: None for want in desired}, frozenset(want.key.kind for want in desired))
     shown = shown_facts(where, validated.facts, validated.parameters, {})
-    options = Options(project=loaded.project_name, target=name)
-    return make_plan(loaded.spec, desired, validated.facts, world, Mode.APPLY, options, shown)
+    options = Options(project=spec.project_name, target=name)
+    return make_plan(spec.spec, desired, validated.facts, world, Mode.APPLY, options, shown)
 
 
 def _document(made: Plan) -> Mapping[str, Any]:

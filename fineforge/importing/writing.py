@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 
-from fineforge.config import format, source
+from fineforge.config import source
 from fineforge.config import spec as specs
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.gateway import Reader
@@ -39,11 +40,20 @@ class Draft:
 
 
 def text(draft: Draft) -> str:
-    """The whole file."""
-    draft.parsed()
-    lines = [line for words in draft.head for line in _comment(words)]
-    written = "\n".join([*lines, "", _body(draft)])
-    return format.formatted(written.encode(), "the imported spec", "spec.yaml").decode()
+    """Return the whole file, its keys in the order of the reference."""
+    ordered = replace(draft, data=_in_order(draft.data, draft.parsed()))
+    lines = [line for comment in draft.head for line in _comment(comment)]
+    return "\n".join([*lines, "", _body(ordered)])
+
+
+def _in_order(data: Any, parsed: Any) -> Any:
+    """Return `data` with the keys in the order of the parsed models' fields; keys that users choose keep their order."""
+    if isinstance(parsed, BaseModel) and isinstance(data, dict):
+        fields = {entry.alias or name: getattr(parsed, name) for name, entry in type(parsed).model_fields.items()}
+        return {key: _in_order(data[key], value) for key, value in fields.items() if key in data}
+    if isinstance(parsed, Mapping) and isinstance(data, dict):
+        return {key: _in_order(value, parsed.get(key)) for key, value in data.items()}
+    return data
 
 
 def read(gateway: Reader, key: ResourceKey) -> tuple[Raw, Observed]:

@@ -26,7 +26,7 @@ from fineforge.resources.ownership import digest
 
 PLAN_FORMAT = 1
 
-__all__ = ["PLAN_FORMAT", "Options", "check_plan", "plan", "plan_ownership"]
+__all__ = ["PLAN_FORMAT", "Options", "check_plan", "plan", "plan_adoption", "plan_release"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def plan(
 
     Problems are in `diagnostics`; a plan with an error among them is for reading, not for applying.
     """
-    case = Case(spec, facts, world, options.project, {want.key: want for want in desired})
+    case = _case(spec, desired, facts, world, options)
     if mode is Mode.DESTROY:
         steps, found = destroy.steps(case)
     else:
@@ -74,28 +74,35 @@ def _unread(case: Case) -> list[Diagnostic]:
     return [replace(problem, path=problem.path or places.get(key, ())) for key, problem in case.world.unread.items()]
 
 
-def plan_ownership(
-    spec: Spec,
-    desired: tuple[Desired, ...],
-    facts: Facts,
-    world: World,
-    options: Options,
-    keys: tuple[ResourceKey, ...] | None,
-    kinds: tuple[str, ...] = (),
-    shown: Document | None = None,
+def plan_adoption(
+    spec: Spec, desired: tuple[Desired, ...], facts: Facts, world: World, options: Options, keys: tuple[ResourceKey, ...]
 ) -> Plan:
-    """Objects that become the spec's (`keys`), or with None cease to be (`kinds`, all where empty): owner tags, nothing else."""
-    case = Case(spec, facts, world, options.project, {want.key: want for want in desired})
-    steps, found = adoption.adopt(case, keys) if keys is not None else (adoption.forget(case, kinds), [])
+    """Return a plan that writes the spec's owner tags on objects that exist, and changes nothing else."""
+    steps, problems = adoption.adopt(_case(spec, desired, facts, world, options), keys)
+    return _ownership_plan(spec, world, options, steps, problems)
+
+
+def plan_release(
+    spec: Spec, desired: tuple[Desired, ...], facts: Facts, world: World, options: Options, kinds: tuple[str, ...] = ()
+) -> Plan:
+    """Return a plan that removes the spec's owner tags from its objects of these kinds, or of all, and changes nothing else."""
+    return _ownership_plan(spec, world, options, adoption.forget(_case(spec, desired, facts, world, options), kinds), [])
+
+
+def _case(spec: Spec, desired: tuple[Desired, ...], facts: Facts, world: World, options: Options) -> Case:
+    return Case(spec, facts, world, options.project, {want.key: want for want in desired})
+
+
+def _ownership_plan(spec: Spec, world: World, options: Options, steps: list[Step], problems: list[Diagnostic]) -> Plan:
     return Plan(
         format=PLAN_FORMAT,
         mode=Mode.APPLY,
         target=options.target,
         spec=spec.name,
         spec_digest=digest(spec.model_dump(mode="json")),
-        facts=shown or {},
+        facts={},
         steps=tuple(steps),
-        diagnostics=(*world.unread.values(), *found),
+        diagnostics=(*world.unread.values(), *problems),
     )
 
 

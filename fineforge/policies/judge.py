@@ -19,7 +19,7 @@ from fineforge.policies import rules as reading
 from fineforge.policies.rules import Expression, Rule
 
 if TYPE_CHECKING:
-    from fineforge.config.loaded import Loaded
+    from fineforge.config.loaded import TargetedSpec
 
 CODES = frozenset({"FF320", "FF321", "FF322", "FF323"})
 """Everything that policies have to say."""
@@ -38,7 +38,7 @@ class _Failed(Exception):
     """Why an expression has no value, in words."""
 
 
-def judged(made: Plan, loaded: Loaded) -> Plan:
+def judged(made: Plan, loaded: TargetedSpec) -> Plan:
     """The plan with what the project's rules say to it now among its diagnostics, in place of what they said before.
 
     `loaded` is the spec at the plan's target. FF320 where a rule denies, FF321 where one warns; FF322 and FF323 where a rule

@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from fineforge.catalog import snapshot
 from fineforge.catalog.facts import ComponentFact
 from fineforge.catalog.parse import parse_component
-from fineforge.config.pins import Pins, hold, offline
+from fineforge.config.pins import Pins, component_name, hold, offline
 from fineforge.config.spec import Spec
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.facts import DatasetFact, Facts
 from fineforge.core.objects import Raw
-
-
-@dataclass(frozen=True, slots=True)
-class ComponentName:
-    registry: str
-    name: str
-    version: str | None
-
-
-def component_name(spec: Spec) -> ComponentName:
-    """The component that the spec uses: named, given by id, or chosen by the task."""
-    component = spec.component
-    if component.id is not None:
-        parts = component.id.removeprefix("azureml://registries/").split("/")
-        return ComponentName(parts[0], parts[2], parts[4])
-    return ComponentName(component.registry, component.name or snapshot.TASK_COMPONENTS[spec.task], component.version)
 
 
 def snapshot_facts(
@@ -40,7 +23,7 @@ def snapshot_facts(
     model = known.models.get((spec.model.name or "", spec.model.version or "")) if spec.trains else None
     component = known.components.get((name.name, name.version or "")) if spec.trains else None
     facts = Facts(workspace_id, "eastus", today, model, component, known.sizes, datasets)
-    facts = hold(offline(facts, spec, pins, name.name), pins)
+    facts = hold(offline(facts, spec, pins), pins)
     problems = [unknown_model(spec)] if spec.trains and facts.model is None else []
     problems += [unknown_component(spec)] if spec.trains and facts.component is None else []
     return facts, tuple(problems)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from fineforge.catalog import durations
 from fineforge.core.objects import Document, Raw
 from fineforge.core.plan import Action, FieldChange
 
@@ -243,16 +244,12 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:6]
 
 
-_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?)?\Z", re.IGNORECASE)
-
-
 def _seconds(text: Any) -> Any:
-    """ISO 8601 as the service writes it: `PT1M40S` is 100."""
-    match = _DURATION.match(str(text))
-    if match is None:
+    """Return the seconds of an ISO 8601 duration: 100 for `PT1M40S`. Any other value is returned unchanged."""
+    try:
+        total = durations.seconds(str(text))
+    except ValueError:
         return text
-    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    total = days * 86400 + hours * 3600 + minutes * 60 + seconds
     return int(total) if total.is_integer() else total
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
+from fineforge.documents import answers
+from fineforge.documents.shapes import Problem
 from fineforge.views.paint import Paint, cells, visible
 from fineforge.views.recipe import recipe_text
 from fineforge.views.text import table
@@ -44,22 +46,24 @@ def write_splits(splits: Sequence[SplitView], assets: Mapping[str, str], paint: 
     return "\n\n".join(blocks)
 
 
-def splits_data(spec: str, splits: Sequence[SplitView], assets: Mapping[str, str]) -> dict[str, Any]:
+def splits_data(
+    spec: str, splits: Sequence[SplitView], assets: Mapping[str, str], diagnostics: Sequence[Problem]
+) -> answers.Data:
     prepared = {
-        view.split: {
-            "source": view.source,
-            "revision": view.revision,
-            "recipe": dict(view.recipe),
-            "rows": view.rows,
-            "bytes": view.bytes,
-            "sha256": view.sha256,
-            "path": str(view.path),
-            "summary": dict(view.summary),
-            "shown": list(view.shown),
-        }
+        view.split: answers.PreparedSplit(
+            source=view.source,
+            revision=view.revision,
+            recipe=dict(view.recipe),
+            rows=view.rows,
+            bytes=view.bytes,
+            sha256=view.sha256,
+            path=str(view.path),
+            summary=dict(view.summary),
+            shown=list(view.shown),
+        )
         for view in splits
     }
-    return {"spec": spec, "splits": prepared, "assets": dict(assets)}
+    return answers.Data(spec, prepared, dict(assets), list(diagnostics))
 
 
 def size(count: float) -> str:
@@ -85,9 +89,9 @@ def write_cache(place: Path, limit: int, kinds: Mapping[str, tuple[int, int]], p
     return "\n".join([paint("strong", "data cache"), *table(told, paint, "  ")])
 
 
-def cache_data(place: Path, limit: int, kinds: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
-    held = {name: {"files": number, "bytes": count} for name, (number, count) in kinds.items()}
-    return {"place": str(place), "limit": limit, "bytes": sum(count for _, count in kinds.values()), "entries": held}
+def cache_data(place: Path, limit: int, kinds: Mapping[str, tuple[int, int]]) -> answers.Cache:
+    entries = {name: answers.CacheEntry(number, count) for name, (number, count) in kinds.items()}
+    return answers.Cache(str(place), limit, sum(entry.bytes for entry in entries.values()), entries)
 
 
 def _head(view: SplitView, paint: Paint) -> list[str]:

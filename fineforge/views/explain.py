@@ -10,6 +10,8 @@ from fineforge.config.compose import Composed, Entry
 from fineforge.config.validation import dotted
 from fineforge.core.codes import Code
 from fineforge.core.redaction import HIDDEN, hides, redact
+from fineforge.documents import answers
+from fineforge.documents.shapes import Overridden
 from fineforge.resources.parameters import Parameter
 from fineforge.views.paint import Paint
 from fineforge.views.text import shown, table
@@ -30,16 +32,16 @@ def write_composition(title: str, composed: Composed, paint: Paint) -> str:
     return "\n".join([head, *table(rows, paint, "  ")])
 
 
-def composition_data(composed: Composed) -> list[dict[str, Any]]:
+def composition_data(composed: Composed) -> list[answers.ComposedValue]:
     return [
-        {
-            "path": dotted(entry.path),
-            "value": _value(entry),
-            "layer": entry.layer.label,
-            "file": entry.span.file,
-            "line": entry.span.line,
-            "references": [{"name": how.reference, "origin": how.origin} for how in entry.used],
-        }
+        answers.ComposedValue(
+            path=dotted(entry.path),
+            value=_value(entry),
+            layer=entry.layer.label,
+            file=entry.span.file,
+            line=entry.span.line,
+            references=[answers.Reference(how.reference, how.origin) for how in entry.used],
+        )
         for entry in composed.provenance()
     ]
 
@@ -58,20 +60,20 @@ def write_parameters(title: str, parameters: Mapping[str, Parameter], paint: Pai
     return "\n".join([head, *table(rows, paint, "  ")])
 
 
-def parameter_data(entry: Parameter) -> dict[str, Any]:
+def parameter_data(entry: Parameter) -> answers.EffectiveParameter:
     fact = entry.input
-    return {
-        "value": entry.value,
-        "origin": entry.origin,
-        "overridden": [{"origin": origin, "value": value} for origin, value in entry.overridden],
-        "type": fact.type,
-        "enum": list(fact.enum),
-        "minimum": fact.minimum,
-        "maximum": fact.maximum,
-        "affects": fact.affects,
-        "used": fact.used,
-        "description": fact.description,
-    }
+    return answers.EffectiveParameter(
+        value=entry.value,
+        origin=entry.origin,
+        overridden=[Overridden(origin, value) for origin, value in entry.overridden],
+        type=fact.type,
+        enum=list(fact.enum),
+        minimum=fact.minimum,
+        maximum=fact.maximum,
+        affects=fact.affects,
+        used=fact.used,
+        description=fact.description,
+    )
 
 
 def write_model(model: ModelFact, paint: Paint) -> str:

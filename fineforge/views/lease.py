@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
+from fineforge.documents import answers
 from fineforge.host.holder import Holder
 from fineforge.views.paint import Paint, visible
 
@@ -17,6 +17,6 @@ def write_leases(target: str, found: Sequence[tuple[str, Holder]], paint: Paint)
     return "\n".join(line for entry in lines for line in entry)
 
 
-def leases_data(target: str, found: Sequence[tuple[str, Holder]]) -> dict[str, Any]:
-    rows = [{"name": name, **{key: text or None for key, text in asdict(holder).items()}} for name, holder in found]
-    return {"target": target, "leases": rows}
+def leases_data(target: str, found: Sequence[tuple[str, Holder]]) -> answers.Leases:
+    rows = [answers.Lease(name, **{key: text or None for key, text in asdict(holder).items()}) for name, holder in found]
+    return answers.Leases(target, rows)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
 
 from fineforge.core.objects import ResourceKey
 from fineforge.core.runs import Series
+from fineforge.documents import answers
 from fineforge.views.paint import Paint, cells
 from fineforge.views.text import table
 
@@ -37,23 +37,19 @@ def write_metrics(job: ResourceKey, found: Mapping[str, Series], paint: Paint) -
     )
 
 
-def metrics_data(spec: str, target: str, job: ResourceKey, found: Mapping[str, Series]) -> dict[str, Any]:
-    """JSON has no word for what is no number: such a value is null."""
-    return {
-        "spec": spec,
-        "target": target,
-        "job": job.name,
-        "metrics": {
-            name: {
-                "last": _finite(series.last),
-                "run": series.run.id,
-                "run_name": series.run.name,
-                "also_in": [{"run": run.id, "run_name": run.name} for run in series.also],
-                "points": [{"step": step, "value": _finite(value)} for step, value in series.points],
-            }
-            for name, series in sorted(found.items())
-        },
+def metrics_data(spec: str, target: str, job: ResourceKey, found: Mapping[str, Series]) -> answers.Metrics:
+    """Return the answer; JSON has no NaN and no infinity, so such a value is None."""
+    metrics = {
+        name: answers.Metric(
+            last=_finite(series.last),
+            run=series.run.id,
+            run_name=series.run.name,
+            also_in=[answers.Run(run.id, run.name) for run in series.also],
+            points=[answers.Point(step, _finite(value)) for step, value in series.points],
+        )
+        for name, series in sorted(found.items())
     }
+    return answers.Metrics(spec, target, job.name, metrics)
 
 
 def sparkline(values: Sequence[float], columns: int = COLUMNS) -> str:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
 from fineforge.core.gateway import LOCAL
 from fineforge.core.objects import Observed, Status
+from fineforge.documents.answers import ObjectState, SpecStatus
 from fineforge.planner.costs import State, is_low_priority
 from fineforge.views.events import duration
 from fineforge.views.paint import Paint
 from fineforge.views.text import table
+
+S = TypeVar("S", bound=SpecStatus)
 
 
 def write_status(spec: str, target: str, states: Sequence[State], now: datetime, paint: Paint) -> str:
@@ -33,35 +36,31 @@ def write_orphans(spec: str, objects: Sequence[Observed], paint: Paint) -> str:
     return "\n".join([*paint.wrap(title), *table(rows, paint, "  ")])
 
 
-def status_data(spec: str, target: str, states: Sequence[State], now: datetime) -> dict[str, Any]:
-    return {
-        "spec": spec,
-        "target": target,
-        "usd_per_hour": _sum(states),
-        "objects": [_object(state, now) for state in states],
-    }
+def status_data(spec: str, target: str, states: Sequence[State], now: datetime, shape: type[S]) -> S:
+    """Return the answer of one spec: as `shape` a `Status` of its own, or a `SpecStatus` among others."""
+    return shape(spec, target, _sum(states), [_object(state, now) for state in states])
 
 
-def _object(state: State, now: datetime) -> dict[str, Any]:
+def _object(state: State, now: datetime) -> ObjectState:
     key, have = state.key, state.observed
-    return {
-        "kind": key.kind,
-        "name": key.name,
-        "version": key.version,
-        "parent": key.parent,
-        "exists": have is not None,
-        "status": have.status.value if have else None,
-        "state": have.word or None if have else None,
-        "archived": have.archived if have else False,
-        "ours": have is not None and have.owner is not None,
-        "message": have.message if have else "",
-        "created": have.created or None if have else None,
-        "age_seconds": _age(have, now) if have else None,
-        "instances": _instances(have) if have else None,
-        "traffic": dict(have.document.get("traffic") or {}) if have and key.kind == "endpoint" else None,
-        "bills": state.bills or None,
-        "usd_per_hour": state.usd_hour,
-    }
+    return ObjectState(
+        kind=key.kind,
+        name=key.name,
+        version=key.version,
+        parent=key.parent,
+        exists=have is not None,
+        status=have.status.value if have else None,
+        state=have.word or None if have else None,
+        archived=have.archived if have else False,
+        ours=have is not None and have.owner is not None,
+        message=have.message if have else "",
+        created=have.created or None if have else None,
+        age_seconds=_age(have, now) if have else None,
+        instances=_instances(have) if have else None,
+        traffic=dict(have.document.get("traffic") or {}) if have and key.kind == "endpoint" else None,
+        bills=state.bills or None,
+        usd_per_hour=state.usd_hour,
+    )
 
 
 def _health(have: Observed | None, now: datetime) -> str:

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
+from pydantic_core import to_jsonable_python
+
 from fineforge import __version__
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.events import Event, EventKind, Outcome
@@ -20,7 +22,6 @@ from fineforge.core.plan import Action, Plan
 from fineforge.core.redaction import redact
 from fineforge.documents import events
 from fineforge.documents.plan import drift_shapes, outcome_shape, output_shapes, problem_shape, spec_of, step_shape
-from fineforge.documents.shapes import to_data
 from fineforge.documents.summary import counts, summary
 from fineforge.views.data import Seldom, progress_text
 from fineforge.views.events import EventView, end_line, metrics_text
@@ -147,7 +148,7 @@ def _message(event: Event) -> str:
 
 def _line(kind: str, message: str, line: events.Line, level: str = "info") -> str:
     head = {"@level": level, "@message": redact(message), "@timestamp": datetime.now(UTC).isoformat(), "type": kind}
-    more = {name: value for name, value in to_data(line).items() if name not in _OPTIONAL or value not in (None, {})}
+    more = {name: value for name, value in to_jsonable_python(line).items() if name not in _OPTIONAL or value not in (None, {})}
     return plain_json(json.dumps({**head, **more}, ensure_ascii=False, default=str))
 
 

@@ -5,16 +5,20 @@ Everything is said in words and symbols first, so that it reads the same without
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from fineforge.core.diagnostics import errors
 from fineforge.core.gateway import LOCAL
 from fineforge.core.plan import Action, FieldChange, Mode, Plan, Step
 from fineforge.core.redaction import visible_value
-from fineforge.documents.summary import estimate, summary, undone
+from fineforge.documents.summary import estimate, summary, summary_of, undone
+from fineforge.host.files import shown_path
 from fineforge.views.paint import Paint, cells, pad, visible
 from fineforge.views.recipe import recipe_text, summary_text
+
+if TYPE_CHECKING:
+    from fineforge.engine import Planned
 
 LOOK: Mapping[Action, tuple[str, str, str]] = {
     Action.NOOP: ("=", "unchanged", "quiet"),
@@ -43,6 +47,44 @@ def write_plan(plan: Plan, paint: Paint) -> str:
         parts.append(bills)
     parts.append(_end(plan, paint))
     return "\n\n".join(parts)
+
+
+def write_plans(planned: Planned, paint: Paint) -> str:
+    """Return the plans that would change something in full and the others in a line, then the specs that could not be planned and
+    the sum. A single plan stands alone."""
+    plans = [plan for _, plan in planned.plans]
+    if len(plans) == 1 and not planned.failed:
+        return write_plan(plans[0], paint)
+    parts = [write_plan(plan, paint) for plan in plans if _acts(plan)]
+    if still := [plan.spec for plan in plans if not _acts(plan)]:
+        parts.append("\n".join([paint("strong", f"unchanged on {plans[0].target}"), *paint.wrap(_some(still), "  ")]))
+    if planned.failed:
+        names = _some([shown_path(path) for path in planned.failed])
+        parts.append("\n".join([paint("remove", "not planned"), *paint.wrap(names, "  ")]))
+    return "\n\n".join([*parts, paint("strong", summary_of_plans(planned))])
+
+
+def summary_of_plans(planned: Planned) -> str:
+    """Return `3 of 40 specs would change` and the sum of the plans, or of a single plan its summary: stable words for scripts."""
+    plans = [plan for _, plan in planned.plans]
+    if len(plans) == 1 and not planned.failed:
+        return summary(plans[0])
+    acting = sum(1 for plan in plans if plan.writes and not errors(plan.diagnostics))
+    broken = sum(1 for plan in plans if errors(plan.diagnostics))
+    failed = f", {broken} cannot be applied" if broken else ""
+    failed += f", {len(planned.failed)} cannot be planned" if planned.failed else ""
+    total = summary_of(step for plan in plans for step in plan.steps)
+    return f"{acting} of {len(plans) + len(planned.failed)} specs would change{failed}\n{total}"
+
+
+def _acts(plan: Plan) -> bool:
+    acts = any(step.action in (Action.WAIT, Action.CHECK) for step in plan.steps)
+    return bool(plan.writes or errors(plan.diagnostics) or acts)
+
+
+def _some(names: Sequence[str], shown: int = 40) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(f"`{name}`" for name in names[:shown]) + more
 
 
 def write_parameters(parameters: Mapping[str, Mapping[str, Any]], paint: Paint) -> str:
@@ -219,3 +261,40 @@ def _end(plan: Plan, paint: Paint) -> str:
         return f"{paint('remove', 'Cannot be applied')}\n{summary(plan)}"
     words = "nothing left to destroy" if plan.mode is Mode.DESTROY else "everything matches the spec"
     return f"{paint('add', f'No changes: {words}')}\n{summary(plan)}"
+
+
+def drifted(plan: Plan) -> list[tuple[Step, list[FieldChange]]]:
+    """The steps that undo a foreign change, with those changes."""
+    steps = [(step, [change for change in step.changes if change.reason == "drift"]) for step in plan.steps]
+    return [(step, changes) for step, changes in steps if changes]
+
+
+def write_drift(plans: Sequence[Plan], target: str, paint: Paint) -> str:
+    """`no drift`, or a block for each spec."""
+    blocks = []
+    for plan in plans:
+        lines = []
+        for step, changes in drifted(plan):
+            lines.append(f"  {object_name(step)}")
+            lines += table([(change.path, _drift_text(change)) for change in changes], paint, "    ")
+        if lines:
+            blocks.append("\n".join([paint("strong", plan.spec), *lines]))
+    count = sum(len(changes) for plan in plans for _, changes in drifted(plan))
+    if not blocks:
+        return "\n".join([paint("add", f"No drift on {target}: all objects match the last apply"), *_missing(plans)])
+    fields = "field" if count == 1 else "fields"
+    return "\n\n".join([*blocks, f"Drift: {count} {fields} changed outside fineforge; `fineforge apply` restores them"])
+
+
+def _missing(plans: Sequence[Plan]) -> list[str]:
+    """What was deleted has left nothing that could be compared, and looks like what was never made; it is not passed over."""
+    absent = {step.key for plan in plans for step in plan.steps if step.action is Action.CREATE}
+    if not absent:
+        return []
+    objects = "1 object of the specs does" if len(absent) == 1 else f"{len(absent)} objects of the specs do"
+    return [f"{objects} not exist: `fineforge plan` shows them"]
+
+
+def _drift_text(change: FieldChange) -> str:
+    before, after = (shown(visible_value(change.path, value)) for value in (change.before, change.after))
+    return f"is {before}, the spec sets {after}"

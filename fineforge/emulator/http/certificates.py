@@ -1,80 +1,47 @@
-"""The emulator's certificate authority, made on this machine, trusted by whoever is told to, and its one server certificate."""
+"""The emulator's certificate authority and server certificate, issued on this machine."""
 
 from __future__ import annotations
 
-import datetime
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import trustme
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_DAYS = 365
+_VALID = timedelta(days=365)
+_RENEWED_BEFORE_END = timedelta(days=30)
 
 
 def ensure(home: Path, hosts: tuple[str, ...]) -> tuple[Path, Path]:
-    """CA certificate and server chain with key, as PEM files in `home`; made where they are missing, old, or for other hosts."""
-    ca, server, names = home / "ca.pem", home / "server.pem", home / "hosts.txt"
-    if not (ca.exists() and server.exists() and names.exists() and names.read_text() == "\n".join(hosts) and _is_fresh(ca)):
-        _make(ca, server, hosts)
-        names.write_text("\n".join(hosts))
+    """Return the CA certificate and the server's key with its certificate, as PEM files in `home`.
+
+    Both are kept over restarts. They are issued anew if one is missing or expires soon, or if `hosts` have changed.
+    """
+    ca, server = home / "ca.pem", home / "server.pem"
+    if not (ca.exists() and server.exists() and _is_valid(server, hosts)):
+        _issue(ca, server, hosts)
     return ca, server
 
 
-def _is_fresh(ca: Path) -> bool:
-    left = x509.load_pem_x509_certificate(ca.read_bytes()).not_valid_after_utc - datetime.datetime.now(datetime.UTC)
-    return left > datetime.timedelta(days=30)
+def _is_valid(server: Path, hosts: tuple[str, ...]) -> bool:
+    certificate = x509.load_pem_x509_certificates(server.read_bytes())[0]
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    expires_later = certificate.not_valid_after_utc - datetime.now(UTC) > _RENEWED_BEFORE_END
+    return expires_later and tuple(names.get_values_for_type(x509.DNSName)) == hosts
 
 
-def _make(ca: Path, server: Path, hosts: tuple[str, ...]) -> None:
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    issuer = _name("fineforge emulator CA")
-    root = (
-        _builder(issuer, issuer, ca_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(sign=True), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
-        .sign(ca_key, hashes.SHA256())
-    )
-    leaf = (
-        _builder(_name("fineforge emulator"), issuer, key.public_key())
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
-        .sign(ca_key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    _write(server, private + leaf.public_bytes(pem) + root.public_bytes(pem), 0o600)
-    _write(ca, root.public_bytes(pem), 0o644)
-    # The CA's own key signs this one certificate and is then forgotten: nobody can make another that users trust.
+def _issue(ca: Path, server: Path, hosts: tuple[str, ...]) -> None:
+    """Write both files, the CA first: a crash in between leaves a server certificate that is issued again.
 
-
-def _builder(subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=_DAYS))
-    )
-
-
-def _usage(sign: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=sign, content_commitment=False, key_encipherment=False, data_encipherment=False, key_agreement=False,
-        key_cert_sign=sign, crl_sign=sign, encipher_only=False, decipher_only=False,
-    )  # fmt: skip
-
-
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+    The CA's own key signs this one certificate and is never written, so no other certificate that clients trust can be made.
+    """
+    authority = trustme.CA(path_length=0, organization_name="fineforge", organization_unit_name="emulator CA")
+    now = datetime.now(UTC)
+    leaf = authority.issue_cert(*hosts, not_before=now - timedelta(days=1), not_after=now + _VALID, organization_name="fineforge")
+    server.unlink(missing_ok=True)
+    _write(ca, authority.cert_pem.bytes(), 0o644)
+    _write(server, leaf.private_key_and_cert_chain_pem.bytes(), 0o600)
 
 
 def _write(file: Path, content: bytes, mode: int) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from fineforge.catalog import snapshot
+from fineforge.catalog.durations import seconds
 from fineforge.emulator.rules import checks, identities
 from fineforge.emulator.rules.base import Body, Key, Kind, Operation, Reply
 from fineforge.emulator.rules.context import Context
-from fineforge.emulator.rules.durations import seconds
 from fineforge.emulator.rules.errors import refuse
 from fineforge.emulator.rules.sizes import Quota, find
 

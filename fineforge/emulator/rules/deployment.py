@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fineforge.catalog.durations import seconds
 from fineforge.emulator.rules import checks, uris
 from fineforge.emulator.rules.base import Body, Key, Kind, Operation, Reply
 from fineforge.emulator.rules.context import Context
-from fineforge.emulator.rules.durations import seconds
 from fineforge.emulator.rules.errors import refuse
 from fineforge.emulator.rules.references import References
 from fineforge.emulator.rules.runner import BaseModel

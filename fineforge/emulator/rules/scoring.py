@@ -5,10 +5,10 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 
+from fineforge.catalog.durations import seconds
 from fineforge.emulator.http import credentials
 from fineforge.emulator.rules.base import Body
 from fineforge.emulator.rules.context import Context
-from fineforge.emulator.rules.durations import seconds
 from fineforge.emulator.rules.errors import refuse
 
 _AUDIENCE = "https://ml.azure.com"

@@ -12,6 +12,7 @@ import pytest
 
 from fineforge import engine
 from tests.emulator.trainer.conftest import Ran, start
+from tests.support import single
 
 pytestmark = pytest.mark.trains
 
@@ -35,7 +36,7 @@ def test_the_right_answers_are_learned_and_shuffled_ones_are_not(twins: Path, tm
 
 
 def train(folder: Path, twins: Path, rows: Path, **other: Any) -> subprocess.Popen[bytes]:
-    job = next(want for want in engine.render(engine.load(SPEC), "local") if want.key.kind == "job")
+    job = next(want for want in engine.render(single.load(SPEC).at("local")) if want.key.kind == "job")
     inputs = job.document["jobs"]["chat_completion_pipeline"]["inputs"]
     given = {name: str(value) for name, value in inputs.items() if not isinstance(value, dict)}
     return start(folder, twins, rows.resolve(), **(given | other))

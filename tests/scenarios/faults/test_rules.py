@@ -13,12 +13,13 @@ from fineforge.core.events import Event, EventKind, Outcome
 from fineforge.core.plan import Action, Mode, Plan
 from tests.scenarios.faults.test_waits import DEPLOYMENT, ENDPOINT, codes, converges, deployment_of
 from tests.scenarios.invariants.client import Client, inventory
+from tests.support import single
 
 
 def carried_out(client: Client, made: Plan, listen: Callable[[Event], None], stop: threading.Event) -> Outcome:
-    loaded = engine.load(client.spec)
+    loaded = single.load(client.spec)
     with engine.connect(loaded, "local") as gateway:
-        return engine.apply(made, loaded, gateway, listen, stop)
+        return single.apply(made, loaded, gateway, listen, stop)
 
 
 def test_a_delete_waits_behind_a_create(client: Client) -> None:

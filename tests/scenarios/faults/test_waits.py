@@ -23,6 +23,7 @@ from fineforge.core.plan import Action, Mode, Plan
 from fineforge.emulator.http.credentials import issue
 from fineforge.host import emulator as local
 from tests.scenarios.invariants.client import Client, inventory
+from tests.support import single
 from tests.support.running_emulator import ARM_AUDIENCE, ML_AUDIENCE, RunningEmulator
 
 ENDPOINT = r"/onlineEndpoints/quickstart[^/]*\Z"
@@ -125,9 +126,9 @@ def test_an_update_that_fails_inside_a_200(client: Client) -> None:
         if (event.step.id, event.kind) == (f"create endpoint/{endpoint}", EventKind.DONE):
             emulator.plant("failure", "endpoint", [endpoint], "InternalServerError", "the router broke")
 
-    loaded = engine.load(client.spec)
+    loaded = single.load(client.spec)
     with engine.connect(loaded, "local") as gateway:
-        outcome = engine.apply(made, loaded, gateway, plant_when_up, threading.Event())
+        outcome = single.apply(made, loaded, gateway, plant_when_up, threading.Event())
     (told,) = outcome.failed.values()
     assert "the router broke" in told.message
     converges(client)

@@ -17,6 +17,7 @@ from fineforge.core.plan import Action, Plan
 from fineforge.engine import batch, planfile
 from fineforge.host import git
 from tests.scenarios.stories.telling import Telling
+from tests.support import single
 from tests.support.memory import MemoryGateway
 
 QUIET = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
@@ -46,8 +47,8 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Telling:
 
 def at(told: Telling, reference: str) -> Plan:
     with git.at(reference, [told.folder / "spec.yaml"]) as (spec,):
-        made = engine.plan(engine.load(spec), told.gateway).plan
-        outcome = engine.apply(made, engine.load(spec), told.gateway, lambda _: None)
+        made = single.plan(single.load(spec), told.gateway).plan
+        outcome = single.apply(made, single.load(spec), told.gateway, lambda _: None)
     assert engine.outcome_exit_code(outcome) == 0, outcome
     return made
 
@@ -96,7 +97,7 @@ def test_data_that_git_does_not_hold_is_not_there_at_a_commit(told: Telling) -> 
     told.loaded()
     first = commit(told.folder, "first")
     with git.at(first, [told.folder / "spec.yaml"]) as (spec,), pytest.raises(FineforgeError) as caught:
-        engine.plan(engine.load(spec), told.gateway)
+        single.plan(single.load(spec), told.gateway)
     assert {found.code for found in caught.value.diagnostics} == {"FF601"}
     assert all(found.hint.startswith(f"commit {first[:12]} does not hold it") for found in caught.value.diagnostics)
     assert told.plan().writes, "here it is"
@@ -204,11 +205,11 @@ def test_a_saved_plan_of_another_commit_is_applied_as_of_that_commit(told: Telli
     told.apply()
     commit(told.folder, "second")
     with git.at(first, [spec]) as (older,):
-        planfile.save([(older, engine.plan(engine.load(older), told.gateway).plan)], file)
+        planfile.save([(older, single.plan(single.load(older), told.gateway).plan)], file)
     assert [path for path, _ in planfile.load(file)] == [spec]
     with planfile.opened(file) as entries:
         ((loaded, made),) = batch.saved(entries).plans
-        assert engine.outcome_exit_code(engine.apply(made, loaded, told.gateway, lambda _: None)) == 0
+        assert engine.outcome_exit_code(single.apply(made, loaded, told.gateway, lambda _: None)) == 0
     assert ask(told.folder, "worktree", "list").count("\n") == 0
     assert [change.after for step in told.plan().writes for change in step.changes] == [2]
     with pytest.raises(FineforgeError, match="FF523"):

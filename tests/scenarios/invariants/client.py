@@ -16,6 +16,7 @@ from fineforge import engine
 from fineforge.core.diagnostics import errors
 from fineforge.core.events import Event, Outcome
 from fineforge.core.plan import WRITES, Action, Mode, Plan, Step
+from tests.support import single
 from tests.support.running_emulator import RunningEmulator
 
 SPECS = sorted((Path(__file__).parents[3] / "specs").glob("*.yaml"))
@@ -29,9 +30,9 @@ class Client:
     spec: Path = QUICKSTART
 
     def plan(self, mode: Mode = Mode.APPLY) -> Plan:
-        loaded = engine.load(self.spec)
+        loaded = single.load(self.spec)
         with engine.connect(loaded, "local") as gateway:
-            made = engine.plan(loaded, gateway, mode).plan
+            made = single.plan(loaded, gateway, mode).plan
         assert not errors(made.diagnostics), made.diagnostics
         return made
 
@@ -39,9 +40,9 @@ class Client:
         def listen(_: Event) -> None:
             pass
 
-        loaded = engine.load(self.spec)
+        loaded = single.load(self.spec)
         with engine.connect(loaded, "local") as gateway:
-            return engine.apply(made, loaded, gateway, listen, threading.Event())
+            return single.apply(made, loaded, gateway, listen, threading.Event())
 
     def apply(self, mode: Mode = Mode.APPLY) -> Plan:
         """Plans and carries out; everything must come true."""

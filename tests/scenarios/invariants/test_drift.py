@@ -11,6 +11,7 @@ from fineforge import engine
 from fineforge.core.diagnostics import FineforgeError, errors
 from fineforge.core.plan import Action
 from tests.scenarios.invariants.client import Client, inventory
+from tests.support import single
 from tests.support.running_emulator import RunningEmulator
 
 
@@ -106,11 +107,11 @@ def test_unread_is_never_absent(collection: str, applied: Client) -> None:
     """Nothing is created because it could not be seen, and nothing that depends on it either."""
     answer, code = UNREADABLE[collection]
     applied.emulator.faults({"what": "error", "method": "GET", "path": f"/workspaces/local/{collection}/", **answer})
-    loaded = engine.load(applied.spec)
+    loaded = single.load(applied.spec)
     with engine.connect(loaded, "local") as gateway:
-        made = engine.plan(loaded, gateway).plan
+        made = single.plan(loaded, gateway).plan
         assert code in {found.code for found in errors(made.diagnostics)}
         assert not made.writes
         with pytest.raises(FineforgeError):
-            engine.apply(made, loaded, gateway, lambda _: None)
+            single.apply(made, loaded, gateway, lambda _: None)
     assert applied.emulator.requests(writes=True) == []

@@ -6,13 +6,14 @@ from fineforge import engine
 from fineforge.core.events import Event, EventKind
 from fineforge.execution.follower import Follower
 from tests.scenarios.invariants.client import Client
+from tests.support import single
 
 
 def test_a_job_is_followed(applied: Client) -> None:
-    loaded = engine.load(applied.spec)
+    loaded = single.load(applied.spec)
     told: list[Event] = []
     with engine.connect(loaded, "local") as gateway:
-        planned = engine.plan(loaded, gateway)
+        planned = single.plan(loaded, gateway)
         step = next(entry for entry in planned.plan.steps if entry.key.kind == "job")
         raw = gateway.get(step.key)
         assert raw is not None

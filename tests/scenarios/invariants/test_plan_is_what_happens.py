@@ -12,6 +12,7 @@ from fineforge.core.plan import Mode
 from fineforge.resources import fields
 from fineforge.resources.kinds import KINDS
 from tests.scenarios.invariants.client import SPECS, Client, inventory, promised, settled, written
+from tests.support import single
 from tests.support.hub import Hub
 
 
@@ -53,7 +54,7 @@ def _allowed(spec: Path, folder: Path) -> Path:
     """The spec of a model that is retired, with the word that it may be used all the same."""
     if spec.stem != "phi3-mini-ultrachat":
         return spec
-    (refusal,) = errors(engine.validate(engine.load(spec), "local").diagnostics)
+    (refusal,) = errors(engine.validate(single.load(spec).at("local")).diagnostics)
     assert refusal.code == "FF141" and "2025-08-30" in refusal.message
     assert "`Phi-4`" in refusal.hint and "allow_retired" in refusal.hint
     text = spec.read_text(encoding="utf-8").replace('version: "15"}', 'version: "15", allow_retired: true}')
@@ -96,9 +97,9 @@ def test_a_plan_without_changes_reads_each_object_once(applied: Client) -> None:
 
 def test_as_it_was_rendered(applied: Client) -> None:
     """What azure-ai-ml sends for a YAML, and the service makes of it, is what our field rules want to see."""
-    loaded = engine.load(applied.spec)
+    loaded = single.load(applied.spec)
     with engine.connect(loaded, "local") as gateway:
-        planned = engine.plan(loaded, gateway)
+        planned = single.plan(loaded, gateway)
     compared = 0
     for want in planned.desired:
         have = planned.world.observed[want.key]

@@ -16,6 +16,7 @@ from fineforge.core.events import Outcome
 from fineforge.core.objects import ResourceKey
 from fineforge.core.plan import Mode
 from tests.scenarios.invariants.client import QUICKSTART, Client, inventory, promised, written
+from tests.support import single
 from tests.support.running_emulator import RunningEmulator
 
 SUBSCRIPTION = "/subscriptions/00000000-0000-0000-0000-000000000001"
@@ -47,9 +48,9 @@ def life(client: Client) -> list[tuple[str, str]]:
 
 
 def ask(client: Client) -> str:
-    loaded = engine.load(client.spec)
+    loaded = single.load(client.spec)
     with engine.connect(loaded, "local") as gateway:
-        return engine.invoke(loaded, gateway, [{"role": "user", "content": "Hello?"}], {}, None)
+        return engine.invoke(single.at(loaded, gateway), gateway, [{"role": "user", "content": "Hello?"}], {}, None)
 
 
 def failed(client: Client) -> Outcome:
@@ -125,9 +126,9 @@ def test_a_model_of_the_workspace_is_deployed_by_another_spec(variant: Variant) 
     gone = dict.fromkeys(("component", "dataset", "compute", "training", "optimization", "register", "gates"))
     life(variant("prod", model={"registered": f"azureml:{name}:{version}"}, **gone))
     missing = variant("prod", model={"registered": f"azureml:{name}:1{version}"}, **gone)
-    loaded = engine.load(missing.spec)
+    loaded = single.load(missing.spec)
     with engine.connect(loaded, "local") as gateway:
-        found = errors(engine.plan(loaded, gateway).plan.diagnostics)
+        found = errors(single.plan(loaded, gateway).plan.diagnostics)
     assert [diagnostic.code for diagnostic in found] == ["FF301"]
 
 
@@ -219,22 +220,22 @@ def test_a_component_that_nobody_has_seen(variant: Variant) -> None:
     assert failure.code == "FF503" and "tailor" in failure.message
 
     wrong = variant("tailored", component={"id": client_id(client)}, training={"stitchs": 10}, optimization=None, gates=None)
-    loaded = engine.load(wrong.spec)
+    loaded = single.load(wrong.spec)
     with engine.connect(loaded, "local") as gateway, pytest.raises(FineforgeError) as caught:
-        engine.plan(loaded, gateway)
+        single.plan(loaded, gateway)
     assert {diagnostic.code for diagnostic in errors(caught.value.diagnostics)} == {"FF131", "FF133"}
     assert any("`stitches`" in diagnostic.hint for diagnostic in caught.value.diagnostics)
 
 
 def client_id(client: Client) -> str:
-    return str(engine.load(client.spec).spec.component.id)
+    return str(single.load(client.spec).spec.component.id)
 
 
 def test_a_job_that_leaves_nothing_is_not_registered(variant: Variant) -> None:
     """The service would register the path all the same (FIELD 10)."""
     client = variant(endpoint=None, deployment=None, gates=None)
     made = client.plan()
-    loaded = engine.load(client.spec)
+    loaded = single.load(client.spec)
     with engine.connect(loaded, "local") as gateway:
         job = next(step for step in made.steps if step.key.kind == "job")
         rest = next(step for step in made.steps if step.key.kind == "model")

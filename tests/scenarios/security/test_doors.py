@@ -66,7 +66,6 @@ PLACES = {
     "an ignore file": ("specs/.fineforgeignore", ["validate", "specs"]),
     "variables": ("vars.yaml", ["validate", "specs", "--var-file", "vars.yaml"]),
     "a request": ("request.json", ["invoke", "specs/a.yaml", "--file", "request.json"]),
-    "a file to format": ("specs/c.yaml", ["fmt", "specs/c.yaml"]),
 }
 
 
@@ -155,9 +154,7 @@ def test_a_plan_of_a_case(name: str, project: Path) -> None:
 LONG = "x" * 300
 
 
-@pytest.mark.parametrize(
-    "words", [["validate", LONG], ["plan", LONG], ["apply", LONG], ["fmt", LONG], ["explain", f"{LONG}.yaml"]]
-)
+@pytest.mark.parametrize("words", [["validate", LONG], ["plan", LONG], ["apply", LONG], ["explain", f"{LONG}.yaml"]])
 def test_a_name_that_is_too_long(words: list[str], project: Path) -> None:
     ran = fineforge(project, *words)
     refused(ran, "FF112")
@@ -189,7 +186,7 @@ def test_a_source_that_no_file_can_have(source: str, code: str, project: Path) -
     refused(fineforge(project, "validate", "specs"), code)
 
 
-@pytest.mark.parametrize("words", ["validate", "plan", "apply", "destroy", "status", "fmt", "lock", "explain", "data", "render"])
+@pytest.mark.parametrize("words", ["validate", "plan", "apply", "destroy", "status", "lock", "explain", "data", "render"])
 def test_an_empty_path_is_refused(words: str, project: Path) -> None:
     ran = fineforge(project / "specs", words, "")
     refused(ran, "FF005" if words == "explain" else "FF002")
@@ -231,14 +228,6 @@ def test_the_size_of_the_cache_is_a_size(project: Path, monkeypatch: pytest.Monk
         assert caught.value.diagnostics[0].code == "FF630"
 
 
-def test_fmt_does_not_write_through_a_link_that_leads_outside(project: Path, tmp_path: Path) -> None:
-    away = tmp_path / "away.yaml"
-    away.write_text("task: chat-completion\nname: one\nversion: 1\n")
-    (project / "specs" / "c.yaml").symlink_to(away)
-    refused(fineforge(project, "fmt", "specs/c.yaml"), "FF602")
-    assert away.read_text().startswith("task")
-
-
 @pytest.mark.parametrize("exists", [False, True])
 def test_nothing_is_written_through_a_link_that_leads_outside(exists: bool, project: Path, tmp_path: Path) -> None:
     away = tmp_path / "away.json"
@@ -266,8 +255,6 @@ def test_a_name_is_no_command_to_a_runner(project: Path) -> None:
         ran = fineforge(project, "validate", "specs", *words)
         lines = [line.strip() for line in ran.stderr.splitlines()]
         assert ran.returncode == 1 and not [line for line in lines if line.startswith("::")], ran.stderr
-    ran = fineforge(project, "fmt", "--check", "specs")
-    assert not [line for line in (ran.stdout + ran.stderr).splitlines() if line.strip().startswith("::")]
 
 
 KILLED = """

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from fineforge import engine
 from fineforge.config import names
 from fineforge.config import pins as locks
 from fineforge.engine import planfile
 from tests.scenarios.invariants.client import Client
+from tests.support import single
 from tests.support.running_emulator import RunningEmulator
 
 
@@ -40,7 +40,7 @@ def test_a_lock_is_everybodys_to_read_and_whole(project: Path) -> None:
         locks.write(locks.Lock(file, {"local": locks.Pins(datasets={"hf://a/b": "8" * 40})}))
         assert reader.read() == "version: 1\n"
     assert mode(file) == 0o644
-    assert engine.load(project / "spec.yaml").lock.at("local").datasets == {"hf://a/b": "8" * 40}
+    assert single.load(project / "spec.yaml").lock.at("local").datasets == {"hf://a/b": "8" * 40}
     assert [path.name for path in project.iterdir() if path.name.startswith(".lock")] == []
 
 

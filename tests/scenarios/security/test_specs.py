@@ -14,7 +14,7 @@ from fineforge.dataset import fetch
 from fineforge.dataset.fetch import Remote
 from fineforge.engine import planned
 from fineforge.resources.templates import Templates
-from tests.support import hub
+from tests.support import hub, single
 
 WRITTEN = "{{ 7 * 7 }} {% for x in y %} $HOME $(id) `id` !!python/name:os.system {{ ''.__class__ }}"
 """Meant to be run by whoever runs something."""
@@ -22,7 +22,7 @@ WRITTEN = "{{ 7 * 7 }} {% for x in y %} $HOME $(id) `id` !!python/name:os.system
 
 def codes(spec: Path, allow_outside: bool = False) -> set[str]:
     try:
-        found = engine.validate(engine.load(spec, allow_outside=allow_outside)).diagnostics
+        found = engine.validate(single.load(spec, allow_outside=allow_outside).at()).diagnostics
     except FineforgeError as error:
         found = error.diagnostics
     return {diagnostic.code for diagnostic in found if diagnostic.severity.value == "error"}
@@ -34,7 +34,7 @@ def test_text_stays_text(project: Path) -> None:
     quoted = "'" + WRITTEN.replace("'", "''") + "'"
     spec.write_text(spec.read_text() + f"\ntags: {{note: {quoted}}}\njob: {{display_name: {quoted}, experiment: plain}}\n")
     assert codes(spec) == set()
-    job = next(one for one in engine.render(engine.load(spec)) if one.key.kind == "job")
+    job = next(one for one in engine.render(single.load(spec).at()) if one.key.kind == "job")
     assert job.document["display_name"] == WRITTEN
     assert job.document["tags"]["note"] == WRITTEN
 

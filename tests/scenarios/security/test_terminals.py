@@ -82,7 +82,7 @@ def test_a_files_name_and_its_comments(
     folder = project / "specs"
     folder.mkdir()
     (folder / "a\x1b[2J\u202eb.yaml").write_text("name: x  # \u202e\nversion: 1\n", encoding="utf-8")
-    for command in ("validate specs", "validate specs --output github", "validate specs --json", "fmt specs --check --diff"):
+    for command in ("validate specs", "validate specs --output github", "validate specs --json"):
         shown = _shown(capsys, run, command.split())
         assert "b.yaml" in shown and not ACTS.search(shown), command
 
@@ -111,7 +111,7 @@ def test_what_somebody_wrote_into_the_world(tmp_path: Path, monkeypatch: pytest.
         told.gateway.cloud.put(key.kind, path_of(key), body)
         told.gateway.wait(key, lambda _: None, lambda: False)
     made, paint = told.plan(), Paint(False, 80)
-    states = engine.status(told.loaded(), told.gateway)
+    states = engine.status(told.loaded().at("dev"), told.gateway)
     texts = [write_plan(made, paint), write_plans([made], "dev"), write_all(made.diagnostics, paint)]
     texts += [write_status("support", "dev", states, datetime.now(UTC), paint)]
     assert len(made.drift) >= 3 and "x?[2J" in texts[0] and "x?[2J" in texts[1]

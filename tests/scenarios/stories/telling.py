@@ -14,6 +14,7 @@ from fineforge.core.diagnostics import errors
 from fineforge.core.events import Event, Outcome
 from fineforge.core.plan import Mode, Plan
 from fineforge.planner import check_plan
+from tests.support import single
 from tests.support.memory import MemoryGateway
 from tests.support.offline import SUPPORT
 from tests.unit.planner.case import crossing
@@ -46,16 +47,16 @@ class Telling:
         file = self.folder / "data" / "support" / f"{split}.jsonl"
         file.write_text("".join(row(number) + "\n" for number in range(first, first + 40)), encoding="utf-8")
 
-    def loaded(self) -> engine.Loaded:
+    def loaded(self) -> engine.SpecFile:
         file = self.folder / "spec.yaml"
         file.write_text(yaml.safe_dump(self.data), encoding="utf-8")
-        return engine.load(file)
+        return single.load(file)
 
     def plan(self, mode: Mode = Mode.APPLY) -> Plan:
         """The plan, sound in itself. A job that a destroy has cancelled is wanted again, as `--retry-failed` says."""
-        made = engine.plan(self.loaded(), self.gateway, mode).plan
+        made = single.plan(self.loaded(), self.gateway, mode).plan
         if any(found.code == "FF305" and "was cancelled" in found.message for found in errors(made.diagnostics)):
-            made = engine.plan(self.loaded(), self.gateway, mode, retry_failed=True).plan
+            made = single.plan(self.loaded(), self.gateway, mode, retry_failed=True).plan
         assert check_plan(made) == () and crossing(made) == []
         return made
 
@@ -75,7 +76,7 @@ class Telling:
         def listen(_: Event) -> None:
             pass
 
-        return engine.apply(made, self.loaded(), self.gateway, listen, threading.Event(), parallel=8)
+        return single.apply(made, self.loaded(), self.gateway, listen, threading.Event())
 
     def pending(self, mode: Mode = Mode.APPLY) -> list[str]:
         """What a plan would write now."""

@@ -21,10 +21,11 @@ from fineforge.core.events import Event, EventKind, Outcome
 from fineforge.core.gateway import Progress
 from fineforge.core.objects import Raw, ResourceKey
 from fineforge.core.plan import Action, Mode, Plan
-from fineforge.engine import batch, orphans, pruning
+from fineforge.engine import batch, orphans
 from tests.scenarios.stories.telling import Telling
 from tests.scenarios.stories.test_kill_walk import RETRAIN, over
 from tests.scenarios.stories.test_stories import edit
+from tests.support import single
 from tests.support.memory import path_of
 from tests.unit.engine.batch.test_batch import CLUSTER, Repository, repository
 
@@ -41,16 +42,16 @@ def key_of(told: Telling, kind: str) -> ResourceKey:
 
 
 def carry_out(told: Telling, made: Plan, listen: Callable[[Event], None], stop: threading.Event | None = None) -> Outcome:
-    return engine.apply(made, told.loaded(), told.gateway, listen, stop)
+    return single.apply(made, told.loaded(), told.gateway, listen, stop)
 
 
-def spec_of(repository: Repository, name: str) -> engine.Loaded:
+def spec_of(repository: Repository, name: str) -> engine.SpecFile:
     return next(loaded for loaded in repository.load().specs if loaded.spec.name == name)
 
 
 def end_of(repository: Repository, name: str) -> Plan:
     """The plan of its destroy."""
-    return engine.plan(spec_of(repository, name), repository.gateway, Mode.DESTROY).plan
+    return single.plan(spec_of(repository, name), repository.gateway, Mode.DESTROY).plan
 
 
 def cut_off(told: Telling, writes: int) -> None:
@@ -172,7 +173,7 @@ def test_another_spec_moves_into_the_endpoint_before_it_goes(repository: Reposit
     made = end_of(repository, "one")
     assert any(step.key.kind == "endpoint" and step.action is Action.DELETE for step in made.steps)
     repository.write("two", endpoint={"name": "the-desk", "existing": True})
-    other = engine.plan(spec_of(repository, "two"), repository.gateway).plan
+    other = single.plan(spec_of(repository, "two"), repository.gateway).plan
     assert [found.code for found in errors(other.diagnostics)] == ["FF308"], "it may stand there, and not take the traffic"
     theirs = ResourceKey("deployment", "theirs", parent="the-desk")
     mine = next(iter(repository.gateway.list("deployment", "the-desk")))
@@ -180,14 +181,14 @@ def test_another_spec_moves_into_the_endpoint_before_it_goes(repository: Reposit
     body["tags"] = {**body["tags"], "fineforge-spec": "two"}
     repository.gateway.cloud.put("deployment", path_of(theirs), body)
     repository.gateway.wait(theirs, lambda _: None, lambda: False)
-    outcome = engine.apply(made, spec_of(repository, "one"), repository.gateway, lambda _: None)
+    outcome = single.apply(made, spec_of(repository, "one"), repository.gateway, lambda _: None)
     (moved,) = outcome.moved.values()
     assert "`theirs`" in moved.message and repository.gateway.get(theirs) is not None
     again = end_of(repository, "one")
     assert [step.reason for step in again.steps if step.key.kind == "endpoint" and step.action is Action.NOOP] == [
         "stays: `theirs` in it is not this spec's"
     ]
-    assert engine.outcome_exit_code(engine.apply(again, spec_of(repository, "one"), repository.gateway, lambda _: None)) == 0
+    assert engine.outcome_exit_code(single.apply(again, spec_of(repository, "one"), repository.gateway, lambda _: None)) == 0
     assert list(repository.gateway.list("deployment", "the-desk")) == [theirs]
 
 
@@ -198,13 +199,13 @@ def test_one_of_two_that_share_a_cluster_goes_while_the_other_comes(repository: 
     made = end_of(repository, "one")
     assert any(step.key == CLUSTER and step.action is Action.DELETE for step in made.steps)
     repository.write("two")
-    other = engine.plan(spec_of(repository, "two"), repository.gateway).plan
-    assert engine.outcome_exit_code(engine.apply(other, spec_of(repository, "two"), repository.gateway, lambda _: None)) == 0
-    outcome = engine.apply(made, spec_of(repository, "one"), repository.gateway, lambda _: None)
+    other = single.plan(spec_of(repository, "two"), repository.gateway).plan
+    assert engine.outcome_exit_code(single.apply(other, spec_of(repository, "two"), repository.gateway, lambda _: None)) == 0
+    outcome = single.apply(made, spec_of(repository, "one"), repository.gateway, lambda _: None)
     assert [found.code for found in outcome.moved.values()] == ["FF501"]
     assert repository.gateway.get(CLUSTER) is not None
     assert [step.reason for step in end_of(repository, "one").steps if step.key == CLUSTER] == ["still used by `two`"]
-    planned = engine.plan(spec_of(repository, "two"), repository.gateway).plan
+    planned = single.plan(spec_of(repository, "two"), repository.gateway).plan
     assert planned.writes == ()
 
 
@@ -249,10 +250,11 @@ def test_a_renamed_spec(repository: Repository) -> None:
     ((_, made),) = repository.plan().plans
     taken = {found.message.split("`")[1].split("/")[0] for found in errors(made.diagnostics) if "the spec `one`" in found.message}
     assert taken == {"model", "endpoint", "deployment"}
-    assert [found.spec for found in orphans.orphans(["uno"], "shop", repository.gateway)] == ["one"]
+    assert [found.spec for found in orphans.find_orphans(["uno"], "shop", repository.gateway)] == ["one"]
     where = project.find(repository.folder / "specs")
-    old, end = orphans.destroy_plan("one", where, repository.gateway)
-    assert engine.outcome_exit_code(engine.apply(end, old, repository.gateway, lambda _: None)) == 0
+    old = orphans.nameless("one", where).at("dev")
+    end = orphans.plan_destroy_by_name(old, repository.gateway)
+    assert engine.outcome_exit_code(single.apply(end, old, repository.gateway, lambda _: None)) == 0
     ((_, made),) = repository.plan().plans
     assert [found.message.split("`")[1] for found in errors(made.diagnostics)] == [
         str(next(step.key for step in end.steps if step.key.kind == "model"))
@@ -282,14 +284,14 @@ def test_let_go_and_applied(repository: Repository) -> None:
     repository.write("one", endpoint={"name": "the-desk"})
     repository.apply()
     one, written = spec_of(repository, "one"), len(repository.gateway.writes)
-    made = orphans.forget(one, repository.gateway, [])
-    assert engine.outcome_exit_code(engine.apply(made, one, repository.gateway, lambda _: None)) == 0
+    made = orphans.forget(one.at("dev"), repository.gateway, [])
+    assert engine.outcome_exit_code(single.apply(made, one, repository.gateway, lambda _: None)) == 0
     assert len(repository.gateway.writes) == written + len(made.writes)
     ((_, made),) = repository.plan().plans
     assert {found.code for found in errors(made.diagnostics)} == {"FF303"} and made.writes == ()
     assert end_of(repository, "one").writes == ()
-    back = orphans.adopt(one, repository.gateway, ["compute", "endpoint"])
-    assert engine.outcome_exit_code(engine.apply(back, one, repository.gateway, lambda _: None)) == 0
+    back = orphans.adopt(one.at("dev"), repository.gateway, ["compute", "endpoint"])
+    assert engine.outcome_exit_code(single.apply(back, one, repository.gateway, lambda _: None)) == 0
     assert {step.key.kind for step in end_of(repository, "one").writes} == {"compute"}, "its deployment is not the spec's"
 
 
@@ -304,10 +306,11 @@ def test_prune_beside_an_apply_of_another_branch(repository: Repository) -> None
     assert leases.take("shop/theirs", lease, 60)
     leases.write("shop/theirs", lease, {"who": "bob"})
     found = repository.load()
-    planned = pruning.with_orphans(batch.plan(found, repository.gateway), found, repository.gateway, allow_delete=True)
+    planned = orphans.with_orphans(batch.plan(found, repository.gateway), found, repository.gateway, allow_delete=True)
     assert planned.writes
     written = len(repository.gateway.writes)
-    outcome, held_back = batch.apply(planned, repository.gateway, lambda _: None)
+    applied = batch.apply(planned, repository.gateway)
+    outcome, held_back = applied.outcome, applied.held_back
     assert [(entry.code, error.exit_code) for error in held_back.values() for entry in error.diagnostics] == [("FF530", 5)]
     assert len(repository.gateway.writes) == written and not outcome.failed
     file.write_text(text, encoding="utf-8")
@@ -321,11 +324,11 @@ def test_saved_plans_of_which_half_was_applied(repository: Repository) -> None:
         repository.write(name)
     planned = repository.plan()
     repository.gateway.dies = (planned.writes // 2, True)
-    batch.apply(planned, repository.gateway, lambda _: None)
+    batch.apply(planned, repository.gateway)
     assert repository.gateway.dead
     repository.gateway.dead, repository.gateway.dies = False, None
     made = {key for _, key in repository.gateway.writes}
-    outcome, _ = batch.apply(planned, repository.gateway, lambda _: None)
+    outcome = batch.apply(planned, repository.gateway).outcome
     assert {found.code for found in outcome.moved.values()} == {"FF501"} and not outcome.failed
     assert engine.outcome_exit_code(outcome) == 5
     keys = [key for verb, key in repository.gateway.writes if verb == "create"]

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from fineforge import engine
 from fineforge.core.objects import ResourceKey
 from fineforge.core.plan import Mode
 from fineforge.resources.kinds import KINDS
 from tests.scenarios.stories.telling import Telling
+from tests.support import single
 from tests.support.memory import path_of
 
 RETRAIN = {"training": {"learning_rate": 2e-5}}
@@ -56,7 +56,7 @@ def begin(name: str, folder: Path) -> tuple[Telling, Mode]:
 
 def world(told: Telling) -> dict[ResourceKey, str]:
     """Everything of the spec that exists, and how it is."""
-    planned = engine.plan(told.loaded(), told.gateway, Mode.DESTROY)
+    planned = single.plan(told.loaded(), told.gateway, Mode.DESTROY)
     found = {}
     for key in {*(want.key for want in planned.desired), *planned.world.observed}:
         raw = told.gateway.get(key)

@@ -16,6 +16,7 @@ from fineforge.core.objects import ResourceKey
 from fineforge.core.plan import Action, Mode
 from fineforge.emulator.rules.errors import AzureError
 from tests.scenarios.stories.telling import Telling
+from tests.support import single
 from tests.support.memory import path_of
 
 CHAPTERS = 7
@@ -85,9 +86,8 @@ def existing(told: Telling, kind: str) -> list[ResourceKey]:
 
 
 def _desired(told: Telling) -> Any:
-    from fineforge import engine
 
-    return engine.plan(told.loaded(), told.gateway, Mode.DESTROY).desired
+    return single.plan(told.loaded(), told.gateway, Mode.DESTROY).desired
 
 
 def outside(told: Telling, what: str, dice: random.Random) -> str:

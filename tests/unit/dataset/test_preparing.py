@@ -17,6 +17,7 @@ from fineforge.core.diagnostics import FineforgeError
 from fineforge.core.facts import DatasetFact
 from fineforge.engine import data
 from fineforge.resources import naming
+from tests.support import single
 from tests.unit.dataset.dataset_files import left, row, write
 
 SPEC = """\
@@ -62,7 +63,7 @@ def test_warnings_go_to_the_other_stream(spec_file: Path, capsys: pytest.Capture
 
 
 def test_what_is_known_costs_no_rows(spec_file: Path) -> None:
-    loaded = engine.load(spec_file)
+    loaded = single.load(spec_file).at()
     facts = data.described(loaded)
     assert data.checked(facts) == {}
     engine.prepare_data(loaded)
@@ -71,7 +72,7 @@ def test_what_is_known_costs_no_rows(spec_file: Path) -> None:
 
 
 def test_a_plans_uploads(spec_file: Path) -> None:
-    loaded = engine.load(spec_file)
+    loaded = single.load(spec_file).at()
     wanted = {split: naming.upload_path(loaded.spec, fact) for split, fact in data.described(loaded).items() if not fact.asset}
     files, warnings = data.uploads(loaded, wanted, None, lambda *_: None, threading.Event())
     assert sorted(path.name.partition("-")[2] for path in files.values()) == ["train.jsonl", "validation.jsonl"]
@@ -84,9 +85,9 @@ def test_a_plans_uploads(spec_file: Path) -> None:
 
 def test_to_destroy_the_data_need_not_be_there(spec_file: Path) -> None:
     (spec_file.parent / "data/train.jsonl").unlink()
-    assert data.described_if_there(engine.load(spec_file)) == {}
+    assert data.described_if_there(single.load(spec_file).at()) == {}
     with pytest.raises(FineforgeError, match="FF601") as error:
-        engine.prepare_data(engine.load(spec_file))
+        engine.prepare_data(single.load(spec_file).at())
     assert error.value.diagnostics[0].span is not None, "the spec's line is shown"
 
 
@@ -94,13 +95,13 @@ def test_pins_of_the_lock_file_count(spec_file: Path) -> None:
     text = spec_file.read_text(encoding="utf-8").replace("source: data\n", "source: hf://shop/talks\n")
     write(spec_file, text)
     with pytest.raises(FineforgeError, match="FF618"):
-        data.described(engine.load(spec_file))
+        data.described(single.load(spec_file).at())
     pins = {"default": {"datasets": {"hf://shop/talks": "8" * 40}}}
     write(spec_file.parent / "fineforge.lock.yaml", json.dumps({"version": 1, "targets": pins}))
     found: dict[str, DatasetFact] = {}
-    for diagnostic in engine.validate(engine.load(spec_file)).diagnostics:
+    for diagnostic in engine.validate(single.load(spec_file).at()).diagnostics:
         assert diagnostic.code != "FF618"
-    found = dict(engine.validate(engine.load(spec_file)).facts.datasets)
+    found = dict(engine.validate(single.load(spec_file).at()).facts.datasets)
     assert found["train"].revision == "8" * 40
 
 
@@ -125,7 +126,7 @@ def test_the_columns_that_a_task_needs(name: str) -> None:
 
 
 def test_the_cache_is_emptied(spec_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    engine.prepare_data(engine.load(spec_file))
+    engine.prepare_data(single.load(spec_file).at())
     assert len(left(spec_file.parent / "cache")) == 4
     assert command(["data", "cache", "--json"]) == 0
     held: dict[str, Any] = json.loads(capsys.readouterr().out)

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from fineforge import engine, importing
-from fineforge.config import format
+from fineforge.config import source
+from fineforge.config.spec import Spec
 from fineforge.core.diagnostics import FineforgeError, errors
 from fineforge.core.objects import ResourceKey
 from fineforge.core.plan import Action
 from fineforge.resources import parameters
 from tests.scenarios.stories.telling import Telling
+from tests.support import single
 
 TODAY = "2026-11-24"
 OFFICIAL: dict[str, Any] = json.loads(
@@ -40,14 +42,15 @@ def key(told: Telling, kind: str) -> ResourceKey:
     return next(step.key for step in told.plan().steps if step.key.kind == kind)
 
 
-def imported(told: Telling, word: str, name: str | None = None) -> tuple[str, engine.Loaded]:
+def imported(told: Telling, word: str, name: str | None = None) -> tuple[str, engine.SpecFile]:
     """The text, and the spec that it is; valid, and in its canonical form."""
     text = importing.spec_of(word, told.gateway, TODAY, name)
-    assert format.formatted(text.encode(), "spec.yaml", "spec.yaml").decode() == text
+    keys = list(source.load(text.encode(), "spec.yaml").data)
+    assert keys == [key for name, entry in Spec.model_fields.items() if (key := entry.alias or name) in keys]
     file = told.folder / "imported.yaml"
     file.write_text(text, encoding="utf-8")
-    loaded = engine.load(file)
-    assert not errors(engine.validate(loaded, today=TODAY).diagnostics)
+    loaded = single.load(file)
+    assert not errors(engine.validate(loaded.at(), today=TODAY).diagnostics)
     return text, loaded
 
 
@@ -56,7 +59,7 @@ def test_a_job_of_ours_would_train_the_same(applied: Telling) -> None:
     text, loaded = imported(applied, job.name, "again")
     written = {**applied.data["training"], **applied.data["optimization"]}
     assert loaded.spec.parameters == {name: value for name, value in written.items() if name != "apply_lora"}, "Phi-4's default"
-    before, after = engine.plan(applied.loaded(), applied.gateway), engine.plan(loaded, applied.gateway)
+    before, after = single.plan(applied.loaded(), applied.gateway), single.plan(loaded, applied.gateway)
     assert parameters.effective(after.parameters) == parameters.effective(before.parameters)
     wanted = {want.key.kind: want.document for want in after.desired if want.key.kind in ("job",)}["job"]
     there = (applied.gateway.get(job) or {})["properties"]["jobs"]["chat_completion_pipeline"]["inputs"]

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import yaml
 
-from fineforge import engine
 from fineforge.config import project
 from fineforge.core.diagnostics import Diagnostic, FineforgeError, Severity, errors
 from fineforge.core.objects import ResourceKey
@@ -19,6 +18,7 @@ from fineforge.host import git
 from fineforge.policies import judge
 from fineforge.policies import rules as reading
 from tests.scenarios.stories.telling import Telling
+from tests.support import single
 from tests.unit.engine.batch.test_batch import Repository
 from tests.unit.engine.batch.test_owning import disown
 
@@ -45,7 +45,7 @@ class Ruled(Telling):
         return self
 
     def said(self, mode: Mode = Mode.APPLY) -> list[Diagnostic]:
-        return of_policies(engine.plan(self.loaded(), self.gateway, mode).plan)
+        return of_policies(single.plan(self.loaded(), self.gateway, mode).plan)
 
 
 def of_policies(made: Plan) -> list[Diagnostic]:
@@ -66,7 +66,7 @@ def test_a_broken_rule_is_an_error_at_the_spec_s_line_with_its_values(ruled: Rul
     assert found.span is not None and found.span.snippet.startswith("deployment")
     file = (ruled.folder / "fineforge.yaml").read_text(encoding="utf-8").splitlines()
     line = next(number for number, text in enumerate(file, 1) if "two-instances" in text)
-    assert found.hint == f"denied by the policy `two-instances` at {ruled.folder}/fineforge.yaml:{line}"
+    assert found.hint == f"denied by denied by the policy `two-instances` at {ruled.folder}/fineforge.yaml:{line}"
 
 
 def test_rules_that_hold_or_are_not_about_the_spec_say_nothing(ruled: Ruled) -> None:
@@ -78,7 +78,7 @@ def test_rules_that_hold_or_are_not_about_the_spec_say_nothing(ruled: Ruled) -> 
 
 def test_a_warning_does_not_stop_an_apply_and_a_denial_writes_nothing(ruled: Ruled) -> None:
     warning = {key: value for key, value in TWO.items() if key != "deny"} | {"warn": TWO["deny"]}
-    made = engine.plan(ruled.rules(TWO).loaded(), ruled.gateway).plan
+    made = single.plan(ruled.rules(TWO).loaded(), ruled.gateway).plan
     with pytest.raises(FineforgeError) as refused:
         ruled.carry_out(made)
     assert refused.value.exit_code == 4 and ruled.gateway.writes == []
@@ -88,7 +88,7 @@ def test_a_warning_does_not_stop_an_apply_and_a_denial_writes_nothing(ruled: Rul
 
 
 def test_a_saved_plan_is_judged_by_the_rules_of_today(ruled: Ruled, tmp_path: Path) -> None:
-    made = engine.plan(ruled.loaded(), ruled.gateway).plan
+    made = single.plan(ruled.loaded(), ruled.gateway).plan
     planfile.save([(ruled.folder / "spec.yaml", made)], tmp_path / "plan.json")
     [(_, saved)] = planfile.load(tmp_path / "plan.json")
     ruled.rules(TWO, extra={"rules": [{**TWO, "name": "also"}]})
@@ -96,10 +96,10 @@ def test_a_saved_plan_is_judged_by_the_rules_of_today(ruled: Ruled, tmp_path: Pa
         ruled.carry_out(saved)
     assert [found.code for found in refused.value.diagnostics] == ["FF320", "FF320"]
     assert ruled.gateway.writes == []
-    saved = judge.judged(saved, ruled.loaded())
+    saved = judge.judged(saved, ruled.loaded().at("dev"))
     ruled.rules()
     (ruled.folder / "policies" / "extra.yaml").unlink()
-    assert judge.judged(saved, ruled.loaded()).diagnostics == made.diagnostics, "what is no rule any more says nothing"
+    assert judge.judged(saved, ruled.loaded().at("dev")).diagnostics == made.diagnostics, "what is no rule any more says nothing"
 
 
 def test_an_older_commit_is_held_against_the_rules_of_today(ruled: Ruled, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,11 +111,13 @@ def test_an_older_commit_is_held_against_the_rules_of_today(ruled: Ruled, monkey
     ruled.rules(TWO)
     monkeypatch.chdir(ruled.folder)
     with git.at("HEAD", [ruled.folder / "spec.yaml"]) as (there,):
-        made = engine.plan(engine.load(there), ruled.gateway).plan
+        made = single.plan(single.load(there), ruled.gateway).plan
         [found] = of_policies(made)
-        assert found.code == "FF320" and found.hint.startswith("denied by the policy `two-instances` at fineforge.yaml:")
+        assert found.code == "FF320" and found.hint.startswith(
+            "denied by denied by the policy `two-instances` at fineforge.yaml:"
+        )
         (ruled.folder / "fineforge.yaml").write_text("name: [", encoding="utf-8")
-        assert "FF101" in [one.code for one in engine.plan(engine.load(there), ruled.gateway).plan.diagnostics]
+        assert "FF101" in [one.code for one in single.plan(single.load(there), ruled.gateway).plan.diagnostics]
 
 
 def test_saved_plans_of_many_specs_are_judged_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,6 +133,22 @@ def test_saved_plans_of_many_specs_are_judged_too(tmp_path: Path, monkeypatch: p
     assert {made.spec: [found.code for found in of_policies(made)] for _, made in judged.plans} == {"one": ["FF320"], "two": []}
 
 
+def test_an_apply_of_many_specs_is_judged_by_the_rules_of_today(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    repository = Repository(tmp_path)
+    repository.project()
+    for name in ("one", "two"):
+        repository.write(name, compute={"name": f"gpu-{name}", "size": "Standard_NC96ads_A100_v4"})
+    planned = repository.plan()
+    repository.project(policies=[{**TWO, "except": ["two"]}])
+    specs = [spec.at("dev") for spec in repository.load().specs]
+    plans = [plan for _, plan in planned.plans]
+    applied = batch.apply(batch.Planned(tuple(zip(specs, plans, strict=True))), repository.gateway)
+    assert {path.stem: error.diagnostics[0].code for path, error in applied.held_back.items()} == {"one": "FF320"}
+    assert applied.exit_code == 4
+    assert [key for key in (key for _, key in repository.gateway.writes) if key.startswith("compute/")] == ["compute/gpu-two"]
+
+
 def test_an_endpoint_that_answers_is_not_deleted(ruled: Ruled) -> None:
     ruled.rules({"use": "no-deletion-of-an-endpoint-with-traffic"})
     assert ruled.said(Mode.DESTROY) == [], "nothing is there"
@@ -138,7 +156,7 @@ def test_an_endpoint_that_answers_is_not_deleted(ruled: Ruled) -> None:
     [found] = ruled.said(Mode.DESTROY)
     endpoint = next(step.key.name for step in ruled.plan().steps if step.key.kind == "endpoint")
     assert (found.code, found.message) == ("FF320", f"`{endpoint}` would be deleted while it answers")
-    nameless = orphans.destroy_plan("support", project.find(ruled.folder), ruled.gateway)[1]
+    nameless = orphans.plan_destroy_by_name(orphans.nameless("support", project.find(ruled.folder)).at("dev"), ruled.gateway)
     assert [found.code for found in errors(nameless.diagnostics)] == ["FF320"]
     deployment = next(step.key for step in ruled.plan().steps if step.key.kind == "deployment")
     key = next(step.key for step in ruled.plan().steps if step.key.kind == "endpoint")
@@ -246,7 +264,7 @@ def test_adopting_and_forgetting_are_held_against_the_rules_before_anybody_is_as
     for policies in ([], [rule]):
         repository.project(policies=policies)
         [one] = repository.load().specs
-        said.append(of_policies(orphans.forget(one, repository.gateway, ["endpoint"])))
+        said.append(of_policies(orphans.forget(one.at("dev"), repository.gateway, ["endpoint"])))
     disown(repository, ResourceKey("endpoint", "the-desk"))
-    said.append(of_policies(orphans.adopt(one, repository.gateway, ["endpoint"])))
+    said.append(of_policies(orphans.adopt(one.at("dev"), repository.gateway, ["endpoint"])))
     assert [[found.code for found in problems] for problems in said] == [[], ["FF320"], ["FF320"]]

@@ -6,7 +6,6 @@ import json
 import sys
 import threading
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from fineforge.views import stream
 from fineforge.views.events import Lines
 from fineforge.views.paint import Paint
 from tests.scenarios.stories.telling import Telling
+from tests.support import single
 from tests.unit.views.test_documents import closed
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -65,8 +65,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Telling:
 def applied(told: Telling, mode: Mode = Mode.APPLY) -> tuple[list[dict[str, Any]], Outcome]:
     made, lines = told.plan(mode), [stream.version_line()]
     with stream.JsonLines(lines.append, made) as view:
-        tell = partial(view.preparing, made.spec)
-        outcome = engine.apply(made, told.loaded(), told.gateway, view, threading.Event(), progress=tell)
+        outcome = single.apply(made, told.loaded(), told.gateway, view, threading.Event(), progress=view.preparing)
         view.end(outcome, engine.outcome_exit_code(outcome))
     return read(lines), outcome
 
@@ -210,8 +209,7 @@ def test_people_and_the_file_follow_one_apply(told: Telling, tmp_path: Path) -> 
     output = Output(sys.stdout, sys.stderr, saving=Saving(file))
     made = told.plan()
     with stream.Both(Lines(lines.append, Paint()), stream.JsonLines(output.event, made)) as view:
-        tell = partial(view.preparing, made.spec)
-        outcome = engine.apply(made, told.loaded(), told.gateway, view, threading.Event(), progress=tell)
+        outcome = single.apply(made, told.loaded(), told.gateway, view, threading.Event(), progress=view.preparing)
         view.end(outcome, 0)
         assert not file.exists()
     output.close()

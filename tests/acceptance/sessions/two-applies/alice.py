@@ -6,7 +6,7 @@ from pathlib import Path
 from fineforge import engine
 from fineforge.host.holder import Holder
 
-loaded = engine.load(Path("spec.yaml"))
+loaded = engine.SpecFile.read(Path("spec.yaml"))
 with engine.connect(loaded, "local") as gateway:
     leases, lease = gateway.leases(), str(uuid.uuid4())
     assert leases.take("shop/shop", lease, -1)  # It does not run out while the session goes on.

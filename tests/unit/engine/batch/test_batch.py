@@ -14,8 +14,9 @@ import yaml
 
 from fineforge import engine
 from fineforge.config import layers
+from fineforge.config.loaded import SpecOptions
 from fineforge.core.diagnostics import errors
-from fineforge.core.events import Event, Outcome
+from fineforge.core.events import Outcome
 from fineforge.core.gateway import Progress
 from fineforge.core.objects import ResourceKey
 from fineforge.core.plan import Action, Mode
@@ -24,6 +25,7 @@ from fineforge.engine.shared_reads import SharedReads
 from fineforge.execution import lease
 from fineforge.planner import check_plan
 from tests.scenarios.stories.telling import row
+from tests.support import single
 from tests.support.memory import MemoryGateway
 from tests.support.offline import SUPPORT
 
@@ -59,11 +61,10 @@ class Repository:
         return planned
 
     def apply(self, planned: batch.Planned | None = None) -> Outcome:
-        def listen(_: Event) -> None:
-            pass
-
-        outcome, held_back = batch.apply(planned or self.plan(), self.gateway, listen, threading.Event())
-        assert not held_back
+        planned = planned or self.plan()
+        applied = batch.apply(planned, self.gateway)
+        outcome, sound = applied.outcome, {spec.path for spec, _ in planned.sound}
+        assert not sound & applied.held_back.keys()
         assert not outcome.failed and not outcome.moved, (outcome.failed, outcome.moved)
         return outcome
 
@@ -111,7 +112,7 @@ def test_what_one_spec_alone_says_of_a_batch_is_the_same(repository: Repository)
     repository.write("two", compute={"name": "gpu-b", "size": "Standard_NC96ads_A100_v4"})
     planned = repository.plan()
     for loaded, made in planned.plans:
-        alone = engine.plan(loaded, repository.gateway).plan
+        alone = single.plan(loaded, repository.gateway).plan
         assert made == alone
 
 
@@ -159,7 +160,8 @@ def test_who_is_held_back_holds_back_whom_it_shares_with(why: str, exit_code: in
         bad = {"source": "./data/support", "splits": {"train": {"from": "other"}}}
         repository.write("one", dataset=bad)
         planned = repository.plan()
-    outcome, held_back = batch.apply(planned, repository.gateway, lambda _: None)
+    applied = batch.apply(planned, repository.gateway)
+    outcome, held_back = applied.outcome, applied.held_back
     found = {path.stem: (error.diagnostics[0].code, error.exit_code) for path, error in held_back.items()}
     assert found.pop("one")[1] == exit_code
     assert found == {"three": ("FF185", exit_code), "two": ("FF185", exit_code)}
@@ -238,7 +240,7 @@ def test_a_cluster_goes_with_the_last_spec(repository: Repository) -> None:
 def test_specs_for_other_targets_are_left_out(repository: Repository) -> None:
     repository.write("one")
     repository.write("two", targets=["prod"])
-    assert [loaded.spec.name for loaded in selection.at(repository.load(), "dev").specs] == ["one"]
+    assert [loaded.spec.name for loaded in selection.TargetedBatch.of(repository.load(), "dev").specs] == ["one"]
 
 
 def test_selections(repository: Repository) -> None:
@@ -273,7 +275,7 @@ def test_a_selection_by_git_knows_what_a_spec_is_made_of(repository: Repository,
 
     def names_of_changed() -> list[str]:
         given = layers.read_given({}, [specs / "values.yaml"])
-        found = selection.load([specs / "one.yaml", team], ["changed-since:HEAD"], given=given)
+        found = selection.load([specs / "one.yaml", team], ["changed-since:HEAD"], options=SpecOptions(given=given))
         return sorted(loaded.spec.name for loaded in found.specs)
 
     assert names_of_changed() == []
@@ -365,7 +367,8 @@ def test_the_loss_of_any_lease_stops_what_is_to_come(repository: Repository, mon
 
     monkeypatch.setattr(repository.gateway, "wait", waiting)
     terms = lease.Terms(tell=lambda _: noticed.set())
-    outcome, held_back = batch.apply(repository.plan(), repository.gateway, lambda _: None, terms=terms)
+    applied = batch.apply(repository.plan(), repository.gateway, batch.ApplyOptions(lease=terms))
+    outcome, held_back = applied.outcome, applied.held_back
     assert not held_back and outcome.lost is not None
     assert outcome.lost.code == "FF531" and "shop/desk" in outcome.lost.message
     assert {name.partition(":")[0] for name in outcome.skipped} == {"calls", "desk"}

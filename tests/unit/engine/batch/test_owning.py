@@ -14,9 +14,10 @@ from fineforge.config import project
 from fineforge.core.diagnostics import FineforgeError, errors
 from fineforge.core.objects import ResourceKey
 from fineforge.core.plan import Action, Mode, Plan
-from fineforge.engine import batch, orphans, pruning, selection
+from fineforge.engine import batch, orphans, selection
 from fineforge.planner import check_plan
 from fineforge.resources.kinds import KINDS
+from tests.support import single
 from tests.support.memory import path_of
 from tests.unit.engine.batch.test_batch import CLUSTER, Repository, repository
 from tests.unit.planner.case import crossing
@@ -39,11 +40,11 @@ def carry_out(repository: Repository, made: Plan, name: str = "one") -> None:
     assert check_plan(made) == ()
     loaded = next((one for one in repository.load().specs if one.spec.name == name), None)
     loaded = loaded or orphans.nameless(name, project.find(repository.folder / "specs"))
-    outcome = engine.apply(made, loaded, repository.gateway, lambda _: None)
+    outcome = single.apply(made, loaded, repository.gateway, lambda _: None)
     assert engine.outcome_exit_code(outcome) == 0, outcome
 
 
-def loaded(repository: Repository, name: str = "one") -> engine.Loaded:
+def loaded(repository: Repository, name: str = "one") -> engine.SpecFile:
     return next(one for one in repository.load().specs if one.spec.name == name)
 
 
@@ -64,7 +65,7 @@ def test_a_cluster_and_an_endpoint_are_adopted_as_they_are(repository: Repositor
     planned = repository.plan()
     assert [found.code for _, made in planned.plans for found in errors(made.diagnostics)] == ["FF303"], "the endpoint is taken"
     before = {key: dict(repository.gateway.get(key) or {}) for key in (CLUSTER, endpoint)}
-    made = orphans.adopt(loaded(repository), repository.gateway, ["compute", "endpoint"])
+    made = orphans.adopt(loaded(repository).at("dev"), repository.gateway, ["compute", "endpoint"])
     assert [step.action for step in made.steps] == [Action.UPDATE, Action.UPDATE]
     carry_out(repository, made)
     for key in (CLUSTER, endpoint):
@@ -72,7 +73,7 @@ def test_a_cluster_and_an_endpoint_are_adopted_as_they_are(repository: Repositor
         kind = KINDS[key.kind]
         was, now = (kind.observe(key, raw).document for raw in (before[key], repository.gateway.get(key) or {}))
         assert now == was
-    again = orphans.adopt(loaded(repository), repository.gateway, ["compute", "endpoint"])
+    again = orphans.adopt(loaded(repository).at("dev"), repository.gateway, ["compute", "endpoint"])
     assert {step.action for step in again.steps} == {Action.NOOP}
     assert not repository.plan().broken
 
@@ -84,7 +85,7 @@ def test_what_differs_after_an_adoption_is_the_specs_change(repository: Reposito
     repository.write(
         "one", endpoint=None, deployment=None, compute={"name": "gpu-a100", "size": "Standard_NC96ads_A100_v4", "max_nodes": 3}
     )
-    carry_out(repository, orphans.adopt(loaded(repository), repository.gateway, ["compute"]))
+    carry_out(repository, orphans.adopt(loaded(repository).at("dev"), repository.gateway, ["compute"]))
     planned = repository.plan()
     ((_, made),) = planned.plans
     (step,) = made.writes
@@ -102,7 +103,7 @@ def test_a_deployment_of_somebody_is_adopted_and_then_replaced(repository: Repos
     blue = ResourceKey("deployment", "blue", parent="the-desk")
     repository.gateway.cloud.put("deployment", path_of(blue), body)
     repository.gateway.wait(blue, lambda _: None, lambda: False)
-    carry_out(repository, orphans.adopt(loaded(repository), repository.gateway, ["deployment/blue"]))
+    carry_out(repository, orphans.adopt(loaded(repository).at("dev"), repository.gateway, ["deployment/blue"]))
     ((_, made),) = repository.plan().plans
     assert [step.action for step in made.writes] == [Action.DELETE] and made.writes[0].key == blue
 
@@ -111,7 +112,7 @@ def test_a_deployment_of_somebody_is_adopted_and_then_replaced(repository: Repos
 def test_what_cannot_be_named_cannot_be_adopted(repository: Repository, word: str) -> None:
     repository.write("one")
     with pytest.raises(FineforgeError) as caught:
-        orphans.adopt(loaded(repository), repository.gateway, [word])
+        orphans.adopt(loaded(repository).at("dev"), repository.gateway, [word])
     assert [found.code for found in caught.value.diagnostics] == ["FF190"]
 
 
@@ -120,13 +121,13 @@ def test_what_cannot_be_adopted(repository: Repository) -> None:
     repository.write("two")
     repository.apply()
     repository.write("three", endpoint={"name": "nowhere-yet"})
-    made = orphans.adopt(loaded(repository, "three"), repository.gateway, ["compute", "endpoint"])
+    made = orphans.adopt(loaded(repository, "three").at("dev"), repository.gateway, ["compute", "endpoint"])
     theirs, absent = made.diagnostics
     assert theirs.code == absent.code == "FF190"
     assert "`one`" in theirs.message and "does not exist" in absent.message
     size = {"name": "gpu-a100", "size": "Standard_NC96ads_A100_v4", "existing": True}
     repository.write("three", compute=size)
-    (found,) = orphans.adopt(loaded(repository, "three"), repository.gateway, ["compute"]).diagnostics
+    (found,) = orphans.adopt(loaded(repository, "three").at("dev"), repository.gateway, ["compute"]).diagnostics
     assert found.code == "FF190" and found.path == ("compute", "existing")
 
 
@@ -134,7 +135,7 @@ def test_what_is_forgotten_is_nobodys_and_stays(repository: Repository) -> None:
     for name in ("one", "two"):
         repository.write(name)
     repository.apply()
-    made = orphans.forget(loaded(repository), repository.gateway, [])
+    made = orphans.forget(loaded(repository).at("dev"), repository.gateway, [])
     kinds = {step.key.kind for step in made.steps}
     assert kinds == {"compute", "data", "job", "model", "endpoint", "deployment"}
     assert crossing(made) == [], "a deployment is not written to while its endpoint is"
@@ -142,8 +143,8 @@ def test_what_is_forgotten_is_nobodys_and_stays(repository: Repository) -> None:
     tags = repository.tags(CLUSTER)
     assert "fineforge-project" not in tags and "fineforge-used-by-two" in tags and "fineforge-used-by-one" not in tags
     assert all(repository.gateway.get(step.key) is not None for step in made.steps)
-    assert orphans.forget(loaded(repository), repository.gateway, []).steps == ()
-    gone = engine.plan(loaded(repository), repository.gateway, Mode.DESTROY).plan
+    assert orphans.forget(loaded(repository).at("dev"), repository.gateway, []).steps == ()
+    gone = single.plan(loaded(repository), repository.gateway, Mode.DESTROY).plan
     assert gone.writes == (), "nothing is deleted that is not ours any more"
     model = next(step.key for step in made.steps if step.key.kind == "model")
     raw = repository.gateway.get(model) or {}
@@ -153,7 +154,9 @@ def test_what_is_forgotten_is_nobodys_and_stays(repository: Repository) -> None:
 def test_one_kind_is_forgotten(repository: Repository) -> None:
     repository.write("one")
     repository.apply()
-    assert {step.key.kind for step in orphans.forget(loaded(repository), repository.gateway, ["endpoint"]).steps} == {"endpoint"}
+    assert {step.key.kind for step in orphans.forget(loaded(repository).at("dev"), repository.gateway, ["endpoint"]).steps} == {
+        "endpoint"
+    }
 
 
 def test_a_spec_without_a_file_is_destroyed_by_its_name(repository: Repository) -> None:
@@ -162,21 +165,22 @@ def test_a_spec_without_a_file_is_destroyed_by_its_name(repository: Repository) 
     repository.apply()
     one.unlink()
     where = project.find(repository.folder / "specs")
-    _, made = orphans.destroy_plan("one", where, repository.gateway)
+    one_end = orphans.nameless("one", where).at("dev")
+    made = orphans.plan_destroy_by_name(one_end, repository.gateway)
     assert {step.key.kind for step in made.writes} == {"endpoint", "model", "job", "data"}, "the cluster is used by another"
     carry_out(repository, made)
     assert repository.plan().writes == 0, "the other spec is as it was"
-    _, again = orphans.destroy_plan("one", where, repository.gateway)
+    again = orphans.plan_destroy_by_name(one_end, repository.gateway)
     assert again.writes == ()
     with pytest.raises(FineforgeError) as caught:
-        orphans.destroy_plan("nobody", where, repository.gateway)
+        orphans.plan_destroy_by_name(orphans.nameless("nobody", where).at("dev"), repository.gateway)
     assert caught.value.diagnostics[0].code == "FF191"
 
 
 def pruned(repository: Repository, *select: str, allow: bool = True, paths: list[Path] | None = None) -> batch.Planned:
     found = selection.load(paths or [repository.folder / "specs"], select)
-    planned = batch.plan(selection.at(found, "dev"), repository.gateway)
-    return pruning.with_orphans(planned, found, repository.gateway, allow)
+    planned = batch.plan(found, repository.gateway)
+    return orphans.with_orphans(planned, found, repository.gateway, allow)
 
 
 def test_what_no_spec_wants_is_pruned(repository: Repository) -> None:
@@ -185,13 +189,15 @@ def test_what_no_spec_wants_is_pruned(repository: Repository) -> None:
     repository.apply()
     (repository.folder / "specs" / "one.yaml").unlink()
     (repository.folder / "specs" / "three.yaml").unlink()
-    assert [found.spec for found in orphans.orphans(["two"], "shop", repository.gateway)] == ["one", "three"]
+    assert [found.spec for found in orphans.find_orphans(["two"], "shop", repository.gateway)] == ["one", "three"]
     planned = pruned(repository)
     assert check_plan(planned.merged) == ()
     assert not any(step.key == CLUSTER and step.action is Action.DELETE for _, made in planned.plans for step in made.steps)
     assert engine.outcome_exit_code(repository.apply(planned)) == 0
-    assert {have.key for found in orphans.orphans(["two"], "shop", repository.gateway) for have in found.objects} == {CLUSTER}
-    assert orphans.orphans(["two"], "shop", repository.gateway, {CLUSTER}) == [], "another spec uses it, whoever made it"
+    assert {have.key for found in orphans.find_orphans(["two"], "shop", repository.gateway) for have in found.objects} == {
+        CLUSTER
+    }
+    assert orphans.find_orphans(["two"], "shop", repository.gateway, {CLUSTER}) == [], "another spec uses it, whoever made it"
     assert [made.spec for _, made in pruned(repository).plans] == ["two"]
     assert repository.plan().writes == 0
 
@@ -263,5 +269,5 @@ def test_a_shallow_clone_is_refused(repository: Repository, tmp_path: Path) -> N
     found = selection.load([clone])
     planned = batch.Planned((), {})
     with pytest.raises(FineforgeError) as caught:
-        pruning.with_orphans(planned, found, repository.gateway, allow_delete=True)
+        orphans.with_orphans(planned, found, repository.gateway, allow_delete=True)
     assert "shallow" in caught.value.diagnostics[0].message

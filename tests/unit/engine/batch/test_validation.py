@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fineforge.config.loaded import SpecOptions
 from fineforge.core.diagnostics import Diagnostic, errors
 from fineforge.engine import offline, selection
 from tests.unit.engine.batch.test_batch import Repository, repository
@@ -40,7 +41,8 @@ def test_every_overlay_is_looked_at(project: Repository) -> None:
 def test_a_target_that_is_named_is_the_only_one(project: Repository) -> None:
     project.write("one", overlays={"prod": {"deployment": {"instances": 0}}})
     for target, codes in (("dev", []), ("prod", ["FF123"])):
-        found = said(offline.validate_batch(selection.load([project.folder / "specs"], target="dev"), target))["one"]
+        loaded = selection.load([project.folder / "specs"], options=SpecOptions("dev"))
+        found = said(offline.validate_batch(loaded, target))["one"]
         assert [problem.code for problem in found] == codes, target
         assert not any("(at the target" in problem.message for problem in found)
     assert said(offline.validate_batch(project.load(), everywhere=False)) == {"one": []}
@@ -63,9 +65,8 @@ def test_values_that_are_given_for_another_target_may_be_missing(project: Reposi
     project.project(targets=TARGETS, default_target="dev", variables={"size": {"type": "string"}})
     project.write("one", overlays={"prod": {"deployment": {"size": "${var.size}"}}})
     assert said(offline.validate_batch(project.load())) == {"one": []}
-    assert [problem.code for problem in selection.load([project.folder / "specs"], target="prod").failed.popitem()[1]] == [
-        "FF165"
-    ]
+    loaded = selection.load([project.folder / "specs"], options=SpecOptions("prod"))
+    assert [problem.code for problems in loaded.failed.values() for problem in problems] == ["FF165"]
 
 
 def test_two_specs_collide_only_where_both_are(project: Repository) -> None:

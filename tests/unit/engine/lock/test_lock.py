@@ -18,6 +18,7 @@ from fineforge.core.diagnostics import Diagnostic, FineforgeError, errors
 from fineforge.core.plan import Action
 from fineforge.engine import pinning
 from tests.scenarios.stories.telling import Telling
+from tests.support import single
 
 COMMIT, LATER = "0" * 39 + "1", "0" * 39 + "2"
 
@@ -55,7 +56,7 @@ def notes(found: tuple[Diagnostic, ...]) -> list[str]:
 
 
 def test_what_is_open_is_an_error_that_names_the_command(telling: Telling) -> None:
-    found = errors(engine.validate(telling.loaded(), "dev").diagnostics)
+    found = errors(engine.validate(telling.loaded().at("dev")).diagnostics)
     assert {diagnostic.code for diagnostic in found} == {"FF146", "FF147"}
     assert all("fineforge lock" in diagnostic.hint for diagnostic in found)
 
@@ -67,7 +68,7 @@ def test_pins_fill_in_what_is_open(telling: Telling) -> None:
         ("azureml/chat_completion_pipeline:latest", "0.0.82"),
         ("standard_nc96ads_a100_v4", "4"),
     ]
-    assert not errors(engine.validate(telling.loaded(), "dev").diagnostics)
+    assert not errors(engine.validate(telling.loaded().at("dev")).diagnostics)
     job = next(step for step in telling.plan().steps if step.key.kind == "job")
     telling.data |= {"model": {"name": "Phi-4", "version": "8"}, "component": {"version": "0.0.82"}}
     assert next(step for step in telling.plan().steps if step.key.kind == "job").key == job.key, (
@@ -76,7 +77,7 @@ def test_pins_fill_in_what_is_open(telling: Telling) -> None:
     assert lock.find(telling.folder).targets == _as_read(made.targets)
 
 
-def test_the_file_is_a_round_trip_of_every_fact() -> None:
+def test_the_file_is_a_round_trip_of_every_fact(tmp_path: Path) -> None:
     known = snapshot.load()
     pins = Pins(
         {f"azureml/{fact.name}:{fact.version}": fact for fact in known.models.values()},
@@ -84,9 +85,14 @@ def test_the_file_is_a_round_trip_of_every_fact() -> None:
         {"hf://owner/rows": COMMIT},
         {"standard_nc24ads_a100_v4": 1},
     )
-    text = yaml.safe_dump({"version": 1, "targets": {"dev": lock._told(pins)}})
-    again = lock._pins(yaml.safe_load(text)["targets"]["dev"])
-    assert again == _as_read({"dev": pins})["dev"]
+    written = Lock(tmp_path / names.LOCK_FILE, {"dev": pins, "empty": Pins()})
+    lock.write(written)
+    text = written.path.read_bytes()
+    read = lock.find(tmp_path)
+    assert read.targets == _as_read({"dev": pins, "empty": Pins()})
+    lock.write(read)
+    assert written.path.read_bytes() == text
+    assert b"None" not in text and b"null" not in text and b"origin" not in text, "defaults are left out"
 
 
 def _as_read(targets: Any) -> dict[str, Pins]:
@@ -118,7 +124,7 @@ def test_a_changed_default_upstream_trains_nothing_again(telling: Telling) -> No
     telling.apply()
     made = telling.plan()
     assert {step.action for step in made.steps} == {Action.NOOP}
-    values = engine.plan(telling.loaded(), telling.gateway).parameters
+    values = single.plan(telling.loaded(), telling.gateway).parameters
     assert (values["lora_dropout"].value, values["seed"].value) == (0.25, 7)
     told = notes(made.diagnostics)
     assert len(told) == 2 and "`lora_dropout` was 0.25" in told[0] and "`seed` was 7, is 42" in told[1]
@@ -137,14 +143,14 @@ def test_a_newer_version_upstream_is_a_note(telling: Telling) -> None:
 
     edit(telling, older)
     loaded = telling.loaded()
-    told = pinning.newer(loaded.spec, loaded.lock.at("dev"), telling.gateway, lambda _: LATER)()
+    told = pinning.ask_for_newer(loaded.at("dev"), telling.gateway, lambda _: LATER)()
     assert [diagnostic.message for diagnostic in told] == [
         "`Phi-4` is pinned at 7; the latest version is 8",
         "`chat_completion_pipeline` is pinned at 0.0.65; the latest version is 0.0.82",
     ]
     assert dict(locked(telling, "all")[1])["azureml/Phi-4:latest"] == "8"
     loaded = telling.loaded()
-    assert not pinning.newer(loaded.spec, loaded.lock.at("dev"), telling.gateway, lambda _: LATER)()
+    assert not pinning.ask_for_newer(loaded.at("dev"), telling.gateway, lambda _: LATER)()
 
 
 @pytest.mark.parametrize(
@@ -193,11 +199,11 @@ def test_datasets_are_pinned_by_what_their_source_answers(telling: Telling) -> N
             "test": {"source": "https://example.org/rows.jsonl"},
         }
     }
-    wanted = telling.loaded().spec
+    wanted = telling.loaded().at("dev")
     pins, _ = pinning.pin([wanted], Pins(datasets={"hf://owner/rows": COMMIT}), telling.gateway, resolve)
     assert asked == ["https://example.org/rows.jsonl"], "a commit needs no pin, and a pin stays"
     assert pins.datasets == {"hf://owner/rows": COMMIT, "https://example.org/rows.jsonl": LATER}
-    told = [diagnostic.message for diagnostic in pinning.newer(wanted, pins, telling.gateway, resolve)()]
+    told = [diagnostic.message for diagnostic in pinning.ask_for_newer(replace(wanted, pins=pins), telling.gateway, resolve)()]
     assert told == [f"`hf://owner/rows` is pinned at {COMMIT}; the latest version is {LATER}"]
 
 
@@ -206,9 +212,8 @@ def test_a_source_that_does_not_answer_is_no_trouble_for_a_plan(telling: Telling
         raise FineforgeError(Diagnostic("FF624", "the hub cannot be reached"))
 
     telling.data["dataset"]["source"] = "hf://owner/rows"
-    loaded = telling.loaded()
-    pins = Pins(datasets={"hf://owner/rows": COMMIT})
-    assert pinning.newer(loaded.spec, pins, telling.gateway, unreachable)() == []
+    spec = replace(telling.loaded().at("dev"), pins=Pins(datasets={"hf://owner/rows": COMMIT}))
+    assert pinning.ask_for_newer(spec, telling.gateway, unreachable)() == []
 
 
 def test_what_cannot_be_read_is_said_all_at_once(telling: Telling) -> None:
@@ -220,6 +225,9 @@ def test_what_cannot_be_read_is_said_all_at_once(telling: Telling) -> None:
     assert not (telling.folder / names.LOCK_FILE).exists()
 
 
+COMPONENT = "version: 1\ntargets: {dev: {components: {'r/c:1': {id: a, name: c, version: '1', registry: r, outputs: {}, %s}}}}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -228,6 +236,9 @@ def test_what_cannot_be_read_is_said_all_at_once(telling: Telling) -> None:
         ("version: 1\ntargets: {dev: {sizes: {a: many}}}\n", "is damaged"),
         ("version: 1\ntargets: {dev: {models: {a: {label: 1}}}}\n", "is damaged"),
         ("version: 1\ntargets: [dev]\n", "is damaged"),
+        ("version: 1\ntargets: {dev: {sizes: {a: {gpus: []}}}}\n", "is damaged"),
+        (COMPONENT % "inputs: {}, label: 1", "is damaged"),
+        (COMPONENT % "inputs: {a: {type: string, optional: perhaps}}", "is damaged"),
         ("version: 1\ntargets: {dev: {datasets: {'hf://a/b': 'main?x=/../../../../b'}}}\n", "is damaged"),
         ("version: 1\ntargets: {dev: {datasets: {'https://a/b': 'sha256:../b'}}}\n", "is damaged"),
     ],
@@ -241,6 +252,11 @@ def test_a_file_that_is_no_lock(tmp_path: Path, text: str, words: str) -> None:
     assert "Error" not in diagnostic.message  # no words of Python's
 
 
+def test_the_component_of_the_wrong_files_is_right_otherwise(tmp_path: Path) -> None:
+    (tmp_path / names.LOCK_FILE).write_text(COMPONENT % "inputs: {a: {type: string, optional: true}}", encoding="utf-8")
+    assert lock.find(tmp_path).at("dev").components["r/c:1"].inputs["a"].optional
+
+
 def test_a_lock_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(FineforgeError) as caught:
         lock.write(Lock(tmp_path / "nowhere" / names.LOCK_FILE))
@@ -252,7 +268,7 @@ def test_specs_of_two_projects_are_not_locked_together(telling: Telling, tmp_pat
     other.mkdir()
     (other / "spec.yaml").write_text(yaml.safe_dump(telling.data), encoding="utf-8")
     with pytest.raises(FineforgeError) as caught:
-        engine.lock([telling.loaded(), engine.load(other / "spec.yaml")], telling.gateway)
+        engine.lock([telling.loaded(), single.load(other / "spec.yaml")], telling.gateway)
     assert caught.value.diagnostics[0].code == "FF172"
 
 
@@ -260,6 +276,6 @@ def test_a_pinned_component_that_no_snapshot_knows_is_validated_offline(telling:
     locked(telling)
     text = (telling.folder / names.LOCK_FILE).read_text(encoding="utf-8").replace("0.0.82", "0.0.99")
     (telling.folder / names.LOCK_FILE).write_text(text, encoding="utf-8")
-    assert not errors(engine.validate(telling.loaded(), "dev").diagnostics)
+    assert not errors(engine.validate(telling.loaded().at("dev")).diagnostics)
     telling.data["training"]["num_train_epoch"] = 1
-    assert [d.code for d in errors(engine.validate(telling.loaded(), "dev").diagnostics)] == ["FF131"]
+    assert [d.code for d in errors(engine.validate(telling.loaded().at("dev")).diagnostics)] == ["FF131"]

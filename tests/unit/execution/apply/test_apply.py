@@ -13,6 +13,7 @@ from fineforge.core.gateway import Progress
 from fineforge.core.objects import Raw, ResourceKey
 from fineforge.core.plan import Action, Mode, Plan, Step
 from tests.scenarios.stories.telling import Telling
+from tests.support import single
 from tests.support.memory import MemoryGateway, path_of
 
 ENDS = (EventKind.DONE, EventKind.FAILED, EventKind.SKIPPED, EventKind.REFUSED)
@@ -21,7 +22,7 @@ ENDS = (EventKind.DONE, EventKind.FAILED, EventKind.SKIPPED, EventKind.REFUSED)
 def carry_out(
     told: Telling, made: Plan, listen: Callable[[Event], None] = lambda _: None, stop: threading.Event | None = None
 ) -> Outcome:
-    return engine.apply(made, told.loaded(), told.gateway, listen, stop or threading.Event())
+    return single.apply(made, told.loaded(), told.gateway, listen, stop or threading.Event())
 
 
 def step(made: Plan, kind: str, *actions: Action) -> Step:
@@ -56,11 +57,11 @@ def test_an_interruption_ends_the_preparation_of_data(told: Telling) -> None:
     """Nothing is begun after it, and the next apply does it all."""
     made, stop, split = told.plan(), threading.Event(), list[str]()
 
-    def interrupt(name: str, *_: Any) -> None:
+    def interrupt(_: str, name: str, *__: Any) -> None:
         split.append(name)
         stop.set()
 
-    outcome = engine.apply(made, told.loaded(), told.gateway, lambda _: None, stop, progress=interrupt)
+    outcome = single.apply(made, told.loaded(), told.gateway, lambda _: None, stop, progress=interrupt)
     assert split == ["train"]
     assert told.gateway.writes == [] and set(outcome.skipped) == {step.id for step in made.steps}
     assert engine.outcome_exit_code(outcome) == 130
@@ -209,7 +210,7 @@ def test_a_job_that_fails_is_not_submitted_again_by_itself(told: Telling) -> Non
     outcome = carry_out(told, made)
     assert codes(outcome) == {"FF503"} and "got pre-empted" in outcome.failed[job.id].message
     assert "FF305" in {found.code for found in errors(told.plan().diagnostics)}
-    again = engine.plan(told.loaded(), told.gateway, Mode.APPLY, retry_failed=True).plan
+    again = single.plan(told.loaded(), told.gateway, Mode.APPLY, retry_failed=True).plan
     outcome = carry_out(told, again)
     assert engine.outcome_exit_code(outcome) == 0
     assert told.gateway.submitted == [job.key.name, f"{job.key.name}-r2"]

@@ -16,6 +16,7 @@ from fineforge.core.diagnostics import errors
 from fineforge.core.events import Event, EventKind
 from fineforge.core.plan import WRITES, Action, Mode, Plan
 from tests.scenarios.invariants.client import QUICKSTART
+from tests.support import single
 from tests.support.running_emulator import RunningEmulator, running
 
 CANCEL = """
@@ -50,29 +51,31 @@ def test_cancelled_through_the_sdk_while_an_apply_waits(stepped: RunningEmulator
             command = [sys.executable, "-c", CANCEL, event.step.key.name]
             subprocess.run(command, env={**os.environ, **stepped.environment()}, check=True, capture_output=True, timeout=120)
 
-    loaded = engine.load(QUICKSTART)
+    loaded = single.load(QUICKSTART)
     with engine.connect(loaded, "local") as gateway:
-        made = engine.plan(loaded, gateway).plan
-        outcome = engine.apply(made, loaded, gateway, listen, threading.Event())
+        made = single.plan(loaded, gateway).plan
+        outcome = single.apply(made, loaded, gateway, listen, threading.Event())
         name, _ = job_step(made)
         assert cancelled == [name] and engine.outcome_exit_code(outcome) == 1
         (told,) = outcome.failed.values()
         assert told.code == "FF504" and "--retry-failed" in told.hint
         assert not any(step.key.kind in ("model", "deployment") for step in made.steps if step.id in outcome.done)
 
-        (found,) = errors(engine.plan(loaded, gateway).plan.diagnostics)
+        (found,) = errors(single.plan(loaded, gateway).plan.diagnostics)
         assert found.code == "FF305" and found.message == f"`job/{name}` was cancelled"
-        assert not any(step.action in WRITES for step in engine.plan(loaded, gateway).plan.steps if step.key.kind == "job")
-        job, series = engine.metrics(loaded, gateway)
+        assert not any(step.action in WRITES for step in single.plan(loaded, gateway).plan.steps if step.key.kind == "job")
+        job, series = engine.metrics(single.at(loaded, gateway), gateway)
         assert job.name == name and series == {}
 
-        again = engine.plan(loaded, gateway, Mode.APPLY, retry_failed=True).plan
+        again = single.plan(loaded, gateway, Mode.APPLY, retry_failed=True).plan
         assert job_step(again) == (f"{name}-r2", Action.NEW_VERSION)
-        outcome = engine.apply(again, loaded, gateway, lambda _: None, threading.Event())
+        outcome = single.apply(again, loaded, gateway, lambda _: None, threading.Event())
         assert engine.outcome_exit_code(outcome) == 0
-        assert not engine.plan(loaded, gateway).plan.writes
-        assert engine.metrics(loaded, gateway)[0].name == f"{name}-r2", "the last attempt is the one that counts"
-        assert engine.metrics(loaded, gateway, 1)[0].name == name
+        assert not single.plan(loaded, gateway).plan.writes
+        assert engine.metrics(single.at(loaded, gateway), gateway)[0].name == f"{name}-r2", (
+            "the last attempt is the one that counts"
+        )
+        assert engine.metrics(single.at(loaded, gateway), gateway, 1)[0].name == name
         told_lines: list[str] = []
-        engine.logs(loaded, gateway, told_lines.append, follow=True)
+        engine.logs(single.at(loaded, gateway), gateway, told_lines.append, follow=True)
         assert any("instant trainer" in line for line in told_lines)

@@ -16,6 +16,7 @@ from fineforge.core.objects import Raw, ResourceKey
 from fineforge.core.plan import Action, Plan
 from fineforge.documents.summary import estimate
 from tests.scenarios.stories.telling import Telling
+from tests.support import single
 from tests.support.memory import path_of
 
 
@@ -26,7 +27,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Telling:
 
 
 def detached(told: Telling, made: Plan, listen: Callable[[Event], None] = lambda _: None) -> Outcome:
-    return engine.apply(made, told.loaded(), told.gateway, listen, threading.Event(), detach=True)
+    return single.apply(made, told.loaded(), told.gateway, listen, threading.Event(), detach=True)
 
 
 def slow(told: Telling, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
@@ -106,7 +107,7 @@ def test_stopped_while_other_things_are_waited_for(told: Telling) -> None:
         return wait(key, progress, stopped)
 
     told.gateway.wait = stopping  # type: ignore[method-assign]
-    outcome = engine.apply(told.plan(), told.loaded(), told.gateway, lambda _: None, stop, detach=True)
+    outcome = single.apply(told.plan(), told.loaded(), told.gateway, lambda _: None, stop, detach=True)
     assert not outcome.detached and engine.outcome_exit_code(outcome) == 130
 
 

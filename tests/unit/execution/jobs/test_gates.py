@@ -15,6 +15,7 @@ from fineforge.core.objects import ResourceKey
 from fineforge.core.plan import Action, Mode, Plan, Step
 from fineforge.core.runs import Run, Series
 from tests.scenarios.stories.telling import Telling
+from tests.support import single
 from tests.support.memory import MemoryGateway
 
 ASKED = {"messages": [{"role": "user", "content": "What is moon 0?"}]}
@@ -56,7 +57,7 @@ class World(Telling):
         def listen(_: Event) -> None:
             pass
 
-        return engine.apply(made or self.plan(), self.loaded(), self.gateway, listen, threading.Event())
+        return single.apply(made or self.plan(), self.loaded(), self.gateway, listen, threading.Event())
 
     def forget(self) -> None:
         self.gateway.reads, self.gateway.asked = 0, []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from pydantic_core import to_jsonable_python
 
 from fineforge.core.objects import ResourceKey
 from fineforge.core.runs import Run, Series
@@ -60,7 +61,7 @@ def test_what_is_true_of_all_is_said_once() -> None:
 def test_as_json_it_is_json() -> None:
     """Python would write NaN, which no other reader takes."""
     data = metrics_data("s", "local", JOB, {"loss": Series(TRAIN, ((1, float("nan")), (2, 0.5)), (EVALUATE,))})
-    assert json.loads(json.dumps(data, allow_nan=False))["metrics"]["loss"] == {
+    assert json.loads(json.dumps(to_jsonable_python(data), allow_nan=False))["metrics"]["loss"] == {
         "last": 0.5,
         "run": "1",
         "run_name": "train",

@@ -12,6 +12,7 @@ import pytest
 from fineforge import engine
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.objects import ResourceKey
+from fineforge.documents.answers import SpecStatus
 from fineforge.planner.costs import State
 from fineforge.views.paint import Paint
 from fineforge.views.status import status_data, write_status
@@ -39,7 +40,7 @@ def seen(told: Telling, **edits: dict[str, Any]) -> list[State]:
         return {**raw, "systemData": {"createdAt": CREATED}, "properties": raw["properties"] | edits.get(key.kind, {})}
 
     told.gateway.get = edited  # type: ignore[method-assign]
-    found = list(engine.status(told.loaded(), told.gateway))
+    found = list(engine.status(told.loaded().at("dev"), told.gateway))
     told.gateway.get = get  # type: ignore[method-assign]
     return found
 
@@ -58,10 +59,10 @@ def test_a_job_that_runs(told: Telling) -> None:
     assert line(shown, "job").endswith("running for 2 h 10 min")
     assert "about 29.38 USD/h until it ends" in shown
     assert "in sum about 33.06 USD/h" in " ".join(shown.split())
-    data = status_data("support", "prod", states, NOW)
-    (job,) = [entry for entry in data["objects"] if entry["kind"] == "job"]
-    assert (job["state"], job["age_seconds"], job["usd_per_hour"]) == ("Running", 7800.0, pytest.approx(29.384))
-    assert data["usd_per_hour"] == 33.06
+    data = status_data("support", "prod", states, NOW, SpecStatus)
+    (job,) = [entry for entry in data.objects if entry.kind == "job"]
+    assert (job.state, job.age_seconds, job.usd_per_hour) == ("Running", 7800.0, pytest.approx(29.384))
+    assert data.usd_per_hour == 33.06
 
 
 def test_what_a_cluster_that_is_only_named_bills(told: Telling) -> None:
@@ -111,10 +112,10 @@ def test_what_somebody_else_made_is_marked(told: Telling) -> None:
 
 
 def test_nothing_yet(told: Telling) -> None:
-    states = engine.status(told.loaded(), told.gateway)
+    states = engine.status(told.loaded().at("dev"), told.gateway)
     shown = write_status("support", "prod", states, NOW, Paint())
     assert line(shown, "job").endswith("does not exist") and shown.endswith("current costs\n  no known charges")
-    assert not any(entry["exists"] for entry in status_data("support", "prod", states, NOW)["objects"])
+    assert not any(entry.exists for entry in status_data("support", "prod", states, NOW, SpecStatus).objects)
 
 
 def test_what_cannot_be_read_is_not_absent(told: Telling) -> None:
@@ -125,5 +126,5 @@ def test_what_cannot_be_read_is_not_absent(told: Telling) -> None:
 
     told.gateway.get = refused  # type: ignore[method-assign]
     with pytest.raises(FineforgeError) as caught:
-        engine.status(told.loaded(), told.gateway)
+        engine.status(told.loaded().at("dev"), told.gateway)
     assert {found.code for found in caught.value.diagnostics} == {"FF403"}

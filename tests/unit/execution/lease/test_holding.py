@@ -8,8 +8,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from fineforge.execution import lease as leasing
 from fineforge.host import holder
 from fineforge.host.holder import Holder
 from tests.scenarios.stories.telling import Telling
+from tests.support import single
 from tests.support.memory import MemoryLeases
 from tests.unit.execution.lease.conftest import new, patient
 
@@ -51,7 +52,16 @@ def carry_out(
     listen: Callable[[Event], None] = lambda _: None,
     stop: threading.Event | None = None,
 ) -> int:
-    return engine.outcome_exit_code(engine.apply(made, told.loaded(), told.gateway, listen, stop, lease=terms))
+    return engine.outcome_exit_code(single.apply(made, told.loaded(), told.gateway, listen, stop, lease=terms))
+
+
+@contextmanager
+def held(told: Telling, terms: leasing.Terms) -> Iterator[leasing.Lease]:
+    """The lease of the spec, for as long as the block lasts."""
+    spec, stop = told.loaded().at("dev"), threading.Event()
+    with engine.hold_leases(told.gateway, terms, stop) as leases:
+        leases.acquire([(spec, told.plan())])
+        yield leases.held[spec.path]
 
 
 def left_behind() -> list[str]:
@@ -81,7 +91,7 @@ def test_given_back_where_a_job_is_left_alone(told: Telling, monkeypatch: pytest
         return raw if key.kind != "job" or raw is None else {**raw, "properties": {**raw["properties"], "status": "Running"}}
 
     monkeypatch.setattr(told.gateway, "get", running)
-    outcome = engine.apply(told.plan(), told.loaded(), told.gateway, lambda _: None, detach=True)
+    outcome = single.apply(told.plan(), told.loaded(), told.gateway, lambda _: None, detach=True)
     assert outcome.detached and outcome.running
     assert leasing.held(told.gateway) == []
 
@@ -169,7 +179,7 @@ def test_renewed_while_it_lives(told: Telling, monkeypatch: pytest.MonkeyPatch) 
         return renew(self, name, lease)
 
     monkeypatch.setattr(MemoryLeases, "renew", counting)
-    with engine.leased(told.plan(), told.loaded(), told.gateway, leasing.AT_ONCE, threading.Event()) as lease:
+    with held(told, leasing.AT_ONCE) as lease:
         assert lease is not None
         assert all(renewed.acquire(timeout=60) for _ in range(5)), "40 s later each time: it outlives the 60 s by far"
         assert not lease.lost()
@@ -212,7 +222,7 @@ def test_a_lease_runs_from_when_it_was_asked_for(told: Telling, monkeypatch: pyt
         return taken
 
     monkeypatch.setattr(MemoryLeases, "take", late)
-    with engine.leased(told.plan(), told.loaded(), told.gateway, leasing.AT_ONCE, threading.Event()) as lease:
+    with held(told, leasing.AT_ONCE) as lease:
         assert lease is not None and not lease.lost()
         now[0] += 26
         assert lease.lost()
@@ -236,7 +246,7 @@ def test_ended_by_hand_nothing_new_is_started(told: Telling, monkeypatch: pytest
 
     monkeypatch.setattr(told.gateway, "wait", waiting)
     made = told.plan()
-    outcome = engine.apply(made, told.loaded(), told.gateway, lambda _: None, lease=leasing.Terms(tell=tell))
+    outcome = single.apply(made, told.loaded(), told.gateway, lambda _: None, lease=leasing.Terms(tell=tell))
     steps = {step.id: step.key.kind for step in made.steps}
     assert engine.outcome_exit_code(outcome) == 5
     assert outcome.lost is not None and outcome.lost.code == "FF531"
@@ -254,7 +264,7 @@ def test_storage_out_of_reach(told: Telling, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(leasing, "_now", lambda: (now[0], 1e9))
     monkeypatch.setattr(MemoryLeases, "renew", _unreachable)
     said: list[str] = []
-    with engine.leased(told.plan(), told.loaded(), told.gateway, leasing.Terms(tell=said.append), threading.Event()) as lease:
+    with held(told, leasing.Terms(tell=said.append)) as lease:
         assert lease is not None
         now[0] = 54
         assert not lease.lost()
@@ -267,7 +277,7 @@ def test_a_machine_that_slept(told: Telling, monkeypatch: pytest.MonkeyPatch) ->
     """One clock stood still: before anything new is started the storage is asked, and it is still ours."""
     clocks = [(0.0, 1e9)]
     monkeypatch.setattr(leasing, "_now", lambda: clocks[0])
-    with engine.leased(told.plan(), told.loaded(), told.gateway, leasing.AT_ONCE, threading.Event()) as lease:
+    with held(told, leasing.AT_ONCE) as lease:
         assert lease is not None
         told.gateway.cloud.planted.later(7200)
         clocks[0] = (1.0, 1e9 + 7200)

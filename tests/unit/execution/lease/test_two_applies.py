@@ -110,7 +110,7 @@ def test_the_second_is_refused(client: Client) -> None:
         assert client.run("destroy", "{spec}", *WORDS).returncode == 5
         many = client.run("apply", "{spec}", "--select", "quickstart", *WORDS, "--json")
         last = json.loads(many.stdout.splitlines()[-1])
-        assert (many.returncode, last["type"], last["exit_code"]) == (5, "outcome", 5), many.stdout
+        assert (many.returncode, last["type"], last["diagnostic"]["code"]) == (5, "diagnostic", "FF530"), many.stdout
         listed = client.run("lease", "list", "{spec}", "--target", "local")
         assert listed.returncode == 0 and listed.stdout.startswith(f"{LEASE}\n  held by `")
         assert "`apply`, commit " in " ".join(listed.stdout.split())

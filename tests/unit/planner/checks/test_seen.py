@@ -51,4 +51,4 @@ def test_a_size_that_the_model_does_not_list(told: Telling) -> None:
 
 
 def test_what_is_not_seen_is_not_judged(told: Telling) -> None:
-    assert not {"FF153", "FF156"} & {found.code for found in engine.validate(told.loaded(), "prod").diagnostics}
+    assert not {"FF153", "FF156"} & {found.code for found in engine.validate(told.loaded().at("prod")).diagnostics}

@@ -39,6 +39,9 @@ READ = [
     ("asset", "azureml://subscriptions/s/resourcegroups/rg/workspaces/ws/datastores/d/paths/a.jsonl", "azureml://datastores/d/paths/a.jsonl"),
     ("asset", "azureml://registries/azureml/models/Phi-4/versions/8", "azureml://registries/azureml/models/Phi-4/versions/8"),
     ("asset", "azureml:m:3", "azureml:m:3"),
+    ("seconds", "PT1..2S", "PT1..2S"),
+    ("seconds", "PT", "PT"),
+    ("seconds", "P1W", "P1W"),
 ]  # fmt: skip
 
 WRITTEN = [

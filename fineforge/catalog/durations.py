@@ -1,4 +1,8 @@
-"""ISO 8601 durations as Azure writes them: `PT1M40S`, `PT0.5S`."""
+"""ISO 8601 durations as Azure writes them: `PT1M40S`, `PT0.5S`.
+
+pydantic and isodate read more than Azure's services accept (`P1W`, `P1M`, `-PT5S`, `1:00:00`) and round to microseconds,
+so neither is used: docs/decisions/0006-libraries.md.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ _DURATION = re.compile(r"P(?:(?P<d>\d+)D)?(?:T(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?
 
 
 def seconds(text: str) -> float:
-    """ValueError where it is none."""
+    """Return the length in seconds. Raise ValueError if `text` is not a duration."""
     match = _DURATION.match(text)
     if match is None or not any(match.groups()):
         raise ValueError(f"not a duration: {text}")
