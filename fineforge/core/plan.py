@@ -77,6 +77,11 @@ class Step:
     runs, of a deployment all its instances for as long as it exists."""
     path: SpecPath = ()
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Ids of every step that must be done first, the gate included."""
+        return (*self.depends_on, *((self.only_if,) if self.only_if else ()))
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

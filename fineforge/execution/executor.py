@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any, assert_never
+from queue import SimpleQueue
+from typing import Any, Self, assert_never
 
 import yaml
 
@@ -70,30 +73,42 @@ class _Unbegun(_Stopped):
 
 
 def run(plan: Plan, execution: Execution, parallel: int = 8) -> Outcome:
-    """Carries out every step whose needs are met. A failed branch stops no other; what waited for it is skipped and named."""
-    state = _State({step.id: step for step in plan.steps})
+    """Carry out every step whose needs are met. A failed branch stops no other branch: its dependents are skipped and named.
+
+    Raise graphlib.CycleError where steps wait for each other; `check_plan` reports that before an apply.
+    """
+    state = _State.of(plan)
+    finished: SimpleQueue[tuple[Step, BaseException | None]] = SimpleQueue()
+
+    def submit(pool: ThreadPoolExecutor, step: Step) -> None:
+        pool.submit(_carry_out, step, execution).add_done_callback(lambda future: finished.put((step, future.exception())))
+
     with ThreadPoolExecutor(parallel, thread_name_prefix="apply") as pool:
-        running: dict[Future[None], Step] = {}
+        running = 0
         while True:
             if not execution.stop.is_set() and not execution.halted():
-                for step in state.ready():
-                    running[pool.submit(_carry_out, step, execution)] = step
-            state.skip_the_hopeless(execution.listener)
+                for step in state.start_ready():
+                    submit(pool, step)
+                    running += 1
             if not running:
                 break
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                state.record(running.pop(future), future.exception())
+            step, error = finished.get()
+            running -= 1
+            state.record(step, error)
+            if error is not None:
+                state.skip_dependents(step, execution.listener)
     cause = INTERRUPTED if execution.stop.is_set() else "the apply lease, which was lost"
     return replace(state.outcome(plan, cause), detached=execution.detach and not execution.stop.is_set())
 
 
 @dataclass(slots=True)
 class _State:
-    """Which steps are done, failed, refused, skipped, or still to come."""
+    """Which steps are done, failed, refused, skipped, or not begun. Each call costs what it changes, not the plan's length."""
 
+    graph: TopologicalSorter[str]
     waiting: dict[str, Step]
-    started: set[str] = field(default_factory=set)
+    dependents: Mapping[str, Sequence[Step]]
+    """Step id -> the steps that wait for it."""
     done: list[str] = field(default_factory=list)
     failed: dict[str, Diagnostic] = field(default_factory=dict)
     refused: dict[str, Diagnostic] = field(default_factory=dict)
@@ -101,17 +116,26 @@ class _State:
     skipped: dict[str, str] = field(default_factory=dict)
     given_up: list[str] = field(default_factory=list)
 
-    def ready(self) -> list[Step]:
-        """Steps whose needs are all done, taken off the list."""
-        found = [step for step in self.waiting.values() if all(need in self.done for need in _needs(step))]
-        for step in found:
-            del self.waiting[step.id]
-        return found
+    @classmethod
+    def of(cls, plan: Plan) -> Self:
+        """The state before the first step."""
+        graph = TopologicalSorter({step.id: step.needs for step in plan.steps})
+        graph.prepare()
+        dependents: dict[str, list[Step]] = {}
+        for step in plan.steps:
+            for need in step.needs:
+                dependents.setdefault(need, []).append(step)
+        return cls(graph, {step.id: step for step in plan.steps}, dependents)
+
+    def start_ready(self) -> list[Step]:
+        """Take the steps whose needs are all done off the waiting list. A need outside the plan is never done."""
+        return [self.waiting.pop(name) for name in self.graph.get_ready() if name in self.waiting]
 
     def record(self, step: Step, error: BaseException | None) -> None:
         match error:
             case None:
                 self.done.append(step.id)
+                self.graph.done(step.id)
             case _Unbegun():
                 self.skipped[step.id] = INTERRUPTED
             case _Stopped():
@@ -125,27 +149,24 @@ class _State:
             case _:
                 self.failed[step.id] = Diagnostic("FF500", f"`{step.key}`: {type(error).__name__}: {error}")
 
-    def skip_the_hopeless(self, listener: Listener) -> None:
-        """Steps that wait for something that will not come."""
-        lost = {*self.failed, *self.refused, *self.moved, *self.skipped, *self.given_up}
-        while hopeless := [step for step in self.waiting.values() if any(need in lost for need in _needs(step))]:
-            for step in hopeless:
-                cause = next(need for need in _needs(step) if need in lost)
+    def skip_dependents(self, lost: Step, listener: Listener) -> None:
+        """Skip every step that waits, directly or not, for a step that will not be done."""
+        goes_on = ", which goes on by itself" if lost.id in self.given_up else ""
+        todo = deque([(lost.id, goes_on)])
+        while todo:
+            cause, suffix = todo.popleft()
+            for step in self.dependents.get(cause, ()):
+                if self.waiting.pop(step.id, None) is None:
+                    continue
                 self.skipped[step.id] = cause
-                lost.add(step.id)
-                del self.waiting[step.id]
-                goes_on = ", which goes on by itself" if cause in self.given_up else ""
-                listener(Event(EventKind.SKIPPED, step, f"waits for `{cause}`{goes_on}"))
+                todo.append((step.id, ""))
+                listener(Event(EventKind.SKIPPED, step, f"waits for `{cause}`{suffix}"))
 
     def outcome(self, plan: Plan, cause: str) -> Outcome:
         """`cause`: why what is still to come was not started."""
         for step in self.waiting.values():
             self.skipped[step.id] = cause
         return Outcome(plan, tuple(self.done), self.failed, self.refused, self.skipped, tuple(self.given_up), self.moved)
-
-
-def _needs(step: Step) -> tuple[str, ...]:
-    return (*step.depends_on, *((step.only_if,) if step.only_if else ()))
 
 
 def _carry_out(step: Step, execution: Execution) -> None:
