@@ -17,17 +17,15 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Self, assert_never
 
-import yaml
-
 from fineforge.core.chat import without_bytes
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.events import Event, EventKind, Outcome
 from fineforge.core.gateway import Gateway
 from fineforge.core.objects import Observed, Raw, ResourceKey, Status
-from fineforge.core.plan import Action, Plan, Step
+from fineforge.core.plan import Action, MetricCheck, Plan, Step
 from fineforge.execution.follower import Follower
 from fineforge.execution.gates import refusals
-from fineforge.resources import fields, ownership
+from fineforge.resources import fields
 from fineforge.resources.kinds import KINDS
 from fineforge.resources.kinds.compute import refused_for_quota
 
@@ -267,13 +265,9 @@ def _update(step: Step, execution: Execution) -> None:
 
 
 def changed_body(step: Step, raw: Raw) -> dict[str, Any]:
-    """The whole body to send back. Our tags go along where the step carries the rendered text that has them."""
+    """Return the whole body to send back: what was read, with the step's changes and our owner tags."""
     kind = KINDS[step.key.kind]
-    tags: dict[str, str] = {}
-    if step.text:
-        rendered = (yaml.safe_load(step.text) or {}).get("tags") or {}
-        tags = {key: str(value) for key, value in rendered.items() if ownership.is_owner_tag(key)}
-    body = fields.patch(raw, [change for change in step.changes if not change.path.startswith("tags.")], kind.rules, tags)
+    body = fields.patch(raw, [change for change in step.changes if not change.path.startswith("tags.")], kind.rules, step.tags)
     user = {change.path.removeprefix("tags."): change.after for change in step.changes if change.path.startswith("tags.")}
     fields.merge_tags(body, {key: "" if value is None else str(value) for key, value in user.items()})
     return body
@@ -412,7 +406,7 @@ def _progress(step: Step, execution: Execution) -> Callable[[Raw], None]:
 
 def _check(step: Step, execution: Execution) -> None:
     if reasons := refusals(step, execution.gateway):
-        metrics = "metrics" in yaml.safe_load(step.text)
+        metrics = isinstance(step.gate, MetricCheck)
         left = "" if metrics else f"; `{step.key.name}` stays for the next try, and bills"
         what = "the model is not registered" if metrics else "no traffic is moved"
         hint = f"{what}; everything else is as it was before{left}"

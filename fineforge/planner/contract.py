@@ -15,7 +15,6 @@ from fineforge.core.plan import WRITES, Action, Plan, Step
 from fineforge.resources import ownership
 
 _MAKES = frozenset({Action.CREATE, Action.NEW_VERSION})
-_NEEDS_TEXT = _MAKES | {Action.CHECK}
 
 
 def check_plan(plan: Plan) -> tuple[Diagnostic, ...]:
@@ -36,8 +35,10 @@ def check_plan(plan: Plan) -> tuple[Diagnostic, ...]:
 def _effect(step: Step) -> list[str]:
     """What is wrong with a step by itself: it must say what it writes, to what, and what it expects to find."""
     found = _effect(step.fallback) if step.fallback else []
-    if step.action in _NEEDS_TEXT and not step.text:
+    if step.action in _MAKES and not step.text:
         found.append(f"`{step.id}` does not say what it writes")
+    if step.action is Action.CHECK and step.gate is None:
+        found.append(f"`{step.id}` does not say what it checks")
     if step.action in _MAKES and step.text:
         found += _made(step)
     if step.action is Action.UPDATE and not step.changes:

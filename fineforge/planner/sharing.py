@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fineforge.core.diagnostics import errors
 from fineforge.core.objects import ResourceKey
-from fineforge.core.plan import WRITES, Action, FieldChange, Mode, Plan, Step
+from fineforge.core.plan import WRITES, Action, ChangeReason, FieldChange, Mode, Plan, Step
 from fineforge.resources import ownership
 from fineforge.resources.kinds import KINDS
 
@@ -43,9 +43,11 @@ def _joined(steps: Sequence[Step], key: ResourceKey, spec: str) -> list[Step]:
     """A plan's own making of a cluster that another spec of the batch makes: it only says that it uses it too."""
     old = [step for step in steps if step.key == key and step.action in WRITES]
     tag = ownership.USED_BY + spec
-    change = FieldChange(f"tags.{tag}", None, "true", Action.UPDATE, "shared with another spec of this project")
+    change = FieldChange(f"tags.{tag}", None, "true", Action.UPDATE, ChangeReason.SHARED)
     name = f"{Action.UPDATE} {key}"
-    step = Step(name, key, Action.UPDATE, "made by another spec; also used by this one", changes=(change,), path=old[0].path)
+    step = Step(
+        name, key, Action.UPDATE, "made by another spec; also used by this one", changes=(change,), spec=spec, path=old[0].path
+    )
     gone = {entry.id for entry in old}
 
     def renamed(entry: Step) -> Step:
@@ -64,7 +66,8 @@ def _named(step: Step, spec: str, after: Mapping[tuple[str, str], tuple[str, str
     return replace(
         step,
         id=f"{spec}: {step.id}",
+        spec=spec,
+        merged=True,
         depends_on=needs,
         only_if=f"{spec}: {step.only_if}" if step.only_if else "",
-        fallback=step.fallback,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fineforge.core.plan import Action, FieldChange, Plan, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Plan, Step
 from fineforge.core.redaction import visible_value
 from fineforge.views.paint import Paint
 from fineforge.views.text import object_name, shown, table
@@ -12,7 +12,7 @@ from fineforge.views.text import object_name, shown, table
 
 def drifted(plan: Plan) -> list[tuple[Step, list[FieldChange]]]:
     """The steps that undo a foreign change, with those changes."""
-    found = [(step, [change for change in step.changes if change.reason == "drift"]) for step in plan.steps]
+    found = [(step, [change for change in step.changes if change.reason is ChangeReason.DRIFT]) for step in plan.steps]
     return [(step, changes) for step, changes in found if changes]
 
 
