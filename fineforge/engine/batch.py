@@ -19,8 +19,7 @@ from fineforge.config.variables import Given
 from fineforge.core.diagnostics import Diagnostic, FineforgeError, errors
 from fineforge.core.events import Event, Outcome
 from fineforge.core.gateway import READS, Gateway, Reader
-from fineforge.core.objects import ResourceKey
-from fineforge.core.plan import WRITES, Action, Mode, Plan
+from fineforge.core.plan import Mode, Plan
 from fineforge.engine import applied, data, planfile
 from fineforge.engine import loaded as engine_loaded
 from fineforge.engine import planned as engine
@@ -29,9 +28,8 @@ from fineforge.engine.shared_reads import SharedReads
 from fineforge.execution import executor as applying
 from fineforge.execution import lease as leasing
 from fineforge.planner import check_plan
-from fineforge.planner.sharing import _decides, _joined, one_plan
+from fineforge.planner.sharing import After, disagrees, one_plan, share, shared_updates
 from fineforge.policies import judge
-from fineforge.resources.kinds import KINDS
 
 PARALLEL = 8
 """Steps of all specs that are carried out at the same time."""
@@ -45,7 +43,7 @@ class Planned:
     failed: Failures
     problems: tuple[Diagnostic, ...] = ()
     selected: bool = False
-    after: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    after: After = field(default_factory=dict)
     """(spec, step id) -> the step of another spec that it waits for, since both write to one object."""
 
     @property
@@ -91,7 +89,7 @@ def plan(
     with ThreadPoolExecutor(min(READS, max(len(wanted), 1))) as pool:
         made = list(zip(wanted, pool.map(make, wanted), strict=True))
         if _pretend(reads, [found for _, found in made if isinstance(found, Plan)]):
-            made = [(loaded, make(loaded) if isinstance(found, Plan) and _disagrees(found) else found) for loaded, found in made]
+            made = [(loaded, make(loaded) if isinstance(found, Plan) and disagrees(found) else found) for loaded, found in made]
     plans = [(loaded, found) for loaded, found in made if isinstance(found, Plan)]
     failed |= {loaded.path: found for loaded, found in made if isinstance(found, tuple)}
     shared, after = _share(plans)
@@ -190,8 +188,8 @@ def _prepared(
 
 
 def _pretend(reads: SharedReads, plans: Sequence[Plan]) -> bool:
-    """Shows every spec the clusters as their owners' plans make them; whether there are any."""
-    steps = [step for made in plans for step in made.steps if _decides(step) and step.action is Action.UPDATE]
+    """Replace shared objects in the read cache by their planned state. Return True if any were replaced."""
+    steps = shared_updates(plans)
     for step in steps:
         raw = reads.get(step.key)
         if raw is not None:
@@ -199,29 +197,6 @@ def _pretend(reads: SharedReads, plans: Sequence[Plan]) -> bool:
     return bool(steps)
 
 
-def _disagrees(made: Plan) -> bool:
-    """Whether a spec cannot use a cluster as it is; it may agree with what the owner makes of it."""
-    return any(found.code == "FF302" and found.path[:1] == ("compute",) for found in errors(made.diagnostics))
-
-
-def _share(plans: Sequence[tuple[Loaded, Plan]]) -> tuple[list[tuple[Loaded, Plan]], dict[tuple[str, str], tuple[str, str]]]:
-    """Clusters that several plans write to: made once, by the first; each of the others waits for the one before it. Who decides
-    how a cluster is goes before those who only say that they use it; nobody waits for a plan that cannot be applied."""
-    last: dict[ResourceKey, tuple[str, str]] = {}
-    made: set[ResourceKey] = set()
-    after: dict[tuple[str, str], tuple[str, str]] = {}
-    shared: dict[Path, tuple[Loaded, Plan]] = {}
-    for loaded, plan_ in sorted(plans, key=lambda entry: not any(_decides(step) for step in entry[1].steps)):
-        steps = list(plan_.steps)
-        writing = [] if errors(plan_.diagnostics) else [step for step in steps if step.action in WRITES]
-        for key in dict.fromkeys(step.key for step in writing if KINDS[step.key.kind].shared):
-            if key in made:
-                steps = _joined(steps, key, plan_.spec)
-            writes = [step for step in steps if step.key == key and step.action in WRITES]
-            if key in last and writes:
-                after[plan_.spec, writes[0].id] = last[key]
-                steps = [replace(step, expected="") if step in writes else step for step in steps]
-            made |= {key} if any(step.action is Action.CREATE for step in writes) else set()
-            last[key] = (plan_.spec, writes[-1].id)
-        shared[loaded.path] = (loaded, replace(plan_, steps=tuple(steps)))
-    return [shared[loaded.path] for loaded, _ in plans], after
+def _share(plans: Sequence[tuple[Loaded, Plan]]) -> tuple[list[tuple[Loaded, Plan]], After]:
+    shared, after = share([plan_ for _, plan_ in plans])
+    return [(loaded, plan_) for (loaded, _), plan_ in zip(plans, shared, strict=True)], after

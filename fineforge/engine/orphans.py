@@ -14,7 +14,7 @@ from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.facts import Facts, World
 from fineforge.core.gateway import Reader
 from fineforge.core.objects import Observed, ResourceKey
-from fineforge.core.plan import Action, Mode, Plan
+from fineforge.core.plan import Mode, Plan
 from fineforge.engine import loaded as engine_loaded
 from fineforge.engine import observe
 from fineforge.engine import planned as engine
@@ -102,17 +102,6 @@ def nameless(name: str, where: project.Project) -> Loaded:
     parsed = source.load(text.encode(), f"the name {name}")
     named = replace(where, name=where.name or name)
     return Loaded(where.root / f"{name}.yaml", spec.parse(parsed), parsed, named, {})
-
-
-def spare(made: Plan, wanted: frozenset[ResourceKey]) -> Plan:
-    """The plan without the end of what others want: a cluster may outlive the spec that made it."""
-    steps = [
-        replace(step, action=Action.NOOP, reason="stays: another spec uses it", expected="", changes=())
-        if step.key in wanted and step.action is Action.DELETE
-        else step
-        for step in made.steps
-    ]
-    return replace(made, steps=tuple(steps))
 
 
 def _of(world: World, name: str, project_name: str) -> World:
