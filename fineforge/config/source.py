@@ -131,7 +131,88 @@ def _syntax(error: yaml.YAMLError, file: str, lines: tuple[str, ...]) -> Diagnos
     mark, begin = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     if mark is not None and mark.line >= len(lines) and begin is not None:
         mark = begin  # the parser gave up at the end of the file: what was never closed begins here
-    conflict = next((number for number, text in enumerate(lines) if text.startswith("    def _plain(self, event: Any) -> Any:
+    conflict = next((number for number, text in enumerate(lines) if text.startswith("<<<<<<< ")), None)
+    if conflict is not None:
+        span = _span(file, lines, (conflict, 0, conflict, 7))
+        hint = "resolve the conflict and remove its markers; for a lock file, keep either side and run `fineforge lock`"
+        return Diagnostic("FF101", "unresolved merge conflict", span=span, hint=hint)
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    text = lines[line] if line < len(lines) else ""
+    span = _span(file, lines, (line, column, line, column + 1))
+    if "\t" in text[: len(text) - len(text.lstrip())] or (text[column : column + 1] == "\t"):
+        return Diagnostic("FF102", "tab in the indentation", span=span, hint="indent with spaces")
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    context = getattr(error, "context", None)
+    hint = next((hint for words, hint in _SYNTAX_HINTS.items() if words in problem), "")
+    return Diagnostic("FF101", f"not valid YAML: {problem}" + (f" {context}" if context else ""), span=span, hint=hint)
+
+
+_SYNTAX_HINTS = {
+    "mapping values are not allowed": "quote text that contains `: `; the keys of a block start in the same column",
+    "cannot start any token": "quote text that starts with `@`, `%` or a backtick",
+    "could not find expected ':'": "a key ends with `: `, including the space",
+    "did not find expected key": "the keys of a block start in the same column",
+    "did not find expected '-' indicator": "the entries of a list start in the same column",
+    "did not find expected ',' or ']'": "close the list with `]`",
+    "did not find expected ',' or '}'": "close the mapping with `}`",
+    "unexpected end of stream": "close the quotes",
+    "unknown escape character": "in single quotes a backslash is a backslash",
+}
+"""The parser's problem -> what usually helps."""
+
+
+def _span(file: str, lines: tuple[str, ...], place: _Range) -> SourceSpan:
+    line, column, end_line, end_column = place
+    snippet = lines[line] if line < len(lines) else ""
+    return SourceSpan(file, line + 1, column + 1, end_line + 1, end_column + 1, snippet)
+
+
+class _Reader:
+    """Builds data and positions from the parser's events, one call per open collection.
+
+    `yaml.compose` is not used: it ends the process on deep nesting, and its nodes lack the positions of aliases.
+    """
+
+    def __init__(self, text: str, file: str, lines: tuple[str, ...]) -> None:
+        self.file, self.lines = file, lines
+        self.events = yaml.parse(text, Loader=LOADER)
+        self.keys: dict[SpecPath, _Range] = {}
+        self.values: dict[SpecPath, _Range] = {}
+        self.anchors: dict[str, tuple[Any, int]] = {}
+
+    def document(self) -> Any:
+        """Return the file's one document; None if it is empty."""
+        root, documents = None, 0
+        for event in self.events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    self._refuse("FF104", "a second document starts here", event, "one spec per file: split it at `---`")
+            elif isinstance(event, yaml.NodeEvent):
+                root, _, _ = self._node(event, ())
+        return root
+
+    def _node(self, event: Any, path: SpecPath) -> tuple[Any, int, Any]:
+        """Return a value, how many values it holds with aliases expanded, and its last event."""
+        end = event
+        if isinstance(event, yaml.AliasEvent):
+            value, nodes = self._anchored(event)
+        else:
+            self._check_tag(event)
+            if isinstance(event, yaml.ScalarEvent):
+                plain = event.implicit[0] and event.style in (None, "")
+                value, nodes = self._plain(event) if plain else event.value, 1
+            elif len(path) >= MAX_DEPTH:
+                self._refuse("FF110", f"nested deeper than {MAX_DEPTH} levels", event, "")
+            else:
+                collection = self._mapping if isinstance(event, yaml.MappingStartEvent) else self._sequence
+                value, nodes, end = collection(path)
+            if event.anchor:
+                self.anchors[event.anchor] = (value, nodes)
+        self.values[path] = _range(event, end)
+        return value, nodes, end
+
+    def _plain(self, event: Any) -> Any:
         """Return the value of a plain scalar by the YAML 1.2 core schema."""
         if event.value[:1] in _NUMBER_STARTS:
             return self._number(event)

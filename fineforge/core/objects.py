@@ -94,6 +94,8 @@ class Desired:
     path: SpecPath = ()
     """Where in the spec this object is described; errors point there."""
     uploads: tuple[Upload, ...] = ()
+    owner_tags: Mapping[str, str] = field(default_factory=dict)
+    """Our tags in `text`: what an update of the object writes along."""
     fallback: str = ""
     """The text of the one alternative, where the spec allows one."""
     existing: bool = False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -41,6 +42,21 @@ class Mode(StrEnum):
     DESTROY = "destroy"
 
 
+class ChangeReason(StrEnum):
+    """Why a field changes. `documents.wording` has the words."""
+
+    SPEC = "spec"
+    """The spec wants another value than the one that was applied."""
+    DROPPED = "dropped"
+    """The spec no longer has this entry, which an earlier apply wrote."""
+    DRIFT = "drift"
+    """The object was changed outside fineforge; the spec still wants what was applied."""
+    ROLLOUT = "rollout"
+    SHARED = "shared"
+    """The tag with which a spec says that it uses a shared object."""
+    OWNERSHIP = "ownership"
+
+
 @dataclass(frozen=True, slots=True)
 class FieldChange:
     path: str
@@ -48,8 +64,46 @@ class FieldChange:
     before: Any
     after: Any
     action: Action
-    reason: str
-    """`changed in the spec`, `drift`, or the field rule's reason."""
+    reason: ChangeReason
+
+
+@dataclass(frozen=True, slots=True)
+class MetricLimit:
+    """The least and the greatest last value of one metric of a run; None where that side has no limit."""
+
+    name: str
+    min: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricCheck:
+    """The gate before a model is registered: limits on the metrics of its job."""
+
+    metrics: tuple[MetricLimit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTurn:
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeRequest:
+    """One question to a new deployment. Answers are compared without the spaces at both ends."""
+
+    messages: tuple[ChatTurn, ...]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    contains: str | None = None
+    equals: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeCheck:
+    """The gate before traffic moves: requests to the new deployment, whatever share of the traffic it has."""
+
+    requests: tuple[SmokeRequest, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +115,16 @@ class Step:
     action: Action
     reason: str
     changes: tuple[FieldChange, ...] = ()
+    spec: str = ""
+    """The spec that the step belongs to."""
+    merged: bool = False
+    """True in a plan made of several specs' plans, where log lines name their spec."""
     text: str = ""
-    """Create, update: the rendered YAML. Check: the gate as YAML."""
+    """Create: the rendered YAML."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Update: our owner tags, written with the changes."""
+    gate: MetricCheck | SmokeCheck | None = None
+    """Check: what must hold."""
     expected: str = ""
     """Fingerprint that the object must still have, `absent`, or empty where nothing is expected."""
     depends_on: tuple[str, ...] = ()
@@ -76,6 +138,11 @@ class Step:
     """About what an hour costs, where that is known: of a cluster each node while a job runs, of a job all its nodes while it
     runs, of a deployment all its instances for as long as it exists."""
     path: SpecPath = ()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Ids of every step that must be done first, the gate included."""
+        return (*self.depends_on, *((self.only_if,) if self.only_if else ()))
 
 
 @dataclass(frozen=True, slots=True)

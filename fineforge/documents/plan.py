@@ -12,12 +12,12 @@ from pydantic_core import to_jsonable_python
 from fineforge import __version__
 from fineforge.core.diagnostics import Diagnostic, errors
 from fineforge.core.events import Outcome
-from fineforge.core.plan import Action, FieldChange, Mode, Plan, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Mode, Plan, Step
 from fineforge.core.redaction import redact, visible_value
 from fineforge.documents import shapes
 from fineforge.documents.diagnostics import problem
 from fineforge.documents.effects import effects
-from fineforge.documents.summary import counts, estimate, summary, summary_of
+from fineforge.documents.summary import CHANGE_WORDS, counts, estimate, summary, summary_of
 
 Unplanned = Mapping[str, Sequence[Diagnostic]]
 """Specs that could not be planned, by path, with what is wrong."""
@@ -79,7 +79,7 @@ def drift_shapes(plan: Plan) -> list[shapes.ResourceDrift]:
     """An entry for every object of which somebody has changed something, whatever else its step does."""
     found: list[shapes.ResourceDrift] = []
     for step in plan.steps:
-        changes = {change.path: _drifted(change) for change in step.changes if change.reason == "drift"}
+        changes = {change.path: _drifted(change) for change in step.changes if change.reason is ChangeReason.DRIFT}
         if changes:
             key = step.key
             found.append(shapes.ResourceDrift(spec_of(plan, step), step.id, key.kind, key.name, key.version, key.parent, changes))
@@ -87,8 +87,8 @@ def drift_shapes(plan: Plan) -> list[shapes.ResourceDrift]:
 
 
 def spec_of(plan: Plan, step: Step) -> str:
-    """The spec that a step belongs to: where several specs are applied as one plan, a step's id begins with it."""
-    return step.id.rpartition(": ")[0] or plan.spec
+    """The spec that a step belongs to."""
+    return step.spec or plan.spec
 
 
 def outcome_shape(outcome: Outcome) -> shapes.Ending:
@@ -166,7 +166,7 @@ def _parameter(entry: Mapping[str, Any]) -> shapes.ParameterValue:
 
 def _change(change: FieldChange) -> shapes.Change:
     before, after = visible_value(change.path, change.before), visible_value(change.path, change.after)
-    return shapes.Change(change.action.value, change.reason, before, after)
+    return shapes.Change(change.action.value, CHANGE_WORDS[change.reason], before, after)
 
 
 def _drifted(change: FieldChange) -> shapes.DriftChange:

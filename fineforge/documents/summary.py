@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from fineforge.core.plan import Action, Plan, Step
+from fineforge.core.plan import Action, ChangeReason, Plan, SmokeCheck, Step
+
+CHANGE_WORDS: Mapping[ChangeReason, str] = {
+    ChangeReason.SPEC: "changed in the spec",
+    ChangeReason.DROPPED: "no longer in the spec",
+    ChangeReason.DRIFT: "drift",
+    ChangeReason.ROLLOUT: "rollout",
+    ChangeReason.SHARED: "shared with another spec of this project",
+    ChangeReason.OWNERSHIP: "whose it is",
+}
+"""The reason of a change, for people and programs."""
+
+
+def gate_name(plan: Plan, step: Step) -> str:
+    """The name of the check that a step waits for: `smoke` or `metrics`; empty where it waits for none."""
+    gate = next((other.gate for other in plan.steps if other.id == step.only_if), None)
+    if gate is None:
+        return ""
+    return "smoke" if isinstance(gate, SmokeCheck) else "metrics"
+
 
 _SUMMARY = (
     ("to add", (Action.CREATE, Action.NEW_VERSION)),

@@ -17,8 +17,7 @@ from fineforge.config.loaded import DEFAULTS, SpecFile, SpecOptions, TargetedSpe
 from fineforge.core.diagnostics import Diagnostic, FineforgeError, errors, refused
 from fineforge.core.events import Event, Outcome
 from fineforge.core.gateway import READS, Gateway, Reader
-from fineforge.core.objects import ResourceKey
-from fineforge.core.plan import WRITES, Action, Mode, Plan
+from fineforge.core.plan import Mode, Plan
 from fineforge.engine import data, planfile
 from fineforge.engine.leases import Leases, all_of, hold_leases
 from fineforge.engine.planned import plan_apply, plan_destroy
@@ -27,9 +26,8 @@ from fineforge.engine.shared_reads import SharedReads
 from fineforge.execution import executor
 from fineforge.execution.lease import AT_ONCE, Terms, judged
 from fineforge.planner import check_plan
-from fineforge.planner.sharing import _decides, _joined, one_plan
+from fineforge.planner.sharing import After, disagrees, one_plan, share, shared_updates
 from fineforge.policies import judge
-from fineforge.resources.kinds import KINDS
 
 SpecPlan = tuple[TargetedSpec, Plan]
 
@@ -46,7 +44,7 @@ class Planned:
     """Specs that could not be planned, and why."""
     problems: tuple[Diagnostic, ...] = ()
     """What is wrong with the selection itself."""
-    after: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    after: After = field(default_factory=dict)
     """(spec, step id) -> the step of another spec that it waits for, since both write to one object."""
 
     @property
@@ -147,7 +145,7 @@ def plan(
     with ThreadPoolExecutor(min(READS, max(len(wanted), 1))) as pool:
         made = list(zip(wanted, pool.map(make, wanted), strict=True))
         if _pretend(reads, [plan for _, plan in made if isinstance(plan, Plan)]):
-            made = [(spec, make(spec) if isinstance(plan, Plan) and _disagrees(plan) else plan) for spec, plan in made]
+            made = [(spec, make(spec) if isinstance(plan, Plan) and disagrees(plan) else plan) for spec, plan in made]
     failed = {**at.failed, **clashes, **{spec.path: problems for spec, problems in made if isinstance(problems, tuple)}}
     return beside(Planned((), failed, batch.problems), [(spec, plan) for spec, plan in made if isinstance(plan, Plan)])
 
@@ -262,8 +260,8 @@ def _merge(plans: Sequence[Plan], after: Mapping[tuple[str, str], tuple[str, str
 
 
 def _pretend(reads: SharedReads, plans: Sequence[Plan]) -> bool:
-    """Replace shared clusters in the read cache by their planned state. Return True if any were replaced."""
-    steps = [step for made in plans for step in made.steps if _decides(step) and step.action is Action.UPDATE]
+    """Replace shared objects in the read cache by their planned state. Return True if any were replaced."""
+    steps = shared_updates(plans)
     for step in steps:
         raw = reads.get(step.key)
         if raw is not None:
@@ -271,32 +269,7 @@ def _pretend(reads: SharedReads, plans: Sequence[Plan]) -> bool:
     return bool(steps)
 
 
-def _disagrees(made: Plan) -> bool:
-    """Return True if a spec cannot use a cluster as it is. It may agree with what the cluster's owner plans to make of it."""
-    return any(found.code == "FF302" and found.path[:1] == ("compute",) for found in errors(made.diagnostics))
-
-
-def _share(plans: Sequence[SpecPlan]) -> tuple[list[SpecPlan], dict[tuple[str, str], tuple[str, str]]]:
-    """Let the first plan that writes to a shared cluster create it, and each of the others wait for the one before it.
-
-    Plans that decide what a cluster is like come before those that only record that they use it. No plan waits for one that
-    cannot be applied.
-    """
-    last: dict[ResourceKey, tuple[str, str]] = {}
-    made: set[ResourceKey] = set()
-    after: dict[tuple[str, str], tuple[str, str]] = {}
-    shared: dict[Path, SpecPlan] = {}
-    for loaded, plan_ in sorted(plans, key=lambda entry: not any(_decides(step) for step in entry[1].steps)):
-        steps = list(plan_.steps)
-        writing = [] if errors(plan_.diagnostics) else [step for step in steps if step.action in WRITES]
-        for key in dict.fromkeys(step.key for step in writing if KINDS[step.key.kind].shared):
-            if key in made:
-                steps = _joined(steps, key, plan_.spec)
-            writes = [step for step in steps if step.key == key and step.action in WRITES]
-            if key in last and writes:
-                after[plan_.spec, writes[0].id] = last[key]
-                steps = [replace(step, expected="") if step in writes else step for step in steps]
-            made |= {key} if any(step.action is Action.CREATE for step in writes) else set()
-            last[key] = (plan_.spec, writes[-1].id)
-        shared[loaded.path] = (loaded, replace(plan_, steps=tuple(steps)))
-    return [shared[loaded.path] for loaded, _ in plans], after
+def _share(plans: Sequence[SpecPlan]) -> tuple[list[SpecPlan], After]:
+    """Merge writes to shared objects, and pair each plan with its spec again."""
+    shared, after = share([plan for _, plan in plans])
+    return [(spec, plan) for (spec, _), plan in zip(plans, shared, strict=True)], after

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +13,7 @@ from fineforge.core.gateway import Reader
 from fineforge.core.objects import Observed, ResourceKey, Status
 from fineforge.core.plan import Mode
 from fineforge.engine.facts import GatheredFacts, Lists, observe_one, read_all
+from fineforge.planner.attempts import attempt_after, has_ended_badly
 from fineforge.resources.kinds import KINDS
 from fineforge.resources.naming import Identity, identify
 
@@ -59,7 +59,7 @@ def find_attempt(
 
     `retries` of the spec covers failures of the platform. A mistake in the spec would fail again, and is not paid for twice.
     """
-    attempt, platform = 1, False
+    attempt, previous = 1, None
     while True:
         names = identify_attempt(attempt)
         if names.job is None:
@@ -67,17 +67,11 @@ def find_attempt(
         others = [key for key in (names.model, names.deployment) if key is not None] if attempt == 1 else []
         world = read_world(gateway, [names.job, *others], world)
         job = world.observed.get(names.job)
-        if job is None:
-            due = attempt == 1 or retry_failed or (platform and attempt <= retries + 1)
-            return (names if due or names.job in world.unread else identify_attempt(attempt - 1)), world
-        if job.status not in (Status.FAILED, Status.CANCELED):
+        if names.job in world.unread or (job is not None and not has_ended_badly(job)):
             return names, world
-        platform = job.status is Status.FAILED and re.search(_PLATFORM, job.message, re.IGNORECASE) is not None
-        attempt += 1
-
-
-_PLATFORM = r"pre-?empt|node.*(lost|unhealthy|failure)|internal ?server ?error|service ?unavailable|infrastructure|platform"
-"""Words of failures that are not the spec's (azure-docs#66288 for preemption; the others are assumed)."""
+        if job is None:
+            return identify_attempt(attempt_after(attempt, previous, retries, retry_failed)), world
+        attempt, previous = attempt + 1, job
 
 
 def read_world(gateway: Reader, keys: Iterable[ResourceKey], seen: World | None = None) -> World:

@@ -16,13 +16,13 @@ from fineforge.core.diagnostics import Diagnostic, FineforgeError, errors
 from fineforge.core.facts import Facts, World
 from fineforge.core.gateway import Reader
 from fineforge.core.objects import Observed, ResourceKey
-from fineforge.core.plan import Action, Mode, Plan
+from fineforge.core.plan import Mode, Plan
 from fineforge.engine import observe
 from fineforge.engine.batch import Planned, beside
 from fineforge.engine.planned import PlannedSpec, finish_plan, plan_destroy
 from fineforge.engine.selection import Batch
 from fineforge.host import git
-from fineforge.planner import Options, plan_adoption, plan_release
+from fineforge.planner import Options, plan_adoption, plan_release, sharing
 from fineforge.planner import plan as make_plan
 from fineforge.planner.summary import shown_facts
 from fineforge.policies import judge
@@ -114,17 +114,6 @@ def nameless(name: str, of: project.Project, options: SpecOptions = DEFAULTS) ->
     return SpecFile(of.root / f"{name}.yaml", specs.parse(parsed), parsed, replace(of, name=of.name or name), options)
 
 
-def spare(made: Plan, wanted: frozenset[ResourceKey]) -> Plan:
-    """The plan without the end of what others want: a cluster may outlive the spec that made it."""
-    steps = [
-        replace(step, action=Action.NOOP, reason="stays: another spec uses it", expected="", changes=())
-        if step.key in wanted and step.action is Action.DELETE
-        else step
-        for step in made.steps
-    ]
-    return replace(made, steps=tuple(steps))
-
-
 def _of(world: World, name: str, project_name: str) -> World:
     """The part of the world that a spec's end has to do with: its objects, whatever is in its endpoints, clusters it uses."""
     ours = {
@@ -157,7 +146,7 @@ def with_orphans(planned: Planned, batch: Batch, gateway: Reader, allow_delete: 
     ends = []
     for orphan in find_orphans([spec.spec.name for spec in batch.specs], of.name, gateway, wanted):
         spec = nameless(orphan.spec, of).at(gateway.workspace.target)
-        ends.append((spec, judge.judged(spare(plan_destroy_by_name(spec, gateway), wanted), spec)))
+        ends.append((spec, judge.judged(sharing.spare(plan_destroy_by_name(spec, gateway), wanted), spec)))
     return beside(planned, ends)
 
 

@@ -9,28 +9,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, assert_never
-
-import yaml
 
 from fineforge.core.chat import without_bytes
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.events import Event, EventKind, Outcome
 from fineforge.core.gateway import Gateway
 from fineforge.core.objects import Observed, Raw, ResourceKey, Status
-from fineforge.core.plan import Action, Plan, Step
+from fineforge.core.plan import Action, MetricCheck, Plan, Step
 from fineforge.execution.follower import Follower
 from fineforge.execution.gates import refusals
-from fineforge.resources import fields, ownership
+from fineforge.execution.schedule import INTERRUPTED, Detached, Listener, Moved, Refused, Schedule, Stopped, Unbegun
+from fineforge.resources import fields
 from fineforge.resources.kinds import KINDS
 from fineforge.resources.kinds.compute import refused_for_quota
-
-Listener = Callable[[Event], None]
-INTERRUPTED = "the interruption"
-"""What a step was skipped for that had not begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,107 +45,37 @@ class Execution:
     """Whether no further step may be started; those that run are waited for."""
 
 
-class _Moved(FineforgeError):
-    """The world is not what the plan was made for."""
-
-
-class _Refused(FineforgeError):
-    """A gate said no."""
-
-
-class _Stopped(Exception):
-    """The wait was given up."""
-
-
-class _Detached(_Stopped):
-    """The wait was never wanted."""
-
-
-class _Unbegun(_Stopped):
-    """The object was busy with something else, and that was no longer waited for: nothing was written."""
-
-
 def run(plan: Plan, execution: Execution, parallel: int = 8) -> Outcome:
-    """Carries out every step whose needs are met. A failed branch stops no other; what waited for it is skipped and named."""
-    state = _State({step.id: step for step in plan.steps})
+    """Carry out every step whose needs are met. A failed branch stops no other branch: its dependents are skipped and named.
+
+    Raise graphlib.CycleError where steps wait for each other; `check_plan` reports that before an apply.
+    """
+    state = Schedule.of(plan)
+    finished: SimpleQueue[tuple[Step, BaseException | None]] = SimpleQueue()
+
+    def submit(pool: ThreadPoolExecutor, step: Step) -> None:
+        pool.submit(_carry_out, step, execution).add_done_callback(lambda future: finished.put((step, future.exception())))
+
     with ThreadPoolExecutor(parallel, thread_name_prefix="apply") as pool:
-        running: dict[Future[None], Step] = {}
+        running = 0
         while True:
             if not execution.stop.is_set() and not execution.halted():
-                for step in state.ready():
-                    running[pool.submit(_carry_out, step, execution)] = step
-            state.skip_the_hopeless(execution.listener)
+                for step in state.start_ready():
+                    submit(pool, step)
+                    running += 1
             if not running:
                 break
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                state.record(running.pop(future), future.exception())
+            step, error = finished.get()
+            running -= 1
+            state.record(step, error)
+            if error is not None:
+                state.skip_dependents(step, execution.listener)
     cause = INTERRUPTED if execution.stop.is_set() else "the apply lease, which was lost"
     return replace(state.outcome(plan, cause), detached=execution.detach and not execution.stop.is_set())
 
 
-@dataclass(slots=True)
-class _State:
-    """Which steps are done, failed, refused, skipped, or still to come."""
-
-    waiting: dict[str, Step]
-    started: set[str] = field(default_factory=set)
-    done: list[str] = field(default_factory=list)
-    failed: dict[str, Diagnostic] = field(default_factory=dict)
-    refused: dict[str, Diagnostic] = field(default_factory=dict)
-    moved: dict[str, Diagnostic] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-    given_up: list[str] = field(default_factory=list)
-
-    def ready(self) -> list[Step]:
-        """Steps whose needs are all done, taken off the list."""
-        found = [step for step in self.waiting.values() if all(need in self.done for need in _needs(step))]
-        for step in found:
-            del self.waiting[step.id]
-        return found
-
-    def record(self, step: Step, error: BaseException | None) -> None:
-        match error:
-            case None:
-                self.done.append(step.id)
-            case _Unbegun():
-                self.skipped[step.id] = INTERRUPTED
-            case _Stopped():
-                self.given_up.append(step.id)
-            case _Moved():
-                self.moved[step.id] = error.diagnostics[0]
-            case _Refused():
-                self.refused[step.id] = error.diagnostics[0]
-            case FineforgeError():
-                self.failed[step.id] = error.diagnostics[0]
-            case _:
-                self.failed[step.id] = Diagnostic("FF500", f"`{step.key}`: {type(error).__name__}: {error}")
-
-    def skip_the_hopeless(self, listener: Listener) -> None:
-        """Steps that wait for something that will not come."""
-        lost = {*self.failed, *self.refused, *self.moved, *self.skipped, *self.given_up}
-        while hopeless := [step for step in self.waiting.values() if any(need in lost for need in _needs(step))]:
-            for step in hopeless:
-                cause = next(need for need in _needs(step) if need in lost)
-                self.skipped[step.id] = cause
-                lost.add(step.id)
-                del self.waiting[step.id]
-                goes_on = ", which goes on by itself" if cause in self.given_up else ""
-                listener(Event(EventKind.SKIPPED, step, f"waits for `{cause}`{goes_on}"))
-
-    def outcome(self, plan: Plan, cause: str) -> Outcome:
-        """`cause`: why what is still to come was not started."""
-        for step in self.waiting.values():
-            self.skipped[step.id] = cause
-        return Outcome(plan, tuple(self.done), self.failed, self.refused, self.skipped, tuple(self.given_up), self.moved)
-
-
-def _needs(step: Step) -> tuple[str, ...]:
-    return (*step.depends_on, *((step.only_if,) if step.only_if else ()))
-
-
 def _carry_out(step: Step, execution: Execution) -> None:
-    """One step with its events. Whatever goes wrong leaves as an exception that `_State.record` understands."""
+    """One step with its events. Whatever goes wrong leaves as an exception that `Schedule.record` understands."""
     begin = time.monotonic()
 
     def tell(kind: EventKind, message: str = "", diagnostic: Diagnostic | None = None) -> None:
@@ -158,16 +84,16 @@ def _carry_out(step: Step, execution: Execution) -> None:
     tell(EventKind.STARTED)
     try:
         _act(step, execution)
-    except _Detached:
+    except Detached:
         tell(EventKind.DETACHED, "goes on by itself")
         raise
-    except _Unbegun:
+    except Unbegun:
         tell(EventKind.SKIPPED, "interrupted before it began")
         raise
-    except _Stopped:
+    except Stopped:
         tell(EventKind.SKIPPED, "no longer waiting; it goes on by itself")
         raise
-    except _Refused as error:
+    except Refused as error:
         tell(EventKind.REFUSED, diagnostic=error.diagnostics[0])
         raise
     except FineforgeError as error:
@@ -203,7 +129,7 @@ def _act(step: Step, execution: Execution) -> None:
 def _create(step: Step, execution: Execution) -> None:
     raw = execution.gateway.get(step.key)
     if raw is not None:
-        raise _Moved(Diagnostic("FF501", f"`{step.key}` exists by now; the plan was to create it", hint="plan again"))
+        raise Moved(Diagnostic("FF501", f"`{step.key}` exists by now; the plan was to create it", hint="plan again"))
     for upload in step.uploads:
         execution.gateway.upload(execution.uploads[upload.destination], upload.destination)
     if step.key.kind == "model" and (unseen := without_bytes(step, execution.gateway)):
@@ -225,7 +151,7 @@ def _fall_back(step: Step, refusal: Diagnostic, execution: Execution) -> None:
     if raw is not None:
         have = KINDS[step.key.kind].observe(step.key, raw)
         if have.status is not Status.FAILED or have.owner is None:
-            raise _Moved(Diagnostic("FF501", f"`{step.key}` is not what was refused: {_as_it_is(step, have)}", hint="plan again"))
+            raise Moved(Diagnostic("FF501", f"`{step.key}` is not what was refused: {_as_it_is(step, have)}", hint="plan again"))
     execution.gateway.create(step.key, step.text)
     _wait(step, execution)
 
@@ -234,25 +160,21 @@ def _update(step: Step, execution: Execution) -> None:
     """Read, compare, change only our fields, write: the SDK's own entities would lose what they do not know."""
     raw = _still(step, execution)
     if raw is None:
-        raise _Moved(Diagnostic("FF501", f"`{step.key}` is gone; the plan was to update it", hint="plan again"))
+        raise Moved(Diagnostic("FF501", f"`{step.key}` is gone; the plan was to update it", hint="plan again"))
     kind = KINDS[step.key.kind]
     have = kind.observe(step.key, raw)
     document = {**have.document, "tags": have.tags}  # our own tags too: `used-by` comes and goes by a change
     if any(not fields.is_before(document, change) for change in step.changes):
         words = f"`{step.key}` was changed since the plan was made: {_as_it_is(step, have)}"
-        raise _Moved(Diagnostic("FF501", words, hint="plan again"))
+        raise Moved(Diagnostic("FF501", words, hint="plan again"))
     execution.gateway.update(step.key, changed_body(step, raw))
     _wait(step, execution)
 
 
 def changed_body(step: Step, raw: Raw) -> dict[str, Any]:
-    """The whole body to send back. Our tags go along where the step carries the rendered text that has them."""
+    """Return the whole body to send back: what was read, with the step's changes and our owner tags."""
     kind = KINDS[step.key.kind]
-    tags: dict[str, str] = {}
-    if step.text:
-        rendered = (yaml.safe_load(step.text) or {}).get("tags") or {}
-        tags = {key: str(value) for key, value in rendered.items() if ownership.is_owner_tag(key)}
-    body = fields.patch(raw, [change for change in step.changes if not change.path.startswith("tags.")], kind.rules, tags)
+    body = fields.patch(raw, [change for change in step.changes if not change.path.startswith("tags.")], kind.rules, step.tags)
     user = {change.path.removeprefix("tags."): change.after for change in step.changes if change.path.startswith("tags.")}
     fields.merge_tags(body, {key: "" if value is None else str(value) for key, value in user.items()})
     return body
@@ -264,7 +186,7 @@ def _put_away(step: Step, execution: Execution) -> None:
     if raw is not None:
         execution.gateway.update(step.key, KINDS[step.key.kind].archive(raw, step.action is Action.ARCHIVE))
     elif step.action is Action.RESTORE:
-        raise _Moved(Diagnostic("FF501", f"`{step.key}` is gone; the plan was to restore it", hint="plan again"))
+        raise Moved(Diagnostic("FF501", f"`{step.key}` is gone; the plan was to restore it", hint="plan again"))
 
 
 def _delete(step: Step, execution: Execution) -> None:
@@ -285,7 +207,7 @@ def _only_ours_inside(step: Step, raw: Raw, execution: Execution) -> None:
     strangers = [key.name for key, other in inside.items() if _whose(key, other) != ours]
     if strangers:
         names = ", ".join(f"`{name}`" for name in strangers)
-        raise _Moved(Diagnostic("FF501", f"`{step.key}` holds {names} by now, which is not this spec's", hint="plan again"))
+        raise Moved(Diagnostic("FF501", f"`{step.key}` holds {names} by now, which is not this spec's", hint="plan again"))
 
 
 def _whose(key: ResourceKey, raw: Raw) -> tuple[str, str] | None:
@@ -302,20 +224,20 @@ def _cancel(step: Step, execution: Execution) -> None:
 
 
 def _still(step: Step, execution: Execution) -> Raw | None:
-    """The object's body, if it is what the plan was made for; None where it is gone. Raises _Moved where it changed."""
+    """The object's body, if it is what the plan was made for; None where it is gone. Raises Moved where it changed."""
     kind = KINDS[step.key.kind]
     raw = execution.gateway.get(step.key)
     if raw is not None and kind.observe(step.key, raw).status is Status.BUSY:
         try:
             raw = _settled(step, execution)
-        except _Stopped:
-            raise _Unbegun from None
+        except Stopped:
+            raise Unbegun from None
     if raw is None:
         return None
     have = kind.observe(step.key, raw)
     if step.expected not in ("", "absent", have.fingerprint):
         words = f"`{step.key}` was changed since the plan was made: {_as_it_is(step, have)}"
-        raise _Moved(Diagnostic("FF501", words, hint="plan again"))
+        raise Moved(Diagnostic("FF501", words, hint="plan again"))
     return raw
 
 
@@ -334,12 +256,12 @@ def _as_it_is(step: Step, have: Observed) -> str:
 
 
 def _settled(step: Step, execution: Execution, follower: Follower | None = None) -> Raw | None:
-    """The object once it is no longer busy, None when it is gone. Raises _Stopped where the wait was given up, or not wanted."""
+    """The object once it is no longer busy, None when it is gone. Raises Stopped where the wait was given up, or not wanted."""
     detached = follower is not None and execution.detach
     tell = follower.follow if follower else _progress(step, execution)
     raw = execution.gateway.wait(step.key, tell, lambda: detached or execution.stop.is_set())
     if raw is not None and KINDS[step.key.kind].observe(step.key, raw).status in (Status.BUSY, Status.RUNNING):
-        raise _Detached if detached and not execution.stop.is_set() else _Stopped
+        raise Detached if detached and not execution.stop.is_set() else Stopped
     return raw
 
 
@@ -368,7 +290,7 @@ def _until_gone(step: Step, execution: Execution) -> None:
     if have.status is Status.FAILED:
         said = f": {have.message}" if have.message else ""
         raise FineforgeError(Diagnostic("FF503", f"`{step.key}` could not be deleted{said}", hint="plan again"))
-    raise _Moved(Diagnostic("FF501", f"`{step.key}` was being deleted, and is there again", hint="plan again"))
+    raise Moved(Diagnostic("FF501", f"`{step.key}` was being deleted, and is there again", hint="plan again"))
 
 
 def _failed(key: ResourceKey, message: str) -> Diagnostic:
@@ -391,8 +313,8 @@ def _progress(step: Step, execution: Execution) -> Callable[[Raw], None]:
 
 def _check(step: Step, execution: Execution) -> None:
     if reasons := refusals(step, execution.gateway):
-        metrics = "metrics" in yaml.safe_load(step.text)
+        metrics = isinstance(step.gate, MetricCheck)
         left = "" if metrics else f"; `{step.key.name}` stays for the next try, and bills"
         what = "the model is not registered" if metrics else "no traffic is moved"
         hint = f"{what}; everything else is as it was before{left}"
-        raise _Refused(Diagnostic("FF510" if metrics else "FF511", "; ".join(reasons), path=step.path, hint=hint), exit_code=4)
+        raise Refused(Diagnostic("FF510" if metrics else "FF511", "; ".join(reasons), path=step.path, hint=hint), exit_code=4)

@@ -13,7 +13,7 @@ from fineforge.config.spec import Spec
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.facts import Facts, World
 from fineforge.core.objects import Desired, Document, ResourceKey
-from fineforge.core.plan import WRITES, Action, Mode, Plan, Step
+from fineforge.core.plan import WRITES, Action, ChangeReason, Mode, Plan, Step
 from fineforge.planner import adoption, deployment, destroy, gates
 from fineforge.planner.case import Case, Decision
 from fineforge.planner.contract import check_plan
@@ -24,7 +24,8 @@ from fineforge.planner.traffic import live_traffic
 from fineforge.resources.kinds import KINDS
 from fineforge.resources.ownership import digest
 
-PLAN_FORMAT = 1
+PLAN_FORMAT = 2
+"""Of saved plans. 2: steps carry their spec, gate and tags as values."""
 
 __all__ = ["PLAN_FORMAT", "Options", "check_plan", "plan", "plan_adoption", "plan_release"]
 
@@ -55,6 +56,7 @@ def plan(
         steps, found = destroy.steps(case)
     else:
         steps, found = _apply_steps(case)
+    steps = [_of_spec(step, spec.name) for step in steps]
     return Plan(
         format=PLAN_FORMAT,
         mode=mode,
@@ -66,6 +68,11 @@ def plan(
         drift=tuple(step for step in steps if _is_drift(step)),
         diagnostics=(*_unread(case), *found),
     )
+
+
+def _of_spec(step: Step, spec: str) -> Step:
+    fallback = None if step.fallback is None else _of_spec(step.fallback, spec)
+    return replace(step, spec=spec, fallback=fallback)
 
 
 def _unread(case: Case) -> list[Diagnostic]:
@@ -101,7 +108,7 @@ def _ownership_plan(spec: Spec, world: World, options: Options, steps: list[Step
         spec=spec.name,
         spec_digest=digest(spec.model_dump(mode="json")),
         facts={},
-        steps=tuple(steps),
+        steps=tuple(_of_spec(step, spec.name) for step in steps),
         diagnostics=(*world.unread.values(), *problems),
     )
 
@@ -180,4 +187,4 @@ def _deletes_compute(step: Step) -> bool:
 
 
 def _is_drift(step: Step) -> bool:
-    return bool(step.changes) and step.action in WRITES and all(change.reason == "drift" for change in step.changes)
+    return bool(step.changes) and step.action in WRITES and all(change.reason is ChangeReason.DRIFT for change in step.changes)

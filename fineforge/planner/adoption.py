@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Observed, Ownership, ResourceKey
-from fineforge.core.plan import Action, FieldChange, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Step
 from fineforge.planner.case import Case
 from fineforge.planner.steps import step_on
 from fineforge.resources import ownership
@@ -80,6 +80,7 @@ def _owner_tags(case: Case, have: Observed) -> dict[str, str | None]:
 
 def _tagged(have: Observed, tags: Mapping[str, str | None], reason: str) -> Step:
     changes = tuple(
-        FieldChange(f"tags.{name}", have.tags.get(name), value, Action.UPDATE, "whose it is") for name, value in tags.items()
+        FieldChange(f"tags.{name}", have.tags.get(name), value, Action.UPDATE, ChangeReason.OWNERSHIP)
+        for name, value in tags.items()
     )
     return step_on(have.key, Action.UPDATE, reason, changes=changes, expected=have.fingerprint)

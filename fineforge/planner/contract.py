@@ -15,7 +15,6 @@ from fineforge.core.plan import WRITES, Action, Plan, Step
 from fineforge.resources import ownership
 
 _MAKES = frozenset({Action.CREATE, Action.NEW_VERSION})
-_NEEDS_TEXT = _MAKES | {Action.CHECK}
 
 
 def check_plan(plan: Plan) -> tuple[Diagnostic, ...]:
@@ -24,9 +23,7 @@ def check_plan(plan: Plan) -> tuple[Diagnostic, ...]:
     known = {step.id for step in plan.steps}
     found = [f"the step `{name}` stands twice" for name, count in Counter(step.id for step in plan.steps).items() if count > 1]
     for step in plan.steps:
-        found += [
-            f"`{step.id}` waits for `{other}`, which is not in the plan" for other in _references(step) if other not in known
-        ]
+        found += [f"`{step.id}` waits for `{other}`, which is not in the plan" for other in step.needs if other not in known]
         found += _effect(step)
     if not found and (cycle := _cycle(plan.steps)):
         found.append("steps wait for each other: " + " -> ".join(f"`{name}`" for name in cycle))
@@ -35,15 +32,13 @@ def check_plan(plan: Plan) -> tuple[Diagnostic, ...]:
     return tuple(Diagnostic("FF309", words) for words in found)
 
 
-def _references(step: Step) -> tuple[str, ...]:
-    return (*step.depends_on, *((step.only_if,) if step.only_if else ()))
-
-
 def _effect(step: Step) -> list[str]:
     """What is wrong with a step by itself: it must say what it writes, to what, and what it expects to find."""
     found = _effect(step.fallback) if step.fallback else []
-    if step.action in _NEEDS_TEXT and not step.text:
+    if step.action in _MAKES and not step.text:
         found.append(f"`{step.id}` does not say what it writes")
+    if step.action is Action.CHECK and step.gate is None:
+        found.append(f"`{step.id}` does not say what it checks")
     if step.action in _MAKES and step.text:
         found += _made(step)
     if step.action is Action.UPDATE and not step.changes:
@@ -72,7 +67,7 @@ def _made(step: Step) -> list[str]:
 def _cycle(steps: tuple[Step, ...]) -> list[str]:
     """Steps that wait for each other, the first one again at the end; or nothing."""
     try:
-        TopologicalSorter({step.id: _references(step) for step in steps}).prepare()
+        TopologicalSorter({step.id: step.needs for step in steps}).prepare()
     except CycleError as error:
         return list(reversed(error.args[1]))
     return []
@@ -80,7 +75,7 @@ def _cycle(steps: tuple[Step, ...]) -> list[str]:
 
 def _racing(plan: Plan) -> list[str]:
     """Pairs of writes to one object of which neither waits for the other: the service would refuse one, or lose it."""
-    needs = {step.id: _references(step) for step in plan.steps}
+    needs = {step.id: step.needs for step in plan.steps}
     by_key: dict[ResourceKey, list[str]] = {}
     for step in plan.writes:
         by_key.setdefault(step.key, []).append(step.id)

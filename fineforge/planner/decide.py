@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Desired, Observed, Status
-from fineforge.core.plan import Action, FieldChange, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Step
 from fineforge.planner.case import Case, Decision
 from fineforge.planner.steps import (
     EVICTED,
@@ -137,7 +137,7 @@ def _foreign(case: Case, want: Desired, have: Observed) -> Decision:
     waits = [make(want, Action.WAIT, "another operation is still running")] if have.status is Status.BUSY else []
     if KINDS[want.key.kind].shared and case.is_siblings(have) and case.spec.name not in ownership.used_by(have.tags):
         tag = ownership.USED_BY + case.spec.name
-        change = FieldChange(f"tags.{tag}", None, "true", Action.UPDATE, "shared with another spec of this project")
+        change = FieldChange(f"tags.{tag}", None, "true", Action.UPDATE, ChangeReason.SHARED)
         after = tuple(step.id for step in waits)
         share = make(
             want, Action.UPDATE, "also used by this spec", changes=(change,), expected=have.fingerprint, depends_on=after

@@ -7,12 +7,11 @@ from dataclasses import replace
 
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Desired, Observed, ResourceKey, Status
-from fineforge.core.plan import Action, Step
+from fineforge.core.plan import Action, ChatTurn, SmokeCheck, SmokeRequest, Step
 from fineforge.planner.case import ABSENT, Case, Decision
 from fineforge.planner.decide import decide
 from fineforge.planner.steps import DOES_NOT_EXIST, create, prevented, step_on, until_gone
 from fineforge.planner.traffic import foreign_traffic, shift, to_zero, traffic_of
-from fineforge.resources.templates import yaml_json
 
 
 def decide_endpoint(case: Case, want: Desired) -> Decision:
@@ -115,13 +114,22 @@ def _smoke(case: Case, want: Desired, before: list[Step], moves: bool = True) ->
     """Asked of the deployment by header, whatever traffic it has; guards the traffic that follows."""
     if not case.spec.gates.smoke:
         return []
-    requests = [gate.model_dump(exclude_none=True, mode="json") for gate in case.spec.gates.smoke]
+    requests = tuple(
+        SmokeRequest(
+            tuple(ChatTurn(turn.role, turn.content) for turn in gate.messages),
+            gate.model_dump(mode="json")["parameters"],
+            gate.expect.contains,
+            gate.expect.equals,
+        )
+        for gate in case.spec.gates.smoke
+    )
     reason = f"{len(requests)} smoke request{'s' if len(requests) > 1 else ''} must be answered as expected"
     reason += " before traffic moves" if moves else ""
     waits = [step.id for step in before if step.key == want.key and step.action is not Action.NOOP][-1:]
-    text = yaml_json({"smoke": requests})
     path = ("gates", "smoke")
-    return [step_on(want.key, Action.CHECK, reason, suffix="smoke", path=path, text=text, depends_on=tuple(waits))]
+    return [
+        step_on(want.key, Action.CHECK, reason, suffix="smoke", path=path, gate=SmokeCheck(requests), depends_on=tuple(waits))
+    ]
 
 
 def _retire(case: Case, want: Desired, old: list[Observed], before: list[Step]) -> tuple[list[Step], list[Diagnostic]]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Observed, ResourceKey, Status
-from fineforge.core.plan import Action, FieldChange, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Step
 from fineforge.planner.case import Case
 from fineforge.planner.deployment import deployments
 from fineforge.planner.steps import prevented, step_on, until_gone
@@ -116,7 +116,7 @@ def _leave_shared(case: Case) -> list[Step]:
             Action.UPDATE,
             "no longer used by this spec",
             expected=have.fingerprint,
-            changes=(FieldChange(f"tags.{tag}", "true", None, Action.UPDATE, "shared with another spec of this project"),),
+            changes=(FieldChange(f"tags.{tag}", "true", None, Action.UPDATE, ChangeReason.SHARED),),
         )
         for key, have in case.world.observed.items()
         if have is not None

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fineforge.config.spec import MetricGate
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Desired
-from fineforge.core.plan import Action, Step
+from fineforge.core.plan import Action, MetricCheck, MetricLimit, Step
 from fineforge.planner.case import Case, Decision
 from fineforge.planner.decide import decide
 from fineforge.planner.steps import step_on
-from fineforge.resources.templates import yaml_json
 
 
 def decide_model(case: Case, want: Desired) -> Decision:
@@ -34,7 +32,7 @@ def decide_model(case: Case, want: Desired) -> Decision:
     return Decision([check, *(replace(step, only_if=check.id) for step in decision.steps)], decision.diagnostics)
 
 
-def judge(gate: MetricGate, value: float | None) -> str | None:
+def judge(gate: MetricLimit, value: float | None) -> str | None:
     """Why a metric does not pass, in words; None where it does. A missing metric does not pass."""
     if value is None:
         return f"the run has no metric `{gate.name}`"
@@ -49,12 +47,16 @@ def judge(gate: MetricGate, value: float | None) -> str | None:
 
 def _judge(case: Case) -> list[Diagnostic]:
     metrics = case.facts.metrics or {}
-    refusals = [(index, judge(gate, metrics.get(gate.name))) for index, gate in enumerate(case.spec.gates.metrics)]
+    refusals = [(index, judge(limit, metrics.get(limit.name))) for index, limit in enumerate(_limits(case))]
     return [Diagnostic("FF307", words, path=("gates", "metrics", index)) for index, words in refusals if words]
 
 
 def _check(case: Case, job: Desired) -> Step:
-    text = yaml_json({"metrics": [gate.model_dump(exclude_none=True) for gate in case.spec.gates.metrics]})
-    names = ", ".join(f"`{gate.name}`" for gate in case.spec.gates.metrics)
+    gate = MetricCheck(_limits(case))
+    names = ", ".join(f"`{limit.name}`" for limit in gate.metrics)
     why = f"{names} must pass before the model is registered"
-    return step_on(job.key, Action.CHECK, why, suffix="metrics", path=("gates", "metrics"), text=text)
+    return step_on(job.key, Action.CHECK, why, suffix="metrics", path=("gates", "metrics"), gate=gate)
+
+
+def _limits(case: Case) -> tuple[MetricLimit, ...]:
+    return tuple(MetricLimit(gate.name, gate.min, gate.max) for gate in case.spec.gates.metrics)

@@ -7,12 +7,63 @@ from dataclasses import replace
 
 from fineforge.core.diagnostics import errors
 from fineforge.core.objects import ResourceKey
-from fineforge.core.plan import WRITES, Action, FieldChange, Mode, Plan, Step
+from fineforge.core.plan import WRITES, Action, ChangeReason, FieldChange, Mode, Plan, Step
 from fineforge.resources import ownership
 from fineforge.resources.kinds import KINDS
 
+After = Mapping[tuple[str, str], tuple[str, str]]
+"""(spec, step id) -> the step of another spec that it waits for, because both write to one object."""
 
-def one_plan(plans: Sequence[Plan], after: Mapping[tuple[str, str], tuple[str, str]]) -> Plan:
+
+def share(plans: Sequence[Plan]) -> tuple[list[Plan], dict[tuple[str, str], tuple[str, str]]]:
+    """Return the plans with each shared object made once, in the given order, and the order of writes between specs.
+
+    The first plan that makes an object keeps its create; the others only add their `used-by` tag, one after the other. Plans
+    that decide how an object is go before plans that only use it. No step waits for a plan that has errors.
+    """
+    last: dict[ResourceKey, tuple[str, str]] = {}
+    created: set[ResourceKey] = set()
+    after: dict[tuple[str, str], tuple[str, str]] = {}
+    shared: dict[int, Plan] = {}
+    for index, plan in sorted(enumerate(plans), key=lambda entry: not any(_decides(step) for step in entry[1].steps)):
+        steps = list(plan.steps)
+        writing = [] if errors(plan.diagnostics) else [step for step in steps if step.action in WRITES]
+        for key in dict.fromkeys(step.key for step in writing if KINDS[step.key.kind].shared):
+            if key in created:
+                steps = _joined(steps, key, plan.spec)
+            writes = [step for step in steps if step.key == key and step.action in WRITES]
+            if key in last and writes:
+                after[plan.spec, writes[0].id] = last[key]
+                steps = [replace(step, expected="") if step in writes else step for step in steps]
+            created |= {key} if any(step.action is Action.CREATE for step in writes) else set()
+            last[key] = (plan.spec, writes[-1].id)
+        shared[index] = replace(plan, steps=tuple(steps))
+    return [shared[index] for index in range(len(plans))], after
+
+
+def shared_updates(plans: Sequence[Plan]) -> list[Step]:
+    """Return the updates after which other specs see a shared object differently."""
+    return [step for plan in plans for step in plan.steps if _decides(step) and step.action is Action.UPDATE]
+
+
+def disagrees(plan: Plan) -> bool:
+    """Return True if the spec cannot use a shared object as it is. It may fit what the object's owner makes of it."""
+    shared = {kind.name for kind in KINDS.values() if kind.shared}
+    return any(problem.code == "FF302" and problem.path[:1] and problem.path[0] in shared for problem in errors(plan.diagnostics))
+
+
+def spare(plan: Plan, wanted: frozenset[ResourceKey]) -> Plan:
+    """Return the plan without the deletion of objects that other specs want: a cluster may outlive the spec that made it."""
+    steps = [
+        replace(step, action=Action.NOOP, reason="stays: another spec uses it", expected="", changes=())
+        if step.key in wanted and step.action is Action.DELETE
+        else step
+        for step in plan.steps
+    ]
+    return replace(plan, steps=tuple(steps))
+
+
+def one_plan(plans: Sequence[Plan], after: After) -> Plan:
     """All steps in one plan, each under its spec's name, for one graph. Plans with errors are left out."""
     whole = [plan for plan in plans if not errors(plan.diagnostics)]
     there = {(plan.spec, step.id) for plan in whole for step in plan.steps}
@@ -43,9 +94,11 @@ def _joined(steps: Sequence[Step], key: ResourceKey, spec: str) -> list[Step]:
     """A plan's own making of a cluster that another spec of the batch makes: it only says that it uses it too."""
     old = [step for step in steps if step.key == key and step.action in WRITES]
     tag = ownership.USED_BY + spec
-    change = FieldChange(f"tags.{tag}", None, "true", Action.UPDATE, "shared with another spec of this project")
+    change = FieldChange(f"tags.{tag}", None, "true", Action.UPDATE, ChangeReason.SHARED)
     name = f"{Action.UPDATE} {key}"
-    step = Step(name, key, Action.UPDATE, "made by another spec; also used by this one", changes=(change,), path=old[0].path)
+    step = Step(
+        name, key, Action.UPDATE, "made by another spec; also used by this one", changes=(change,), spec=spec, path=old[0].path
+    )
     gone = {entry.id for entry in old}
 
     def renamed(entry: Step) -> Step:
@@ -56,7 +109,7 @@ def _joined(steps: Sequence[Step], key: ResourceKey, spec: str) -> list[Step]:
     return [step, *kept]
 
 
-def _named(step: Step, spec: str, after: Mapping[tuple[str, str], tuple[str, str]], there: set[tuple[str, str]]) -> Step:
+def _named(step: Step, spec: str, after: After, there: set[tuple[str, str]]) -> Step:
     """The step under its spec's name, and behind the write of another spec to the same object."""
     other = after.get((spec, step.id))
     more = [f"{other[0]}: {other[1]}"] if other in there and other is not None else []
@@ -64,7 +117,8 @@ def _named(step: Step, spec: str, after: Mapping[tuple[str, str], tuple[str, str
     return replace(
         step,
         id=f"{spec}: {step.id}",
+        spec=spec,
+        merged=True,
         depends_on=needs,
         only_if=f"{spec}: {step.only_if}" if step.only_if else "",
-        fallback=step.fallback,
     )

@@ -10,7 +10,7 @@ from typing import Any
 from fineforge.catalog.snapshot import still_offered
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Desired, Observed, ResourceKey, SpecPath
-from fineforge.core.plan import Action, FieldChange, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Step
 from fineforge.planner.case import ABSENT, Case
 from fineforge.resources import ownership
 from fineforge.resources.fields import FieldRule, differences, rule_of
@@ -82,8 +82,10 @@ def _spec_entry(change: FieldChange, rules: Sequence[FieldRule]) -> str:
 
 def update(want: Desired, have: Observed, changes: tuple[FieldChange, ...], after: tuple[str, ...] = ()) -> Step:
     """The one write that changes an object in place."""
-    reason = "drift: somebody changed it" if all(change.reason == "drift" for change in changes) else "changed in the spec"
-    return make(want, Action.UPDATE, reason, changes=changes, text=want.text, expected=have.fingerprint, depends_on=after)
+    reason = (
+        "drift: somebody changed it" if all(change.reason is ChangeReason.DRIFT for change in changes) else "changed in the spec"
+    )
+    return make(want, Action.UPDATE, reason, changes=changes, tags=want.owner_tags, expected=have.fingerprint, depends_on=after)
 
 
 def restore(case: Case, want: Desired, have: Observed, reason: str) -> list[Step]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.facts import World
 from fineforge.core.objects import Desired, Observed, ResourceKey, SpecPath, Status
-from fineforge.core.plan import Action, FieldChange, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Step
 from fineforge.planner.case import Case
 from fineforge.planner.decide import decide
 from fineforge.planner.steps import compare, fingerprint_after, step_on
@@ -97,7 +97,7 @@ def _step(
     case: Case, endpoint: ResourceKey, words: str, suffix: str, before: Mapping[str, int], after: Mapping[str, int]
 ) -> Step:
     changes = tuple(
-        FieldChange(f"traffic.{name}", before.get(name, 0), value, Action.UPDATE, "rollout")
+        FieldChange(f"traffic.{name}", before.get(name, 0), value, Action.UPDATE, ChangeReason.ROLLOUT)
         for name, value in after.items()
         if value != before.get(name, 0)
     )

@@ -17,7 +17,7 @@ from typing import Any
 
 from fineforge.catalog import durations
 from fineforge.core.objects import Document, Raw
-from fineforge.core.plan import Action, FieldChange
+from fineforge.core.plan import Action, ChangeReason, FieldChange
 
 
 class Change(StrEnum):
@@ -94,7 +94,7 @@ def differences(
         if rule.path.endswith(".*") and before == _digest(_value(observed, rule)):
             found += _dropped(rule, want or {}, have or {})
         if want is not None:
-            reason = "drift" if before == _digest(_value(desired, rule)) else "changed in the spec"
+            reason = ChangeReason.DRIFT if before == _digest(_value(desired, rule)) else ChangeReason.SPEC
             found += _compare(rule, want, have, reason)
     return tuple(found)
 
@@ -206,7 +206,7 @@ def _put_entry(body: dict[str, Any], wire: str, rest: tuple[str, ...], value: An
     put(body, wire, entries)
 
 
-def _compare(rule: FieldRule, want: Any, have: Any, reason: str) -> list[FieldChange]:
+def _compare(rule: FieldRule, want: Any, have: Any, reason: ChangeReason) -> list[FieldChange]:
     action = Action.DELETE if rule.change is Change.REPLACE else Action.UPDATE
     compare = FORMS[rule.form].compare
     base = rule.path.removesuffix(".*")
@@ -229,7 +229,7 @@ def _renamed(have: Mapping[str, Any], want: Mapping[str, Any]) -> dict[str, Any]
 def _dropped(rule: FieldRule, want: Mapping[str, Any], have: Mapping[str, Any]) -> list[FieldChange]:
     base = rule.path.removesuffix(".*")
     gone = [key for key in have if key not in want]
-    return [FieldChange(f"{base}.{key}", have[key], None, Action.UPDATE, "no longer in the spec") for key in gone]
+    return [FieldChange(f"{base}.{key}", have[key], None, Action.UPDATE, ChangeReason.DROPPED) for key in gone]
 
 
 def _value(document: Document, rule: FieldRule) -> Any:

@@ -121,7 +121,7 @@ def started(step: Step, paint: Paint) -> str | None:
 
 def logged(event: Event) -> str:
     """A line of a job's log; with its spec's name where several specs are applied, and their jobs speak at the same time."""
-    spec = event.step.id.rpartition(": ")[0]
+    spec = event.step.spec if event.step.merged else ""
     return f"    {spec + ' ' if spec else ''}| {visible(event.message)}"
 
 

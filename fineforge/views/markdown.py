@@ -15,7 +15,7 @@ from fineforge.core.gateway import LOCAL
 from fineforge.core.plan import Action, FieldChange, Mode, Plan, Step
 from fineforge.core.redaction import visible_value
 from fineforge.documents.effects import effects, headline, removals, replaced
-from fineforge.documents.summary import summary_of, undone
+from fineforge.documents.summary import CHANGE_WORDS, gate_name, summary_of, undone
 from fineforge.views.markup import Piece, code, page, plain, words
 from fineforge.views.recipe import recipe_text, summary_text
 from fineforge.views.text import LOOK, OBVIOUS, bills, decided, object_name, origin, shown, trains
@@ -133,7 +133,7 @@ def _problems(plan: Plan) -> Iterator[Piece]:
 
 
 def _steps(plan: Plan) -> Iterator[Piece]:
-    rows = [row for step in plan.steps if step.action not in _STILL for row in _step(step)]
+    rows = [row for step in plan.steps if step.action not in _STILL for row in _step(plan, step)]
     if rows:
         yield Piece(4, "", rows)
     if costs := bills(plan):
@@ -142,7 +142,7 @@ def _steps(plan: Plan) -> Iterator[Piece]:
         yield Piece(5, f"**{'What would bill' if free else 'What will bill'}{free}**\n", rows)
 
 
-def _step(step: Step) -> Iterator[str]:
+def _step(plan: Plan, step: Step) -> Iterator[str]:
     symbol, word, _ = LOOK[step.action]
     yield f"- {code(symbol)} **{word}** {code(object_name(step))}{_because(step)}"
     for change in step.changes:
@@ -150,7 +150,7 @@ def _step(step: Step) -> Iterator[str]:
     for upload in step.uploads:
         yield f"  - the {code(upload.split)} split is uploaded first"
     if step.only_if:
-        yield f"  - only if the {plain(step.only_if.rpartition(' ')[2])} check passes"
+        yield f"  - only if the {gate_name(plan, step)} check passes"
     if step.fallback is not None:
         yield f"  - if that is refused: {words(step.fallback.reason)}"
 
@@ -163,7 +163,7 @@ def _change(change: FieldChange) -> str:
         told = f"{before} is removed"
     else:
         told = f"{before} → {after}"
-    return f"{code(change.path)}: {told} ({words(change.reason)})"
+    return f"{code(change.path)}: {told} ({CHANGE_WORDS[change.reason]})"
 
 
 def _problem(found: Diagnostic) -> str:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from fineforge.core.diagnostics import errors
 from fineforge.core.gateway import LOCAL
-from fineforge.core.plan import Action, FieldChange, Mode, Plan, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Mode, Plan, Step
 from fineforge.core.redaction import visible_value
-from fineforge.documents.summary import estimate, summary, summary_of, undone
+from fineforge.documents.summary import CHANGE_WORDS, estimate, gate_name, summary, summary_of, undone
 from fineforge.host.files import shown_path
 from fineforge.views.paint import Paint, cells, pad, visible
 from fineforge.views.recipe import recipe_text, summary_text
@@ -42,7 +42,7 @@ def write_plan(plan: Plan, paint: Paint) -> str:
     if plan.facts.get("parameters") and any(trains(step) for step in plan.steps):
         parts.append(write_parameters(plan.facts["parameters"], paint))
     if plan.steps:
-        parts.append("\n".join(line for step in plan.steps for line in _step(step, paint)))
+        parts.append("\n".join(line for step in plan.steps for line in _step(plan, step, paint)))
     if bills := _bills(plan, paint):
         parts.append(bills)
     parts.append(_end(plan, paint))
@@ -188,7 +188,7 @@ def _data(split: str, entry: Mapping[str, Any], is_sent: bool) -> list[tuple[str
     return [*told, ("", "not checked yet: `fineforge data SPEC`")] if is_sent else told
 
 
-def _step(step: Step, paint: Paint) -> list[str]:
+def _step(plan: Plan, step: Step, paint: Paint) -> list[str]:
     symbol, word, role = LOOK[step.action]
     label = f"{symbol} {pad(word, 13)}"
     lines = paint.wrap(f"{object_name(step)}", f"  {label} ", " " * 18)
@@ -196,19 +196,19 @@ def _step(step: Step, paint: Paint) -> list[str]:
     role = "quiet" if step.action in (Action.NOOP, Action.READ) else ""
     if step.reason and step.reason not in OBVIOUS:
         lines += [paint(role, line) for line in paint.wrap(step.reason, " " * 18)]
-    return lines + _details(step, paint)
+    return lines + _details(plan, step, paint)
 
 
 OBVIOUS = ("does not exist", "as the spec wants it")
 """Reasons that the action's own word already says."""
 
 
-def _details(step: Step, paint: Paint) -> list[str]:
+def _details(plan: Plan, step: Step, paint: Paint) -> list[str]:
     lines = [line for change in step.changes for line in _change(change, step.reason, paint)]
     for upload in step.uploads:
         lines += paint.wrap(f"the {upload.split} split is uploaded first", " " * 18, " " * 20)
     if step.only_if:
-        lines += paint.wrap(f"only if the {step.only_if.rpartition(' ')[2]} check passes", " " * 18)
+        lines += paint.wrap(f"only if the {gate_name(plan, step)} check passes", " " * 18)
     if step.fallback is not None:
         lines += paint.wrap(f"if that is refused: {step.fallback.reason}", " " * 18)
     return lines
@@ -223,8 +223,8 @@ def _change(change: FieldChange, known: str, paint: Paint) -> list[str]:
     else:
         told = f"{change.path}: {before} -> {after}"
     lines = paint.wrap(told, " " * 18, " " * 20)
-    reason = f"({change.reason})"
-    if change.reason in known:
+    reason = f"({CHANGE_WORDS[change.reason]})"
+    if CHANGE_WORDS[change.reason] in known:
         return lines
     if cells(lines[-1]) + cells(reason) + 2 <= paint.width:
         lines[-1] += "  " + paint("quiet", reason)
@@ -265,7 +265,7 @@ def _end(plan: Plan, paint: Paint) -> str:
 
 def drifted(plan: Plan) -> list[tuple[Step, list[FieldChange]]]:
     """The steps that undo a foreign change, with those changes."""
-    steps = [(step, [change for change in step.changes if change.reason == "drift"]) for step in plan.steps]
+    steps = [(step, [change for change in step.changes if change.reason is ChangeReason.DRIFT]) for step in plan.steps]
     return [(step, changes) for step, changes in steps if changes]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from fineforge.core.objects import Desired
-from fineforge.core.plan import Action, FieldChange
+from fineforge.core.plan import Action, ChangeReason, FieldChange
 from fineforge.resources import fields
 from fineforge.resources.kinds import KINDS
 from tests.support.offline import WORKSPACE, leaves
@@ -92,7 +92,7 @@ def body(want: Desired, edits: Mapping[str, Any] | None = None) -> dict[str, Any
     if want.existing:
         return {"name": want.key.version, "systemData": dict(SYSTEM), **copy.deepcopy(EMPTY[want.key.kind])}
     changes = [
-        FieldChange(path, None, value, Action.UPDATE, "")
+        FieldChange(path, None, value, Action.UPDATE, ChangeReason.SPEC)
         for path, value in leaves(want.document).items()
         if fields.rule_of(path, kind.rules)[0].wire
     ]

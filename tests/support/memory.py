@@ -18,7 +18,7 @@ from fineforge.azure.paths import key_of
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.gateway import READS, Leased, Progress, Workspace
 from fineforge.core.objects import Raw, ResourceKey, Status
-from fineforge.core.plan import Action, FieldChange
+from fineforge.core.plan import Action, ChangeReason, FieldChange
 from fineforge.core.runs import LogPosition, LogText, Run, Series
 from fineforge.emulator.lifecycle import Lifecycle, Progression
 from fineforge.emulator.rules import Cloud, Reply, Settings
@@ -284,7 +284,7 @@ def _body(kind: str, text: str, settings: Settings) -> dict[str, Any]:
     frame: dict[str, Any] = {"location": settings.location} if kind in WITH_LOCATION else {}
     tags = {str(name): str(value) for name, value in (document.pop("tags", None) or {}).items()}
     changes = [
-        FieldChange(path, None, value, Action.CREATE, "")
+        FieldChange(path, None, value, Action.CREATE, ChangeReason.SPEC)
         for path, value in leaves(document).items()
         if fields.rule_of(path, rules)[0].wire
     ]

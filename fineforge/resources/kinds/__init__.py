@@ -19,6 +19,7 @@ from fineforge.resources.kinds.endpoint import ENDPOINT
 from fineforge.resources.kinds.job import JOB
 from fineforge.resources.kinds.model import MODEL
 from fineforge.resources.kinds.publication import PUBLICATION
+from fineforge.resources.ownership import is_owner_tag
 from fineforge.resources.templates import Templates
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (COMPUTE, DATA, JOB, MODEL, PUBLICATION, ENDPOINT, DEPLOYMENT)}
@@ -46,21 +47,24 @@ def _render(kind: Kind, wanted: Wanted, context: Context, templates: Templates) 
     digest = context.identity.digests[wanted.key]
     if wanted.existing:
         return Desired(wanted.key, "", {}, digest, path=wanted.path, existing=True)
-    text, document = _texts(kind, wanted.variables, context, digest, templates)
+    text, document, tags = _texts(kind, wanted.variables, context, digest, templates)
     if problems := [*_changed(kind, wanted, document), *([] if digest in text else [_untagged(kind, wanted)])]:
         raise FineforgeError(*problems)
     fallback = _texts(kind, {**wanted.variables, **wanted.fallback}, context, digest, templates)[0] if wanted.fallback else ""
-    return Desired(wanted.key, text, document, digest, wanted.depends_on, wanted.path, wanted.uploads, fallback)
+    return Desired(wanted.key, text, document, digest, wanted.depends_on, wanted.path, wanted.uploads, tags, fallback)
 
 
-def _texts(kind: Kind, variables: Mapping[str, Any], context: Context, digest: str, templates: Templates) -> tuple[str, Document]:
-    """Rendered twice: the first document tells the fields' digests, which the text that is submitted carries among its tags."""
+def _texts(
+    kind: Kind, variables: Mapping[str, Any], context: Context, digest: str, templates: Templates
+) -> tuple[str, Document, dict[str, str]]:
+    """The text to submit, its document without our tags, and our tags. Rendered twice: the tags hold digests of the document."""
     _, document = templates.render(kind.template, {**variables, "tags": dict(context.tags)})
     attempt = context.identity.attempt if kind.name == "job" else 1
     fields = field_digests(document, kind.rules)
     owner = Ownership(context.project, context.spec.name, digest, fields, attempt, context.source)
     tags = {**context.tags, **variables.get("lineage", {}), **kind.owner_tags(owner)}
-    return templates.text(kind.template, {**variables, "tags": tags}), document
+    ours = {name: str(value) for name, value in tags.items() if is_owner_tag(name)}
+    return templates.text(kind.template, {**variables, "tags": tags}), document, ours
 
 
 _NAMES = ("name", "version", "endpoint_name", "registry")

@@ -187,7 +187,9 @@ def plans() -> list[Any]:
     """A small saved plan, as JSON."""
     step = {
         "id": "create job/j", "key": {"kind": "job", "name": "j", "version": None, "parent": None}, "action": "create",
-        "reason": "", "changes": [{"path": "a", "before": 1, "after": 2, "action": "update", "reason": ""}], "text": "",
+        "reason": "", "changes": [{"path": "a", "before": 1, "after": 2, "action": "update", "reason": "spec"}],
+        "text": "", "spec": "s", "merged": False,
+        "tags": {}, "gate": {"metrics": [{"name": "loss", "min": None, "max": 1.0}]},
         "expected": "", "depends_on": [], "only_if": "", "uploads": [{"split": "train", "destination": "x"}], "fallback": None,
         "usd_hour": None, "path": ["training"],
     }  # fmt: skip

@@ -21,11 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import TypeAdapter
 
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.facts import Facts, World
 from fineforge.core.objects import Observed, ResourceKey
-from fineforge.core.plan import Mode, Plan
+from fineforge.core.plan import MetricCheck, Mode, Plan, SmokeCheck
+from fineforge.documents.summary import CHANGE_WORDS
 from fineforge.planner import Options, plan
 from fineforge.resources.kinds import KINDS
 from tests.support import bodies, offline
@@ -210,15 +212,19 @@ def _step(step: Any, world: World) -> dict[str, Any]:
     told = {
         "step": step.id,
         "why": step.reason,
-        "changes": [f"{c.path}: {c.before} -> {c.after} ({c.reason})" for c in step.changes],
+        "changes": [f"{c.path}: {c.before} -> {c.after} ({CHANGE_WORDS[c.reason]})" for c in step.changes],
         "after": sorted(step.depends_on),
         "if": step.only_if,
         "else": step.fallback.reason if step.fallback else "",
         "expects": expects,
-        "gate": step.text if step.action.value == "check" else "",
+        "gate": _gate(step.gate),
         "uploads": [upload.split for upload in step.uploads],
     }
     return {key: value for key, value in told.items() if value}
+
+
+def _gate(gate: MetricCheck | SmokeCheck | None) -> Any:
+    return {} if gate is None else TypeAdapter(type(gate)).dump_python(gate, exclude_defaults=True, mode="json")
 
 
 def _diagnostic(entry: Diagnostic) -> str:

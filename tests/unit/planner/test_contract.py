@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from fineforge.core.plan import Action, FieldChange, Plan, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Plan, Step
 from fineforge.planner import check_plan
 from tests.unit.planner.case import CASES, Case
 
@@ -71,7 +71,7 @@ def test_breaches_are_told_all_at_once() -> None:
 
 def test_a_long_chain_is_no_cycle() -> None:
     """As long as a plan may get; nothing may depend on the depth of Python's stack."""
-    change = (FieldChange("tags.a", None, "b", Action.UPDATE, ""),)
+    change = (FieldChange("tags.a", None, "b", Action.UPDATE, ChangeReason.SPEC),)
     step = replace(PLAN.steps[0], action=Action.UPDATE, changes=change, expected="x")
     chain = [
         replace(step, id=str(n), key=replace(step.key, name=str(n)), depends_on=(str(n + 1),) if n < 4999 else ())

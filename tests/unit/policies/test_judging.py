@@ -66,7 +66,7 @@ def test_a_broken_rule_is_an_error_at_the_spec_s_line_with_its_values(ruled: Rul
     assert found.span is not None and found.span.snippet.startswith("deployment")
     file = (ruled.folder / "fineforge.yaml").read_text(encoding="utf-8").splitlines()
     line = next(number for number, text in enumerate(file, 1) if "two-instances" in text)
-    assert found.hint == f"denied by denied by the policy `two-instances` at {ruled.folder}/fineforge.yaml:{line}"
+    assert found.hint == f"denied by the policy `two-instances` at {ruled.folder}/fineforge.yaml:{line}"
 
 
 def test_rules_that_hold_or_are_not_about_the_spec_say_nothing(ruled: Ruled) -> None:
@@ -113,9 +113,7 @@ def test_an_older_commit_is_held_against_the_rules_of_today(ruled: Ruled, monkey
     with git.at("HEAD", [ruled.folder / "spec.yaml"]) as (there,):
         made = single.plan(single.load(there), ruled.gateway).plan
         [found] = of_policies(made)
-        assert found.code == "FF320" and found.hint.startswith(
-            "denied by denied by the policy `two-instances` at fineforge.yaml:"
-        )
+        assert found.code == "FF320" and found.hint.startswith("denied by the policy `two-instances` at fineforge.yaml:")
         (ruled.folder / "fineforge.yaml").write_text("name: [", encoding="utf-8")
         assert "FF101" in [one.code for one in single.plan(single.load(there), ruled.gateway).plan.diagnostics]
 

@@ -15,7 +15,7 @@ import pytest
 from fineforge.cli import run
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import ResourceKey
-from fineforge.core.plan import Action, FieldChange, Mode, Plan, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Mode, Plan, Step
 from fineforge.documents import effects, events, schemas
 from fineforge.documents import plan as as_json
 from tests.unit.planner.case import Case, folders
@@ -150,7 +150,7 @@ def test_every_effect_has_words() -> None:
 
 def secret_plan(path: str, before: Any, after: Any) -> Plan:
     key = ResourceKey("deployment", "d-1", parent="e")
-    change = FieldChange(path, before, after, Action.UPDATE, "changed in the spec")
+    change = FieldChange(path, before, after, Action.UPDATE, ChangeReason.SPEC)
     return Plan(1, Mode.APPLY, "dev", "a", "0", {}, (Step("update it", key, Action.UPDATE, "changed", (change,)),))
 
 

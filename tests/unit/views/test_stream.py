@@ -168,7 +168,7 @@ def test_what_went_wrong_is_in_the_outcome(told: Telling) -> None:
 
 def test_steps_of_several_specs_say_whose_they_are(told: Telling) -> None:
     made, lines = told.plan(), list[str]()
-    steps = tuple(replace(step, id=f"{name}: {step.id}") for name in ("a", "b") for step in made.steps)
+    steps = tuple(replace(step, id=f"{name}: {step.id}", spec=name) for name in ("a", "b") for step in made.steps)
     merged = replace(made, spec="2 specs", steps=steps)
     with stream.JsonLines(lines.append, merged) as view:
         view(Event(EventKind.STARTED, steps[0]))

@@ -155,7 +155,7 @@ def test_lines_of_logs_of_several_specs_say_whose_they_are() -> None:
     lines: list[str] = []
     with events.Lines(lines.append, PAINT) as view:
         view(Event(EventKind.LOG, job, "step 1"))
-        view(Event(EventKind.LOG, replace(job, id=f"roses: {job.id}"), "step 1"))
+        view(Event(EventKind.LOG, replace(job, id=f"roses: {job.id}", spec="roses", merged=True), "step 1"))
     assert lines == ["    | step 1", "    roses | step 1"]
 
 

@@ -90,7 +90,7 @@ def test_what_differs_after_an_adoption_is_the_specs_change(repository: Reposito
     ((_, made),) = planned.plans
     (step,) = made.writes
     changes = {change.path: change.reason for change in step.changes}
-    assert changes == {"max_instances": "changed in the spec", "tags.team": "changed in the spec"}
+    assert changes == {"max_instances": "spec", "tags.team": "spec"}
     assert made.drift == ()
 
 

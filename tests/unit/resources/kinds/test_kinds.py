@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fineforge.core.objects import Desired, Observed, Status
-from fineforge.core.plan import Action, FieldChange
+from fineforge.core.plan import Action, ChangeReason, FieldChange
 from fineforge.resources import fields, ownership
 from fineforge.resources.fields import Change
 from fineforge.resources.kinds import KINDS
@@ -117,7 +117,7 @@ def test_a_patch_touches_nothing_else(kind: str) -> None:
     tags |= {"Cost.Centre": "42", "FineForge-Spec": "support"}
     frozen = copy.deepcopy(raw)
     owner = {"fineforge-spec": "support", "fineforge-digest": "0" * 64}
-    change = FieldChange("tags.team", "helpdesk", "it", Action.UPDATE, "")
+    change = FieldChange("tags.team", "helpdesk", "it", Action.UPDATE, ChangeReason.SPEC)
     patched = fields.patch(raw, [change], KINDS[kind].rules, owner)
     assert raw == frozen, "the body that was read must stay as it was"
     after = patched["tags"] if "location" in patched else patched["properties"]["tags"]
@@ -131,7 +131,10 @@ def test_a_patch_touches_nothing_else(kind: str) -> None:
 def test_zero_and_mirror_traffic_survive() -> None:
     want = BY_KIND["endpoint"]
     raw = bodies.body(want, {"properties.traffic": {"old": 0, "blue": 100}, "properties.mirrorTraffic": {"green": 10}})
-    changes = [FieldChange("traffic.blue", 100, 90, Action.UPDATE, ""), FieldChange("traffic.d-new", 0, 10, Action.UPDATE, "")]
+    changes = [
+        FieldChange("traffic.blue", 100, 90, Action.UPDATE, ChangeReason.SPEC),
+        FieldChange("traffic.d-new", 0, 10, Action.UPDATE, ChangeReason.SPEC),
+    ]
     patched = fields.patch(raw, changes, KINDS["endpoint"].rules, {})
     assert patched["properties"]["traffic"] == {"old": 0, "blue": 90, "d-new": 10}
     assert patched["properties"]["mirrorTraffic"] == {"green": 10}
@@ -141,7 +144,7 @@ def test_zero_and_mirror_traffic_survive() -> None:
 def test_a_patch_removes_one_entry() -> None:
     want = BY_KIND["deployment"]
     raw = bodies.body(want, {"properties.environmentVariables": {"LOG_LEVEL": "info", "OLD": "1", "THEIRS": "2"}})
-    gone = FieldChange("environment_variables.OLD", "1", None, Action.UPDATE, "")
+    gone = FieldChange("environment_variables.OLD", "1", None, Action.UPDATE, ChangeReason.SPEC)
     patched = fields.patch(raw, [gone], KINDS["deployment"].rules, {})
     assert patched["properties"]["environmentVariables"] == {"LOG_LEVEL": "info", "THEIRS": "2"}
 
@@ -153,7 +156,9 @@ def test_a_patch_writes_where_the_service_wrote() -> None:
     scale = raw["properties"]["properties"].pop("scaleSettings")
     raw["properties"]["properties"]["ScaleSettings"] = {name[0].upper() + name[1:]: value for name, value in scale.items()}
     assert differences(want, observed(want, raw)) == {}
-    patched = fields.patch(raw, [FieldChange("max_instances", 1, 4, Action.UPDATE, "")], KINDS["compute"].rules, {})
+    patched = fields.patch(
+        raw, [FieldChange("max_instances", 1, 4, Action.UPDATE, ChangeReason.SPEC)], KINDS["compute"].rules, {}
+    )
     places = patched["properties"]["properties"]
     assert [name for name in places if name.lower() == "scalesettings"] == ["ScaleSettings"]
     assert [value for name, value in places["ScaleSettings"].items() if name.lower() == "maxnodecount"] == [4]
