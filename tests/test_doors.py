@@ -24,6 +24,8 @@ EXCEPTIONS = {
     ("azure/http.py", "__init__", "open"): "a connection, not a file",
     ("dataset/cache.py", "unfinished", "tempfile.NamedTemporaryFile"): "the cache: a file's name is its digest, known at its end",
     ("dataset/cache.py", "scratch", "tempfile.TemporaryDirectory"): "the cache: files that the datasets library makes",
+    ("dataset/child.py", "_start", "tempfile.TemporaryFile"): "what the child writes to stderr; it has no name",
+    ("dataset/foreign.py", "main", "os.fdopen"): "its own standard input and output",
     ("dataset/parquet.py", "_of_disk", "read_metadata"): "pyarrow reads faster by name; `dataset.local` has judged the file",
     ("dataset/parquet.py", "_of_remote", "read_metadata"): "bytes in memory",
     ("dataset/parquet.py", "batches", "ParquetFile"): "pyarrow reads faster by name; `dataset.local` has judged the file",

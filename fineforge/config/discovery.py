@@ -6,6 +6,7 @@ Reading folders and asking git is here. What a spec says is read elsewhere; a se
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -13,8 +14,9 @@ from pathlib import Path
 
 from fineforge.config import names as config_names
 from fineforge.config import project
-from fineforge.core.diagnostics import Diagnostic
+from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.host import files, git
+from fineforge.host import files as host_files
 
 IGNORE_FILE = ".fineforgeignore"
 _ENDINGS = (".yaml", ".yml")
@@ -125,6 +127,25 @@ def _ignored(folder: Path) -> Callable[[str], bool]:
         return lambda _: False
     import pathspec
 
-    patterns = pathspec.GitIgnoreSpec.from_lines(files.read(place / IGNORE_FILE).decode("utf-8", "replace").splitlines())
+    lines = files.read(place / IGNORE_FILE).decode("utf-8", "replace").splitlines()
+    try:
+        patterns = pathspec.GitIgnoreSpec.from_lines(lines)
+    except ValueError as error:
+        raise FineforgeError(_bad_patterns(place, str(error).lower())) from None
+    if long := next((line for line in lines if _wildcards(line) > MAX_WILDCARDS), None):
+        raise FineforgeError(_bad_patterns(place, f"`{long[:40]}` has more than {MAX_WILDCARDS} `*`"))
     start = "" if place == here else f"{here.relative_to(place).as_posix()}/"
     return lambda path: patterns.match_file(start + path)
+
+
+MAX_WILDCARDS = 4
+"""Runs of `*` in one ignore pattern: the time to match a name grows with its length to the power of their number."""
+
+
+def _wildcards(line: str) -> int:
+    return 0 if line.startswith("#") else len(re.findall(r"\*+", line))
+
+
+def _bad_patterns(place: Path, words: str) -> Diagnostic:
+    hint = "correct the pattern, or write several simpler ones"
+    return Diagnostic("FF112", f"`{host_files.shown_path(place / IGNORE_FILE)}` cannot be read: {words}", hint=hint)

@@ -111,9 +111,9 @@ CODES: dict[str, Code] = {
         "system denied access.",
     ),
     "FF113": Code(
-        "a number out of range",
-        "The number is infinite, not a number, beyond 64 bits, or so small that it would silently become 0. Text that looks "
-        "like such a number, an id for example, needs quotes.",
+        "number out of range",
+        "The number is infinite, not a number, beyond 64 bits, or so small that it would become 0. Quote text that looks like "
+        "such a number, for example an id.",
     ),
     "FF120": Code(
         "unknown key",
@@ -334,9 +334,9 @@ CODES: dict[str, Code] = {
         "them as secrets. Use the workspace's key vault or a managed identity instead.",
     ),
     "FF174": Code(
-        "variables expand to too much",
-        "References may refer to variables whose defaults hold references. The chain is too long, or the text that comes out is "
-        "too large. Use fewer references within defaults, or write the value out.",
+        "variables expand to too much text",
+        "References can refer to variables whose defaults contain references. The chain is too long, or the resulting text is "
+        "too large. Use fewer references in defaults, or write the value out.",
     ),
     "FF180": Code(
         "broken link",
@@ -591,9 +591,9 @@ CODES: dict[str, Code] = {
     ),
     "FF424": Code(
         "unexpected answer",
-        "The service, or something in front of it, returned a web page, an empty or truncated body, JSON of another form, "
-        "or a body without an end. fineforge never treats this as absence, so it deletes and creates nothing because of "
-        "it. The message names host and path. Check the proxy and the network, then run the same command again.",
+        "The service, or something in front of it, returned a web page, an empty or truncated body, JSON of another form, or a "
+        "body without an end. fineforge never treats this as absence, so it deletes and creates nothing because of it. The "
+        "message names host and path. Check the proxy and the network, then run the same command again.",
     ),
     # --- FF5xx: apply ----------------------------------------------------------------------------------------------
     "FF500": Code(
@@ -713,7 +713,7 @@ CODES: dict[str, Code] = {
     ),
     "FF610": Code(
         "a row is too long",
-        "A line is longer than 16 MiB. Usually the file is not JSON Lines but one JSON document without line breaks.",
+        "A row is longer than 16 MiB. Usually the file is not JSON Lines but one JSON document without line breaks.",
     ),
     "FF611": Code(
         "a row has no messages",
@@ -804,7 +804,8 @@ CODES: dict[str, Code] = {
     ),
     "FF628": Code(
         "rows cannot be written as JSON",
-        "A column holds binary data such as images or sound, which JSON cannot represent. Select other columns with `columns`.",
+        "A column holds binary data such as images or sound, dates after the year 9999 or times in an unknown time zone, which "
+        "JSON cannot represent, or two columns have the same name. Select other columns with `columns`.",
     ),
     "FF629": Code(
         "a data asset is used unchanged",
@@ -815,6 +816,11 @@ CODES: dict[str, Code] = {
         "invalid cache size",
         "FINEFORGE_CACHE_GIB sets the size of the data cache in GiB. The default is 20. The least recently used files are "
         "deleted first.",
+    ),
+    "FF631": Code(
+        "a data file is too expensive to read",
+        "The file takes more memory or time than a reader may use, or has more than 10,000 columns. Convert it to JSON Lines or "
+        "to parquet with small row groups, and keep rows below 16 MiB.",
     ),
     # --- FF7xx: the emulator ---------------------------------------------------------------------------------------
     "FF701": Code(

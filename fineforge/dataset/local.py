@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,17 +19,22 @@ from fineforge.config.spec import Split
 from fineforge.core.diagnostics import Diagnostic, FineforgeError, did_you_mean
 from fineforge.core.facts import DatasetFact
 from fineforge.core.objects import SpecPath
+from fineforge.dataset.child import check_columns, damaged
 from fineforge.dataset.places import Places
+from fineforge.dataset.sizes import MAX_LINE
 from fineforge.host.files import open_regular
 
 FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
+_LINED = frozenset({"jsonl", "csv", "tsv"})
+"""Formats whose rows are lines."""
 _PACKED = frozenset({".gz", ".bz2", ".xz", ".zst", ".zip"})
 """By the names' endings. A single file with another ending is taken for JSON Lines."""
 
-MAX_LINE = 16 << 20
-"""Bytes that one row may have; more is no JSON Lines file, and would not fit a model either."""
-
 _SOURCE: SpecPath = ("dataset", "source")
+
+
+class LongLine(ValueError):
+    """A line that is too long to be a row: its file, and its number from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +82,34 @@ def content(files: Sequence[Path], format: str) -> tuple[str, int | None]:
 
     One file's digest is its SHA-256; several files' is that of their digests.
     """
-    each = [_content(file) for file in files]
+    each = [_content(file, format in _LINED) for file in files]
     digest = each[0][0] if len(each) == 1 else hashlib.sha256("\n".join(digest for digest, _ in each).encode()).hexdigest()
     return digest, sum(rows for _, rows in each) if format == "jsonl" else None
+
+
+def check_form(file: Path, format: str, shown: str) -> None:
+    """Raise FF627 if a file's first bytes are not those of its format, and FF631 if a CSV header names too many columns.
+
+    So a huge file of something else is not read whole.
+    """
+    with file.open("rb") as stream:
+        size, first = file.stat().st_size, stream.read(4)
+        if format == "parquet":
+            stream.seek(max(0, size - 4))
+            if size < 12 or (first, stream.read(4)) != (b"PAR1", b"PAR1"):
+                raise FineforgeError(damaged(shown, "it does not begin and end with `PAR1`, as parquet does"))
+        elif format == "json":
+            text = (first + stream.read(65536)).removeprefix(b"\xef\xbb\xbf").lstrip()
+            if size and text[:1] not in (b"{", b"["):
+                raise FineforgeError(damaged(shown, "it does not begin with `{` or `[`, as JSON of rows does"))
+        elif format in ("csv", "tsv"):
+            header = re.sub(rb'"[^"]*"', b"", first + stream.readline(MAX_LINE))
+            check_columns(shown, header.count(b"\t" if format == "tsv" else b",") + 1)
+
+
+def long_line(shown: str, number: int) -> Diagnostic:
+    message = f"`{shown}` line {number} is longer than {MAX_LINE >> 20} MiB"
+    return Diagnostic("FF610", message, path=_SOURCE, hint="is it a file with a row on each line?")
 
 
 def lines(fact: DatasetFact, places: Places, changed: Callable[[], FineforgeError]) -> Iterator[tuple[int, bytes]]:
@@ -95,8 +127,7 @@ def lines(fact: DatasetFact, places: Places, changed: Callable[[], FineforgeErro
             number += 1
             digest.update(line)
             if len(line) > MAX_LINE:
-                message = f"`{shown}` line {number - before} is longer than {MAX_LINE >> 20} MiB"
-                raise FineforgeError(Diagnostic("FF610", message, path=_SOURCE, hint="is it JSON Lines, a row on each line?"))
+                raise FineforgeError(long_line(shown, number - before))
             if not line.isspace():
                 yield number, line.removesuffix(b"\n").removesuffix(b"\r")
         digests.append(digest.hexdigest())
@@ -124,7 +155,7 @@ def _pattern(source: str, name: str, split: Split, project: Project, place: Spec
     if Path(source).is_absolute() or ".." in Path(source).parts:
         hint = "write the pattern from the spec's folder, without `..`"
         raise FineforgeError(Diagnostic("FF602", f"`{source}` leads out of the project", path=place, hint=hint))
-    files = sorted(file for file in project.folder.glob(source) if file.is_file())
+    files = sorted(_matching(project.folder, Path(source).parts, source, place))
     if not files:
         raise FineforgeError(
             Diagnostic("FF601", f"no file matches `{source}`", path=place, hint="paths are from the spec's folder")
@@ -133,6 +164,41 @@ def _pattern(source: str, name: str, split: Split, project: Project, place: Spec
     for file in files:
         _inside(file, shown_from(file, project), project, place)
     return Found(source, tuple(files), _one_format(source, files, place))
+
+
+MAX_ENTRIES = 1_000_000
+"""Files and folders that a pattern may look at."""
+
+
+def _matching(folder: Path, parts: tuple[str, ...], source: str, place: SpecPath) -> Iterator[Path]:
+    """Yield the files that a pattern matches, each once. FF601 if it leads to more than MAX_ENTRIES files and folders.
+
+    Each folder is read once, with all positions in the pattern that it can stand for: `Path.glob` tries each way to share the
+    folders among several `**`, which takes exponential time. Like `Path.glob`, `**` does not follow links.
+    """
+    waiting, entries = [(folder, _open_at({0}, parts))], 0
+    while waiting:
+        here, positions = waiting.pop()
+        for entry in here.iterdir() if here.is_dir() and os.access(here, os.R_OK | os.X_OK) else ():
+            entries += 1
+            if entries > MAX_ENTRIES:
+                message = f"`{source}` searches more than {MAX_ENTRIES:,} files and folders"
+                raise FineforgeError(Diagnostic("FF601", message, path=place, hint="name the folder that holds the data"))
+            named = {at for at in positions if parts[at] != "**" and fnmatch(entry.name, parts[at])}
+            if len(parts) - 1 in named and entry.is_file():
+                yield entry
+            deeper = {at + 1 for at in named if at < len(parts) - 1}
+            deeper |= {at for at in positions if parts[at] == "**" and not entry.is_symlink()}
+            if deeper and entry.is_dir():
+                waiting.append((entry, _open_at(deeper, parts)))
+
+
+def _open_at(positions: set[int], parts: tuple[str, ...]) -> set[int]:
+    """Add the positions behind each `**`, which also stands for no folder."""
+    for at in range(len(parts) - 1):
+        if at in positions and parts[at] == "**":
+            positions = positions | {at + 1}
+    return positions
 
 
 def _of_folder(base: Path, source: str, name: str, split: Split, project: Project) -> Found:
@@ -193,22 +259,25 @@ def _beside(path: str, fact: DatasetFact) -> str:
     return str(fixed / Path(path).name)
 
 
-def _content(file: Path) -> tuple[str, int]:
+def _content(file: Path, lined: bool) -> tuple[str, int]:
     """SHA-256 of the bytes, and how many lines are not blank. Read once while the file is what it was: specs share files."""
     now = file.stat()
-    return _counted(file, (now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns))
+    return _counted(file, lined, (now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns))
 
 
 @lru_cache(maxsize=256)
-def _counted(file: Path, version: tuple[int, ...]) -> tuple[str, int]:
-    """In pieces, as a line may be of any length."""
-    digest, rows, blank = hashlib.sha256(), 0, True
+def _counted(file: Path, lined: bool, version: tuple[int, ...]) -> tuple[str, int]:
+    """In pieces, as a line may be of any length. Raises LongLine if rows are lines: such a file is not read to its end."""
+    digest, rows, blank, lines, length = hashlib.sha256(), 0, True, 0, 0
     with open_regular(file) as stream:
         while piece := stream.readline(1 << 20):
             digest.update(piece)
             blank = blank and piece.isspace()
+            length += len(piece)
+            if lined and length > MAX_LINE:
+                raise LongLine(file, lines + 1)
             if piece.endswith(b"\n"):
-                rows, blank = rows + (not blank), True
+                rows, blank, lines, length = rows + (not blank), True, lines + 1, 0
     return digest.hexdigest(), rows + (not blank)
 
 

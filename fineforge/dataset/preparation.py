@@ -184,7 +184,10 @@ class _Job:
             return record if cache.digest(self.target) == record["sha256"] else None
 
     def _read(self, scratch: Path) -> None:
-        reader = reading.opened(self.fact, scratch, self.pieces, self.checks.places)
+        with reading.opened(self.fact, scratch, self.pieces, self.checks.places) as reader:
+            self._write(reader)
+
+    def _write(self, reader: reading.Reader) -> None:
         reading.need_columns(self.fact, reader, self.checks.columns or ())
         wanted = reading.wanted(self.fact, reader)
         self.content.available = wanted.total

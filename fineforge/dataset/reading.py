@@ -7,6 +7,7 @@ Here formats meet: each gives its rows with their numbers, and the rest is the s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.facts import DatasetFact
 from fineforge.core.objects import SpecPath
 from fineforge.dataset import cache, encode, filters, recipe
+from fineforge.dataset.child import Child
 from fineforge.dataset.fetch import Pieces
 from fineforge.dataset.local import content, lines
 from fineforge.dataset.mapping import NoConversation, conversation
@@ -40,18 +42,24 @@ class Reader(Protocol):
         ...
 
 
-def opened(fact: DatasetFact, scratch: Path, pieces: Pieces, places: Places) -> Reader:
+@contextmanager
+def opened(fact: DatasetFact, scratch: Path, pieces: Pieces, places: Places) -> Iterator[Reader]:
     """The source split of a fact. Fetches what has to be known of a remote one; may put files into `scratch` to read them from.
 
-    Raises FF606, FF618 to FF622, FF626, FF627.
+    A process that decodes rows runs until the context ends. Raises FF606, FF618 to FF622, FF626 to FF628, FF631.
     """
+    with Child("parquet") as child:
+        yield _opened(fact, scratch, pieces, places, child)
+
+
+def _opened(fact: DatasetFact, scratch: Path, pieces: Pieces, places: Places, child: Child) -> Reader:
     from fineforge.dataset import hub, parquet, tables, whole
 
     form = str(fact.selection.get("format") or "jsonl")
     if str(fact.selection.get("source") or "").startswith("hf://"):
         found = hub.split_files(fact, pieces)
         if found.format == "parquet":
-            return _Table(parquet.remote(found.files, pieces), fact)
+            return _Table(parquet.remote(found.files, pieces, child), fact)
         paths = [str(whole.whole(file, pieces)) for file in found.files]
         return _Table(tables.load(found.format, paths, scratch, fact.source, found.options), fact)
     mutable = "" if "source" in fact.selection else form
@@ -60,7 +68,7 @@ def opened(fact: DatasetFact, scratch: Path, pieces: Pieces, places: Places) -> 
     if form == "jsonl":
         return _Lines(fact, places)
     if form == "parquet":
-        return _Table(parquet.local(fact.files, fact.source), fact, mutable)
+        return _Table(parquet.local(fact.files, fact.source, child), fact, mutable)
     return _Table(tables.load(form, fact.files, scratch, fact.source), fact, mutable)
 
 
@@ -170,6 +178,14 @@ def _names(value: dict[str, Any]) -> str:
     return ", ".join(f"`{str(name)[:40]}`" for name in list(value)[:20]) or "no columns"
 
 
+def _used(fact: DatasetFact) -> list[str]:
+    """Return the columns that the mapping and the filter of a split use: others need not be convertible."""
+    names = list((fact.selection.get("columns") or {}).values())
+    if expression := fact.selection.get("filter"):
+        names += filters.columns(str(expression), (*path(fact), "filter"))
+    return list(dict.fromkeys(names))
+
+
 @dataclass(slots=True)
 class _Lines:
     """JSON Lines on this machine, each row as it stands there."""
@@ -220,10 +236,18 @@ class _Table:
 
     def rows(self, wanted: Sequence[int], texts: bool) -> Iterator[Row]:
         at = 0
-        for table in self.source.tables(wanted):
-            for text, value in encode.rows(table, texts, self.fact.source):
-                yield wanted[at] + 1, text, value
-                at += 1
+        used = None if texts else _used(self.fact)
+        tables = (table.select(used) if used is not None else table for table in self.source.tables(wanted))
+        for table in encode.even(tables, texts, self.fact.source):
+            first = at
+            try:
+                for text, value in encode.rows(table, texts):
+                    yield wanted[at] + 1, text, value
+                    at += 1
+            except encode.NoJson as error:
+                index, message = error.args
+                row = None if index is None else wanted[first + index] + 1
+                raise FineforgeError(encode.no_json(self.fact.source, message, row)) from None
         if self.mutable and content([Path(file) for file in self.fact.files], self.mutable)[0] != self.fact.revision:
             raise changed(self.fact)
 

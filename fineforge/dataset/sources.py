@@ -15,7 +15,7 @@ from fineforge.config.spec import Dataset, Split
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.facts import DatasetFact
 from fineforge.core.objects import SpecPath
-from fineforge.dataset.local import FORMATS, Project, content, locate, shown_from, unreadable
+from fineforge.dataset.local import FORMATS, LongLine, Project, check_form, content, locate, long_line, shown_from, unreadable
 from fineforge.dataset.recipe import part, selection, wanted_rows
 
 HUB = re.compile(r"hf://([\w.-]+(?:/[\w.-]+)?)(?:@([\w./-]+))?")
@@ -89,7 +89,13 @@ def _of_files(name: str, split: Split, source: str, project: Project) -> Dataset
     """The digest is of bytes, not of names: a file that is only renamed trains nothing again."""
     found = locate(source, name, split, project)
     recipe = selection(split, {} if found.format == "jsonl" else {"format": found.format})
-    digest, total = content(found.files, found.format)
+    for file in found.files:
+        check_form(file, found.format, shown_from(file, project))
+    try:
+        digest, total = content(found.files, found.format)
+    except LongLine as error:
+        file, number = error.args
+        raise FineforgeError(long_line(shown_from(file, project), number)) from None
     path = str(found.files[0]) if len(found.files) == 1 else ""
     rows = wanted_rows(total, recipe) if total is not None and split.filter is None else None
     return DatasetFact(name, found.shown, digest, recipe, rows, path, tuple(map(str, found.files)), total)

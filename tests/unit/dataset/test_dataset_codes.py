@@ -71,6 +71,11 @@ def _damaged(folder: Path) -> list[Diagnostic]:
     return findings(folder)
 
 
+def _wide(folder: Path) -> list[Diagnostic]:
+    write(folder / "data/train.csv", ",".join(f"c{n}" for n in range(10_001)))
+    return findings(folder)
+
+
 def _image(folder: Path) -> list[Diagnostic]:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -115,10 +120,11 @@ CASES: dict[str, tuple[Case, str]] = {
     ),
     "FF625": (_train('{"text": "Where?"}', train={"columns": {"messages": "talk"}}), "line 1: there is no column `talk`"),
     "FF626": (_of("ftp://a.example/b.jsonl"), "`ftp://a.example/b.jsonl` is no source that is known"),
-    "FF627": (_damaged, "`data/train.parquet` is damaged: parquet magic bytes not found"),
+    "FF627": (_damaged, "`data/train.parquet` is damaged: it does not begin and end with `PAR1`"),
     "FF628": (_image, "the rows of `data/train.parquet` cannot be written as JSON: "),
     "FF629": (_of("azureml:talks:3", train={"rows": 5}), "`rows` cannot be had of `azureml:talks:3`"),
     "FF630": (_no_size, "FINEFORGE_CACHE_GIB is `much`, which is no size"),
+    "FF631": (_wide, "has 10,001 columns; at most 10,000 can be read"),
 }
 WARNINGS = {"FF607", "FF615", "FF616", "FF617"}
 

@@ -7,6 +7,8 @@ import hashlib
 import io
 import json
 import random
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -402,3 +404,35 @@ def test_messages_whose_keys_differ_are_messages(tmp_path: Path) -> None:
     train = {"columns": {"messages": "talk"}, "filter": "talk.exists(m, has(m.tool_calls))"}
     [line] = run(tmp_path, train=train)["train"].path.read_bytes().splitlines()
     assert json.loads(line)["messages"] == [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]
+
+
+@pytest.mark.parametrize("text", ["null", "[null]", "\0" * 64])
+def test_json_that_crashes_its_reader_is_an_error(text: str, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(text, encoding="utf-8")
+    script = "import sys; from pathlib import Path; from dataset_files import findings\n"
+    script += "print([d.code for d in findings(Path(sys.argv[1]), 'x.json')])"
+    ran = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (ran.returncode, "FF6" in ran.stdout) == (0, True), (ran.stdout, ran.stderr)
+
+
+def test_a_pattern_of_many_double_stars_ends(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*"abcdefghijklmnopq")
+    write(deep / "x.jsonl", row("Where?"))
+    script = "import sys; from pathlib import Path; from dataset_files import facts\n"
+    script += "for pattern in ('**/' * 14, '**/*/' * 8): print(facts(Path(sys.argv[1]), pattern + '*.jsonl')['train'].rows)"
+    ran = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ran.stdout.split() == ["1", "1"], ran.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,13 @@ def test_where_git_cannot_tell(repository: Path, tmp_path: Path) -> None:
         [found] = caught.value.diagnostics
         assert found.code == "FF182" and words in found.message, (folder, reference)
     assert not (repository / "x").exists()
+
+
+@pytest.mark.parametrize("pattern", ["*a" * 30 + "b", "\\"])
+def test_an_ignore_pattern_that_cannot_be_used_is_an_error(pattern: str, tmp_path: Path) -> None:
+    write(tmp_path, "a" * 200 + ".yaml")
+    (tmp_path / ".fineforgeignore").write_text(pattern + "\n", encoding="utf-8")
+    command = [sys.executable, "-m", "fineforge", "validate", str(tmp_path)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.returncode, "FF112" in ran.stderr + ran.stdout) == (1, True), (ran.stdout, ran.stderr)
+    assert "FF001" not in ran.stderr

@@ -54,7 +54,7 @@ def test_a_course_fits_beside_its_metric(width: int, course: int) -> None:
 
 def test_what_is_true_of_all_is_said_once() -> None:
     found = {name: Series(OWN, ((1, 2.0),), (TRAIN,)) for name in ("loss", "eval_loss")}
-    assert write_metrics(JOB, found, Paint()).splitlines()[-1] == "  all also in also in train"
+    assert write_metrics(JOB, found, Paint()).splitlines()[-1] == "  all of them also in train"
     assert write_metrics(JOB, {}, Paint()) == "job j\n  none yet"
 
 
