@@ -484,6 +484,11 @@ CODES: dict[str, Code] = {
         "The spec or plan of the case is missing or invalid, or there is no case at all. Paths are relative to the folder of "
         "the case's file; a plan is the output of `fineforge plan --json`.",
     ),
+    "FF325": Code(
+        "a rule takes too much time or memory",
+        "The rules of a project may take 5 seconds and 1 GiB of memory for one plan. Nothing is applied until the rule is "
+        "simplified, because its verdict is unknown. Nested loops multiply the lengths of their lists.",
+    ),
     # --- FF4xx: Azure ----------------------------------------------------------------------------------------------
     "FF400": Code(
         "Azure rejected the request",
@@ -780,7 +785,7 @@ CODES: dict[str, Code] = {
     "FF623": Code(
         "invalid filter",
         "`filter` is a CEL expression over the columns of a row, such as `size(messages) > 2`. The message gives the position "
-        "in it. Loops can be nested at most two deep.",
+        "in it. A filter has at most 2,000 characters.",
     ),
     "FF624": Code(
         "a filter fails on a row",
@@ -815,6 +820,12 @@ CODES: dict[str, Code] = {
         "invalid cache size",
         "FINEFORGE_CACHE_GIB sets the size of the data cache in GiB. The default is 20. The least recently used files are "
         "deleted first.",
+    ),
+    "FF632": Code(
+        "a filter takes too much time or memory",
+        "A filter may take 5 seconds and another 10 milliseconds for each row, and 1 GiB of memory. A loop over a list of `n` "
+        "elements takes time that grows with `n` squared, and each loop within it multiplies that. Use a simpler expression, or "
+        "leave out the row that the message names.",
     ),
     # --- FF7xx: the emulator ---------------------------------------------------------------------------------------
     "FF701": Code(

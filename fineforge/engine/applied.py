@@ -17,6 +17,7 @@ from fineforge.engine import planfile
 from fineforge.engine.loaded import at
 from fineforge.execution import executor as applying
 from fineforge.execution import lease as leasing
+from fineforge.host import worker
 from fineforge.planner import check_plan
 from fineforge.policies import judge
 
@@ -46,7 +47,7 @@ def apply(
     to single steps is in the outcome.
     """
     loaded = at(loaded, gateway.workspace.target)
-    made = judge.judged(made, loaded)
+    made = judge.judged(made, loaded, worker.run)
     if broken := [*errors(made.diagnostics), *check_plan(made)]:
         raise FineforgeError(*broken, exit_code=4 if refused(broken) else 1)
     planfile.refuse_elsewhere(made, gateway.workspace)

@@ -28,6 +28,7 @@ from fineforge.engine.selection import Batch, Failures, conflicts, load, named
 from fineforge.engine.shared_reads import SharedReads
 from fineforge.execution import executor as applying
 from fineforge.execution import lease as leasing
+from fineforge.host import worker
 from fineforge.planner import check_plan
 from fineforge.planner.sharing import _decides, _joined, one_plan
 from fineforge.policies import judge
@@ -113,7 +114,7 @@ def saved(entries: Sequence[tuple[Path, Plan]], allow_outside: bool = False, giv
     for one, (path, plan_) in zip(found.specs, entries, strict=True):
         meant = engine_loaded.at(one, plan_.target)
         planfile.refuse_changed(plan_, meant.spec, path)
-        made.append((one, judge.judged(plan_, meant)))
+        made.append((one, judge.judged(plan_, meant, worker.run)))
     plans, after = _share(made)
     return Planned(tuple(plans), {}, after=after)
 

@@ -18,6 +18,7 @@ from fineforge.core.plan import Action, Mode, Plan
 from fineforge.engine import loaded as engine_loaded
 from fineforge.engine import observe
 from fineforge.engine import planned as engine
+from fineforge.host import worker
 from fineforge.planner import Options, plan, plan_ownership
 from fineforge.planner.summary import shown_facts
 from fineforge.policies import judge
@@ -93,7 +94,7 @@ def destroy_plan(name: str, where: project.Project, gateway: Reader) -> tuple[Lo
     facts = Facts(gateway.workspace.id, gateway.location(), "", None, None, {})
     options = Options(project=loaded.project_name, target=gateway.workspace.target)
     made = plan(loaded.spec, (), facts, world, Mode.DESTROY, options, shown_facts(gateway.workspace, facts, {}, {}))
-    return loaded, judge.judged(made, loaded)
+    return loaded, judge.judged(made, loaded, worker.run)
 
 
 def nameless(name: str, where: project.Project) -> Loaded:
@@ -143,4 +144,4 @@ def _ownership(
     options = Options(project=loaded.project_name, target=where.target)
     shown = shown_facts(where, planned.facts, {}, {})
     made = plan_ownership(loaded.spec, planned.desired, planned.facts, planned.world, options, keys, kinds, shown)
-    return judge.judged(replace(made, diagnostics=loaded.place(made.diagnostics)), loaded)
+    return judge.judged(replace(made, diagnostics=loaded.place(made.diagnostics)), loaded, worker.run)

@@ -19,6 +19,7 @@ from fineforge.engine import data as preparing
 from fineforge.engine import facts as live_facts
 from fineforge.engine.desired import desired_objects
 from fineforge.engine.loaded import at, parameters_of, placed, refuse_target, utc_today
+from fineforge.host import worker
 from fineforge.planner import Options, checks
 from fineforge.planner import plan as make_plan
 from fineforge.planner.summary import shown_facts
@@ -69,7 +70,7 @@ def plan(loaded: Loaded, gateway: Reader, mode: Mode = Mode.APPLY, retry_failed:
     notes = [d for d in (*found, *seen) if d.severity is Severity.WARNING] if mode is Mode.APPLY else []
     notes += [*locks.moved(live, loaded.pins), *asked()] if mode is Mode.APPLY else []
     made = replace(made, diagnostics=loaded.place([*notes, *made.diagnostics]))
-    return Planned(judge.judged(made, loaded), facts, world, desired, parameters)
+    return Planned(judge.judged(made, loaded, worker.run), facts, world, desired, parameters)
 
 
 def _shown(loaded: Loaded, gateway: Reader, facts: Facts, parameters: Mapping[str, Parameter], mode: Mode) -> dict[str, Any]:

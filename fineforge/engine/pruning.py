@@ -14,7 +14,7 @@ from fineforge.core.gateway import Reader
 from fineforge.engine import orphans
 from fineforge.engine.batch import Planned, beside
 from fineforge.engine.selection import Batch
-from fineforge.host import git
+from fineforge.host import git, worker
 from fineforge.policies import judge
 
 
@@ -31,7 +31,7 @@ def with_orphans(planned: Planned, batch: Batch, gateway: Reader, allow_delete: 
     wanted = frozenset(step.key for _, plan in planned.plans for step in plan.steps)
     left = orphans.orphans(names, project.name, gateway, wanted)
     ends = [orphans.destroy_plan(found.spec, project, gateway) for found in left]
-    return beside(planned, [(loaded, judge.judged(orphans.spare(plan, wanted), loaded)) for loaded, plan in ends])
+    return beside(planned, [(loaded, judge.judged(orphans.spare(plan, wanted), loaded, worker.run)) for loaded, plan in ends])
 
 
 def _wrong(planned: Planned, batch: Batch) -> list[Diagnostic]:
