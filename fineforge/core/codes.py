@@ -413,6 +413,11 @@ CODES: dict[str, Code] = {
         "Every object carries tags that name its owner; without them fineforge could not recognize it. Keep `tags: {{ "
         "tags|tojson }}` in the template, or add tags to it.",
     ),
+    "FF207": Code(
+        "a template takes too much time or memory",
+        "A project's own template may take 5 seconds and 1 GiB of memory, and produce 1 MiB of YAML. Simplify its loops; every "
+        "object of Azure Machine Learning is described by a few kilobytes.",
+    ),
     # --- FF3xx: planning and policy --------------------------------------------------------------------------------
     "FF301": Code(
         "an existing object is missing",

@@ -9,7 +9,7 @@ from fineforge.config.loaded import Loaded
 from fineforge.core.facts import Facts
 from fineforge.core.objects import Desired
 from fineforge.engine.loaded import placed
-from fineforge.host import git
+from fineforge.host import git, worker
 from fineforge.host.files import shown_path
 from fineforge.resources import naming
 from fineforge.resources.kinds import Context, desired_all
@@ -23,6 +23,5 @@ def desired_objects(loaded: Loaded, facts: Facts, parameters: Mapping[str, Param
     source = git.source(loaded.path.resolve().parent)
     context = Context(loaded.spec, facts, named, parameters, loaded.project_name, tags, source)
     with placed(loaded):
-        own = loaded.project.templates
-        places = (shown_path(own),) if own else ()
-        return desired_all(context, Templates(project.templates(loaded.project), *places))
+        texts, own = project.templates(loaded.project), loaded.project.templates
+        return desired_all(context, Templates(texts, shown_path(own), worker.run) if own else Templates(texts))
