@@ -1,8 +1,8 @@
-"""Expressions in CEL, the Common Expression Language: parsed, bounded, and why they fail in a user's words.
+"""Expressions in CEL, the Common Expression Language: compile them, and explain errors in a user's words.
 
-CEL knows no loops without end, no files and no names but those that it is given, so a file from somebody else may hold one. What
-is left to bound is how much a loop multiplies. The only module that imports `cel`; what expressions are about is elsewhere. Why
-this language and this library: docs/decisions/0007-datasets.md.
+CEL has no endless loops, no files and no names but those that it is given. Yet loops over lists take quadratic time and more, so
+expressions are compiled here and evaluated in `fineforge.host.worker`. The only module that imports `cel`. Why this language and
+this library: docs/decisions/0007-datasets.md.
 """
 
 from __future__ import annotations
@@ -12,23 +12,18 @@ from collections.abc import Mapping
 from typing import Any
 
 MAX_CHARACTERS = 2000
-MAX_NESTING = 2
-"""Loops within loops: each one multiplies the work by the length of a list."""
-MAX_LOOPS = 8
-MAX_MAPS = 2
-"""`map` alone makes something larger than what it was given: `l.map(x, [x, x])`, one after the other, doubles each time."""
 
 
 class NotUnderstood(Exception):
-    """What is no expression, or one that might take too long; in words."""
+    """The text is not a valid expression, or is too long. Its message says why."""
 
 
 def compiled(expression: str) -> Any:
-    """The compiled expression: `execute(values)`, `variables()`. Raises NotUnderstood."""
+    """Return the compiled expression, with `execute(values)` and `variables()`. Raises NotUnderstood."""
     import cel
 
-    if reason := _too_much(expression):
-        raise NotUnderstood(f"it would take too long: {reason}")
+    if len(expression) > MAX_CHARACTERS:
+        raise NotUnderstood(f"it has more than {MAX_CHARACTERS:,} characters")
     try:
         return cel.compile(expression)
     except (ValueError, TypeError, RuntimeError, RecursionError) as error:
@@ -36,64 +31,32 @@ def compiled(expression: str) -> Any:
 
 
 def context(values: Mapping[str, Any]) -> Any:
-    """Values that many expressions are to see, for `execute`: converted once. `add_variable` adds to it, or replaces."""
+    """Return values that many expressions use, for `execute`: converted once. `add_variable` adds a value or replaces it."""
     import cel
 
-    made = cel.Context()
+    known = cel.Context()
     for name, value in values.items():
-        made.add_variable(name, value)
-    return made
+        known.add_variable(name, value)
+    return known
 
 
 def names(expression: str, program: Any) -> tuple[str, ...]:
-    """The names that an expression asks for, without those of its own loops."""
-    of_loops = set(re.findall(rf"{_LOOP}\s*(\w+)\s*,", expression))
-    return tuple(sorted(set(program.variables()) - of_loops))
+    """Return the names that an expression uses, without the variables of its own loops.
+
+    The library lists both as one, so loops are found by their text. A name within quotes can only shorten the result.
+    """
+    variables = set(re.findall(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*(\w+)\s*,", expression))
+    return tuple(sorted(set(program.variables()) - variables))
 
 
 def unknown_name(error: Exception) -> str:
-    """The variable or function that an error says is not there; empty where it says something else."""
+    """Return the variable or function that an error reports as unknown; empty for any other error."""
     found = re.search(r"variable or function: '(\w+)'", str(error)) if isinstance(error, RuntimeError) else None
     return found[1] if found else ""
 
 
-_LOOP = r"\.\s*(?:all|exists|exists_one|map|filter)\s*\("
-_TEXT = re.compile(
-    r"//[^\n]*"
-    r"|\b(?:[bB]?[rR]|[rR][bB])(?:\"\"\".*?\"\"\"|'''.*?'''|\"[^\"\n]*\"|'[^'\n]*')"
-    r"|\"\"\"(?:\\.|.)*?\"\"\"|'''(?:\\.|.)*?'''"
-    r"|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'",
-    re.DOTALL,
-)
-"""Comments and literals; what looks like a loop within them is none."""
-
-
-def _too_much(expression: str) -> str:
-    bare = _TEXT.sub("''", expression)
-    maps = len(re.findall(r"\.\s*map\s*\(", bare))
-    if len(expression) > MAX_CHARACTERS:
-        return f"it is longer than {MAX_CHARACTERS:,} characters"
-    if _nesting(bare) > MAX_NESTING:
-        return f"loops (`all`, `exists`, `map`, `filter`) are nested more than {MAX_NESTING} deep"
-    if len(re.findall(_LOOP, bare)) > MAX_LOOPS:
-        return f"it has more than {MAX_LOOPS} loops (`all`, `exists`, `map`, `filter`)"
-    return f"it uses `map` more than {MAX_MAPS} times" if maps > MAX_MAPS else ""
-
-
-def _nesting(bare: str) -> int:
-    """How deep the loops of an expression without literals stand in each other, by its parentheses."""
-    deepest, opened = 0, list[bool]()
-    for token in re.findall(rf"{_LOOP}|\(|\)", bare):
-        if token != ")":
-            opened.append(token != "(")
-        elif opened:
-            opened.pop()
-        deepest = max(deepest, sum(opened))
-    return deepest
-
-
 def _what(error: Exception) -> str:
-    """The parser's first words, without the list of all that it would have taken."""
+    """Return the parser's message without its list of all tokens that it would have accepted."""
     found = re.search(r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*)", str(error))
     if not found:
         return "it cannot be parsed"

@@ -413,6 +413,11 @@ CODES: dict[str, Code] = {
         "Every object carries tags that name its owner; without them fineforge could not recognize it. Keep `tags: {{ "
         "tags|tojson }}` in the template, or add tags to it.",
     ),
+    "FF207": Code(
+        "a template takes too much time or memory",
+        "A project's own template may take 5 seconds and 1 GiB of memory, and produce 1 MiB of YAML. Simplify its loops; every "
+        "object of Azure Machine Learning is described by a few kilobytes.",
+    ),
     # --- FF3xx: planning and policy --------------------------------------------------------------------------------
     "FF301": Code(
         "an existing object is missing",
@@ -483,6 +488,11 @@ CODES: dict[str, Code] = {
         "a policy case cannot run",
         "The spec or plan of the case is missing or invalid, or there is no case at all. Paths are relative to the folder of "
         "the case's file; a plan is the output of `fineforge plan --json`.",
+    ),
+    "FF325": Code(
+        "a rule takes too much time or memory",
+        "The rules of a project may take 5 seconds and 1 GiB of memory for one plan. Nothing is applied until the rule is "
+        "simplified, because its verdict is unknown. Nested loops multiply the lengths of their lists.",
     ),
     # --- FF4xx: Azure ----------------------------------------------------------------------------------------------
     "FF400": Code(
@@ -780,7 +790,7 @@ CODES: dict[str, Code] = {
     "FF623": Code(
         "invalid filter",
         "`filter` is a CEL expression over the columns of a row, such as `size(messages) > 2`. The message gives the position "
-        "in it. Loops can be nested at most two deep.",
+        "in it. A filter has at most 2,000 characters.",
     ),
     "FF624": Code(
         "a filter fails on a row",
@@ -821,6 +831,12 @@ CODES: dict[str, Code] = {
         "a data file is too expensive to read",
         "The file takes more memory or time than a reader may use, or has more than 10,000 columns. Convert it to JSON Lines or "
         "to parquet with small row groups, and keep rows below 16 MiB.",
+    ),
+    "FF632": Code(
+        "a filter takes too much time or memory",
+        "A filter may take 5 seconds and another 10 milliseconds for each row, and 1 GiB of memory. A loop over a list of `n` "
+        "elements takes time that grows with `n` squared, and each loop within it multiplies that. Use a simpler expression, or "
+        "leave out the row that the message names.",
     ),
     # --- FF7xx: the emulator ---------------------------------------------------------------------------------------
     "FF701": Code(

@@ -1,40 +1,56 @@
-"""`filter`: an expression over a row in CEL. What CEL is, and how it is bounded, is `fineforge.config.cel`'s."""
+"""`filter`: a CEL expression over a row. Rows are judged in a child process, with limits of time and memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import pickle
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fineforge.config import cel
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.objects import SpecPath
+from fineforge.host import worker
 
-Keep = Callable[[Mapping[str, Any]], bool]
-
-
-class Failed(Exception):
-    """Why a row cannot be judged, in words that quote nothing of it."""
+SECONDS, SECONDS_PER_ROW = worker.SECONDS, 0.01
+"""Time that a filter may take: so much, and so much more for each row. A usual filter takes 0.00002 seconds per row."""
 
 
-def keep(expression: str, path: SpecPath) -> Keep:
-    """Whether a row is used. The function raises Failed. Raises FineforgeError (FF623) for what is no expression."""
-    program = compiled(expression, path)
-    names = program.variables()
+@dataclass(slots=True)
+class Filter:
+    """A filter while it is applied to the rows of a split."""
 
-    def judge(row: Mapping[str, Any]) -> bool:
+    expression: str
+    path: SpecPath
+    seconds: float = SECONDS
+    rows: int = 0
+    spent: float = 0.0
+
+    def judge(self, rows: Sequence[bytes]) -> list[bool | str]:
+        """Return for each pickled row whether it is kept, or why it cannot be judged, without quoting it. Raises TooMuch."""
+        self.rows += len(rows)
+        begin = time.monotonic()
         try:
-            answer = program.execute({name: row[name] for name in names if name in row})
-        except Exception as error:  # the library's errors are of many builtin types
-            raise Failed(_why(error)) from None
-        if not isinstance(answer, bool):
-            raise Failed(f"the result must be true or false, got {_KINDS.get(type(answer), 'another type')}")
-        return answer
+            return worker.run(_judge_in, self.expression, rows, self.seconds + SECONDS_PER_ROW * self.rows - self.spent)
+        except worker.WorkerError as error:
+            raise TooMuch(str(error), error.item) from None
+        finally:
+            self.spent += time.monotonic() - begin
 
-    return judge
+
+class TooMuch(Exception):
+    """The filter was stopped: why, and the index of the row within its batch."""
+
+
+def too_much(reason: str, row: str, path: SpecPath) -> FineforgeError:
+    hint = "use no loops within loops over long lists, or shorten the row"
+    return FineforgeError(Diagnostic("FF632", f"the filter {reason} and was stopped at {row}", path=path, hint=hint))
 
 
 def compiled(expression: str, path: SpecPath) -> Any:
-    """The compiled expression: `execute(row)`, `variables()`. Raises FineforgeError (FF623)."""
+    """Return the compiled expression, with `execute(row)` and `variables()`. Raises FineforgeError (FF623)."""
     try:
         return cel.compiled(expression)
     except cel.NotUnderstood as error:
@@ -43,15 +59,34 @@ def compiled(expression: str, path: SpecPath) -> Any:
 
 
 def columns(expression: str, path: SpecPath) -> tuple[str, ...]:
-    """The columns that the expression asks for."""
+    """Return the columns that the expression uses."""
     return cel.names(expression, compiled(expression, path))
+
+
+def _judge_in(expression: str) -> Callable[[bytes], bool | str]:
+    """Return the function that judges a pickled row. Called in the child."""
+    program = cel.compiled(expression)
+    return partial(_judge, program, program.variables())
+
+
+def _judge(program: Any, names: Sequence[str], pickled: bytes) -> bool | str:
+    row: Mapping[str, Any] = pickle.loads(pickled)
+    try:
+        answer = program.execute({name: row[name] for name in names if name in row})
+    except MemoryError:
+        raise
+    except Exception as error:  # the library's errors are of many builtin types
+        return _why(error)
+    if isinstance(answer, bool):
+        return answer
+    return f"the result must be true or false, got {_KINDS.get(type(answer), 'another type')}"
 
 
 _KINDS = {int: "a number", float: "a number", str: "text", list: "a list", dict: "an object", type(None): "nothing"}
 
 
 def _why(error: Exception) -> str:
-    """What failed, without the row's values, which the library's own words may quote."""
+    """Return what failed, without the row's values, which the library's own message may quote."""
     match error:
         case KeyError():
             return "it asks for a key that the row does not have"

@@ -6,7 +6,8 @@ Here formats meet: each gives its rows with their numbers, and the rest is the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import pickle
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -129,14 +130,15 @@ def wanted(fact: DatasetFact, reader: Reader) -> Wanted:
 
 
 def made(fact: DatasetFact, reader: Reader, rows: Sequence[int], checks: Checks) -> Iterator[Row]:
-    """The rows that are left after filter and mapping, each with its line. What is wrong with a row is noted in `checks`."""
-    columns, keep = fact.selection.get("columns"), _keep(fact)
-    for number, text, value in reader.rows(rows, texts=not columns):
+    """Yield the rows that are left after filter and mapping, each with its line. Note what is wrong with a row in `checks`.
+
+    Raises FineforgeError: FF632 if the filter takes too much time or memory.
+    """
+    columns = fact.selection.get("columns")
+    for number, text, value in _kept(fact, _values(reader.rows(rows, texts=not columns)), checks):
         try:
-            if value is None and text is not None:
-                value = parsed(text)
-            if keep is not None and not keep(value):
-                continue
+            if isinstance(value, BadRow):
+                raise value
             if columns:
                 value = _mapped(value, columns)
                 text = encode.line(value)
@@ -146,21 +148,71 @@ def made(fact: DatasetFact, reader: Reader, rows: Sequence[int], checks: Checks)
         yield number, text, value
 
 
-def _keep(fact: DatasetFact) -> Callable[[Any], bool] | None:
+def _values(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield the rows with their values; a BadRow in place of one that cannot be parsed."""
+    for number, text, value in rows:
+        if value is None and text is not None:
+            try:
+                value = parsed(text)
+            except BadRow as bad:
+                value = bad
+        yield number, text, value
+
+
+def _kept(fact: DatasetFact, rows: Iterator[Row], checks: Checks) -> Iterator[Row]:
+    """Yield the rows that pass the filter, and a BadRow in place of one that the filter cannot judge."""
     expression = fact.selection.get("filter")
     if expression is None:
-        return None
-    judge = filters.keep(str(expression), (*path(fact), "filter"))
-
-    def keep(value: Any) -> bool:
-        if not isinstance(value, dict):
-            raise BadRow("FF624", "not an object, so it cannot be filtered")
+        yield from rows
+        return
+    filter_ = filters.Filter(str(expression), (*path(fact), "filter"))
+    for batch in _batches(rows):
+        pickled = [data for _, data in batch if data is not None]
         try:
-            return judge(value)
-        except filters.Failed as failed:
-            raise BadRow("FF624", f"the filter fails: {failed}", f"it has {_names(value)}") from None
+            answers = iter(filter_.judge(pickled) if pickled else ())
+        except filters.TooMuch as stopped:
+            reason, index = stopped.args
+            number = [row for row, data in batch if data is not None][index][0]
+            raise filters.too_much(reason, checks.places.name(number), filter_.path) from None
+        for (number, text, value), data in batch:
+            answer = True if data is None else next(answers)
+            if isinstance(answer, str):
+                value = BadRow("FF624", f"the filter fails: {answer}", f"it has {_names(value)}")
+            if answer is not False:
+                yield number, text, value
 
-    return keep
+
+_BATCH_ROWS, _BATCH_BYTES = 1024, 1 << 20
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[list[tuple[Row, bytes | None]]]:
+    """Group rows with their pickled values; None and a BadRow for a row that a filter cannot be asked about."""
+    batch: list[tuple[Row, bytes | None]] = []
+    size = 0
+    for number, text, value in rows:
+        data = None
+        if not isinstance(value, BadRow):
+            try:
+                data = _pickled(value)
+            except BadRow as bad:
+                value = bad
+        batch.append(((number, text, value), data))
+        size += len(data or b"")
+        if len(batch) == _BATCH_ROWS or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _pickled(value: Any) -> bytes:
+    """Raises BadRow for what no filter can judge."""
+    if not isinstance(value, dict):
+        raise BadRow("FF624", "not an object, so it cannot be filtered")
+    try:
+        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    except RecursionError:
+        raise BadRow("FF624", "the filter fails: the row is nested too deep") from None
 
 
 def _mapped(value: Any, columns: dict[str, str]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from fineforge.engine.selection import Batch, Failures, TargetedBatch, conflicts
 from fineforge.engine.shared_reads import SharedReads
 from fineforge.execution import executor
 from fineforge.execution.lease import AT_ONCE, Terms, judged
+from fineforge.host import worker
 from fineforge.planner import check_plan
 from fineforge.planner.sharing import After, disagrees, one_plan, share, shared_updates
 from fineforge.policies import judge
@@ -169,7 +170,9 @@ def saved(entries: Sequence[tuple[Path, Plan]], options: SpecOptions = DEFAULTS)
         raise FineforgeError(*problems)
     for spec, (path, plan) in zip(specs, entries, strict=True):
         planfile.refuse_changed(plan, spec.spec, path)
-    return beside(Planned(()), [(spec, judge.judged(plan, spec)) for spec, (_, plan) in zip(specs, entries, strict=True)])
+    return beside(
+        Planned(()), [(spec, judge.judged(plan, spec, worker.run)) for spec, (_, plan) in zip(specs, entries, strict=True)]
+    )
 
 
 def apply(
@@ -196,7 +199,7 @@ def apply(
     leases.acquire(planned.sound)
     for spec, plan in planned.plans:
         try:
-            begun.append((spec, _refuse_unsound(judge.judged(plan, spec), spec, gateway, leases)))
+            begun.append((spec, _refuse_unsound(judge.judged(plan, spec, worker.run), spec, gateway, leases)))
             files |= _prepare(spec, plan, hooks)
         except FineforgeError as error:
             held_back[spec.path] = error

@@ -8,7 +8,7 @@ from fineforge.config import project
 from fineforge.config.loaded import TargetedSpec
 from fineforge.core.facts import Facts
 from fineforge.core.objects import Desired
-from fineforge.host import files, git
+from fineforge.host import files, git, worker
 from fineforge.resources.kinds import Context, desired_all
 from fineforge.resources.naming import Identity
 from fineforge.resources.parameters import Parameter
@@ -21,6 +21,5 @@ def build_desired(spec: TargetedSpec, facts: Facts, parameters: Mapping[str, Par
     source = git.source(spec.path.resolve().parent)
     context = Context(spec.spec, facts, names, parameters, spec.project_name, tags, source)
     with spec.placing():
-        own = spec.project.templates
-        places = (files.shown_path(own),) if own else ()
-        return desired_all(context, Templates(project.templates(spec.project), *places))
+        texts, own = project.templates(spec.project), spec.project.templates
+        return desired_all(context, Templates(texts, files.shown_path(own), worker.run) if own else Templates(texts))

@@ -21,7 +21,7 @@ from fineforge.engine import observe
 from fineforge.engine.batch import Planned, beside
 from fineforge.engine.planned import PlannedSpec, finish_plan, plan_destroy
 from fineforge.engine.selection import Batch
-from fineforge.host import git
+from fineforge.host import git, worker
 from fineforge.planner import Options, plan_adoption, plan_release, sharing
 from fineforge.planner import plan as make_plan
 from fineforge.planner.summary import shown_facts
@@ -146,7 +146,7 @@ def with_orphans(planned: Planned, batch: Batch, gateway: Reader, allow_delete: 
     ends = []
     for orphan in find_orphans([spec.spec.name for spec in batch.specs], of.name, gateway, wanted):
         spec = nameless(orphan.spec, of).at(gateway.workspace.target)
-        ends.append((spec, judge.judged(sharing.spare(plan_destroy_by_name(spec, gateway), wanted), spec)))
+        ends.append((spec, judge.judged(sharing.spare(plan_destroy_by_name(spec, gateway), wanted), spec, worker.run)))
     return beside(planned, ends)
 
 

@@ -17,6 +17,7 @@ from fineforge.engine.desired import build_desired
 from fineforge.engine.facts import gather_facts, refuse_errors, warnings
 from fineforge.engine.observe import cluster_size, observe_world, read_gate_metrics
 from fineforge.engine.shared_reads import SharedReads
+from fineforge.host import worker
 from fineforge.planner import Options, checks
 from fineforge.planner import plan as make_plan
 from fineforge.planner.summary import shown_facts
@@ -74,4 +75,4 @@ def plan_destroy(spec: TargetedSpec, gateway: Reader) -> PlannedSpec:
 
 def finish_plan(spec: TargetedSpec, plan: Plan, notes: Iterable[Diagnostic] = ()) -> Plan:
     """Return the plan with its diagnostics placed in the spec's file, and with what the project's policies find."""
-    return judge.judged(replace(plan, diagnostics=spec.place([*notes, *plan.diagnostics])), spec)
+    return judge.judged(replace(plan, diagnostics=spec.place([*notes, *plan.diagnostics])), spec, worker.run)

@@ -20,12 +20,12 @@ from fineforge.core.facts import World
 from fineforge.core.gateway import Workspace
 from fineforge.core.plan import Mode, Plan
 from fineforge.engine import offline
-from fineforge.host import files
+from fineforge.host import files, worker
 from fineforge.planner import Options
 from fineforge.planner import plan as make_plan
 from fineforge.planner.summary import shown_facts
 from fineforge.policies import rules as reading
-from fineforge.policies.judge import Verdict, spec_data, verdicts
+from fineforge.policies.judge import Verdict, spec_data, stopped_rule, verdicts
 from fineforge.policies.rules import Book, Rule
 
 PLAN_MAJOR = "1"
@@ -71,12 +71,13 @@ def _run(book: Book, case: Case, span: SourceSpan, where: Project, rules: tuple[
         values = _values(case, book.file.parent, where, span)
     except FineforgeError as error:
         return Result(book.file, case.name, span, problems=error.diagnostics)
-    found = list(verdicts(rules, values))
+    found = list(verdicts(rules, values, worker.run))
     problems = [
         Diagnostic("FF323", f"the rule `{verdict.rule.name}` fails on the case `{case.name}`: {verdict.failure}", span=span)
         for verdict in found
         if verdict.failure
     ]
+    problems += [stopped_rule(verdict, f"the case `{case.name}`") for verdict in found if verdict.stopped]
     problems += [
         Diagnostic("FF324", f"the case `{case.name}` expects something of `{name}`, which is no rule of its file", span=span)
         for name in dict.fromkeys((*case.expect.deny, *case.expect.warn))

@@ -6,23 +6,27 @@ A rule sees the plan as programs read it (docs/plan.schema.json, of this one spe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from fineforge.config import cel
 from fineforge.config.spec import Spec
 from fineforge.core.diagnostics import Diagnostic, Severity
 from fineforge.core.plan import Plan
-from fineforge.core.redaction import redact, visible_value
+from fineforge.core.redaction import visible_value
+from fineforge.host.worker import WorkerError
 from fineforge.policies import rules as reading
-from fineforge.policies.rules import Expression, Rule
+from fineforge.policies.evaluation import evaluator
+from fineforge.policies.rules import Rule
 
 if TYPE_CHECKING:
-    from fineforge.config.loaded import TargetedSpec
+    pass
 
-CODES = frozenset({"FF320", "FF321", "FF322", "FF323"})
+CODES = frozenset({"FF320", "FF321", "FF322", "FF323", "FF325"})
 """Everything that policies have to say."""
+
+Run = Callable[..., list[Any]]
+"""`fineforge.host.worker.run`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +36,17 @@ class Verdict:
     rule: Rule
     message: str = ""
     failure: str = ""
+    stopped: str = ""
+    """Why its evaluation was stopped, if it was."""
+    skipped: int = 0
+    """Rules after it, which were not evaluated then."""
 
 
-class _Failed(Exception):
-    """Why an expression has no value, in words."""
-
-
-def judged(made: Plan, loaded: TargetedSpec) -> Plan:
+def judged(made: Plan, loaded: TargetedSpec, run: Run) -> Plan:
     """The plan with what the project's rules say to it now among its diagnostics, in place of what they said before.
 
-    `loaded` is the spec at the plan's target. FF320 where a rule denies, FF321 where one warns; FF322 and FF323 where a rule
-    cannot be used, which stops an apply as well: nobody knows what it would have said.
+    `loaded` is the spec at the plan's target, `run` evaluates rules as `host.worker.run` does. FF320 where a rule denies, FF321
+    where one warns. FF322, FF323 and FF325 where a rule has no verdict, which stops an apply as well.
     """
     before = tuple(found for found in made.diagnostics if found.code not in CODES)
     bare = made if before == made.diagnostics else replace(made, diagnostics=before)
@@ -55,7 +59,7 @@ def judged(made: Plan, loaded: TargetedSpec) -> Plan:
         from fineforge.documents import plan
 
         values = {"plan": plan.plan_data([bare]), "spec": spec_data(loaded.spec, loaded.project.tags)}
-        found += [diagnostic for verdict in verdicts(rules, values) for diagnostic in _say(verdict, made.spec)]
+        found += [diagnostic for verdict in verdicts(rules, values, run) for diagnostic in _say(verdict, made.spec)]
     return replace(bare, diagnostics=(*before, *loaded.place(found)))
 
 
@@ -66,78 +70,20 @@ def spec_data(spec: Spec, tags: Mapping[str, str]) -> dict[str, Any]:
     return seen
 
 
-def verdicts(rules: Iterable[Rule], values: Mapping[str, Any]) -> Iterator[Verdict]:
-    """Of each rule that is broken, or fails. `values`: `plan` and `spec`, each where there is one."""
-    named = (values.get("spec") or {}).get("name")
-    known = cel.context(values)
-    for rule in rules:
-        if named in rule.excepted:
-            continue
-        known.add_variable("with", dict(rule.values))
-        try:
-            if all(_truth(condition, known) for condition in rule.when) and _truth(rule.broken, known):
-                yield Verdict(rule, *_message(rule, known))
-        except _Failed as failure:
-            yield Verdict(rule, failure=str(failure))
+def verdicts(rules: Iterable[Rule], values: Mapping[str, Any], run: Run) -> Iterator[Verdict]:
+    """Yield a verdict for each rule that is broken, fails or is stopped. `values`: `plan` and `spec`, each where there is one.
 
-
-def _truth(expression: Expression, known: Any) -> bool:
-    answer = _value(expression, known)
-    if not isinstance(answer, bool):
-        raise _Failed(f"`{_short(expression.text)}` must be true or false, got {_shown(answer)}")
-    return answer
-
-
-def _value(expression: Expression, known: Any) -> Any:
+    The rules after one that is stopped are not evaluated: otherwise each could take as long.
+    """
+    name = (values.get("spec") or {}).get("name")
+    asked = [rule for rule in rules if name not in rule.excepted]
     try:
-        return expression.program.execute(known)
-    except Exception as error:  # the library's errors are of many builtin types
-        raise _Failed(f"`{_short(expression.text)}`: {_why(error)}") from None
-
-
-def _why(error: Exception) -> str:
-    match error:
-        case KeyError():
-            return f"there is no `{error.args[0]}`"
-        case IndexError():
-            return "the index is past the end of a list"
-        case RuntimeError() if name := cel.unknown_name(error):
-            return f"there is no `{name}` here" if name in reading.SEEN else f"unknown function `{name}`"
-        case TypeError():
-            return "it combines values of different types"
-    return "it cannot be evaluated"
-
-
-def _message(rule: Rule, known: Any) -> tuple[str, str]:
-    """The message with its values; and why one of them has none, which makes the rule no less broken."""
-    parts, failure = [], ""
-    for part in rule.message:
-        try:
-            parts.append(part if isinstance(part, str) else _shown(_value(part, known)))
-        except _Failed as error:
-            parts.append("?")
-            failure = str(error)
-    return redact(" ".join("".join(parts).split())), failure
-
-
-def _shown(value: Any) -> str:
-    """A value within a message: text as it is, a list by its entries."""
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "nothing"}[value]
-    if isinstance(value, list):
-        listed = ", ".join(_shown(entry) for entry in value[:_MOST]) or "nothing"
-        return f"{listed} and {len(value) - _MOST} more" if len(value) > _MOST else listed
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {_shown(entry)}" for key, entry in sorted(value.items())[:_MOST])
-    return _short(str(value), 200)
-
-
-_MOST = 20
-"""Entries of a list that a message shows."""
-
-
-def _short(text: str, most: int = 60) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+        answers = run(evaluator, values, [rule.test for rule in asked])
+    except WorkerError as stopped:
+        yield from verdicts(asked[: stopped.item], values, run)
+        yield Verdict(asked[stopped.item], stopped=str(stopped), skipped=len(asked) - stopped.item - 1)
+        return
+    yield from (Verdict(rule, *answer) for rule, answer in zip(asked, answers, strict=True) if any(answer))
 
 
 def _say(verdict: Verdict, spec: str) -> Iterator[Diagnostic]:
@@ -146,7 +92,18 @@ def _say(verdict: Verdict, spec: str) -> Iterator[Diagnostic]:
         code = "FF320" if rule.level is Severity.ERROR else "FF321"
         hint = f"denied by the policy `{rule.name}` at {rule.span.file}:{rule.span.line}"
         yield Diagnostic(code, verdict.message, rule.level, rule.at, hint=hint)
+    if verdict.stopped:
+        yield stopped_rule(verdict, f"the plan of `{spec}`")
     if verdict.failure:
         message = f"the rule `{rule.name}` fails on the plan of `{spec}`: {verdict.failure}"
         hint = "test optional keys with `has(...)` first" if "there is no `" in verdict.failure else ""
         yield Diagnostic("FF323", message, span=rule.span, hint=hint)
+
+
+def stopped_rule(verdict: Verdict, subject: str) -> Diagnostic:
+    """Return FF325 for a rule that was stopped on a subject such as "the plan of `x`"."""
+    message = f"the rule `{verdict.rule.name}` {verdict.stopped} on {subject}"
+    hint = "use no loops within loops over long lists"
+    if verdict.skipped:
+        hint += f"; rules after it that were not evaluated: {verdict.skipped}"
+    return Diagnostic("FF325", message, span=verdict.rule.span, hint=hint)

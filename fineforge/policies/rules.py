@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files as packaged
 from pathlib import Path
-from typing import Any
 
 from fineforge.config import cel, project, source
 from fineforge.config.policy import PATTERNS, Case, Policy, RulesFile, Shipped, ShippedFile
@@ -22,30 +21,18 @@ from fineforge.config.validation import fit, known_keys, shown
 from fineforge.core.diagnostics import Diagnostic, FineforgeError, Severity, SourceSpan, did_you_mean
 from fineforge.core.objects import SpecPath
 from fineforge.host import files, git
+from fineforge.policies.evaluation import SEEN, Expression, Test
 
 FOLDER = "policies"
-SEEN = ("plan", "spec", "with")
-"""The names that an expression may ask for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    text: str
-    program: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     name: str
     level: Severity
-    broken: Expression
-    when: tuple[Expression, ...]
-    """All of them must be true."""
-    message: tuple[str | Expression, ...]
+    test: Test
     at: SpecPath
     excepted: frozenset[str]
-    values: Mapping[str, Any]
-    """What expressions see as `with`."""
     span: SourceSpan
 
 
@@ -196,7 +183,7 @@ def _rule(policy: Policy, user: Policy, parsed: Source, path: SpecPath) -> Rule:
         level = Severity.ERROR if user.level == "deny" else Severity.WARNING
     message, conditions = tuple(part for part in parts if part), tuple(entry for entry in when if entry)
     place = parsed.span((*path, "use" if user.use is not None else "name"))
-    return Rule(name, level, broken, conditions, message, at, frozenset(user.except_), user.with_, place)
+    return Rule(name, level, Test(broken, conditions, message, user.with_), at, frozenset(user.except_), place)
 
 
 _HINT = "rules are CEL, as in `has(spec.deployment) && spec.deployment.instances > 2`"
@@ -204,12 +191,11 @@ _HINT = "rules are CEL, as in `has(spec.deployment) && spec.deployment.instances
 
 @lru_cache(maxsize=512)
 def _expression(text: str) -> Expression:
-    """Raises NotUnderstood for what does not compile, or asks for what no rule sees."""
-    program = cel.compiled(text)
-    names = cel.names(text, program)
+    """Raises NotUnderstood for what does not compile, or uses a name that no rule sees."""
+    names = cel.names(text, cel.compiled(text))
     if strange := [f"`{name}`" for name in names if name not in SEEN]:
         raise cel.NotUnderstood(f"a rule can use `plan`, `spec` and `with`, but not {', '.join(strange)}")
-    return Expression(text, program)
+    return Expression(text)
 
 
 def _parts(message: str) -> Iterator[tuple[str, bool]]:

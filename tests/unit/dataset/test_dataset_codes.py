@@ -125,6 +125,10 @@ CASES: dict[str, tuple[Case, str]] = {
     "FF629": (_of("azureml:talks:3", train={"rows": 5}), "`rows` cannot be had of `azureml:talks:3`"),
     "FF630": (_no_size, "FINEFORGE_CACHE_GIB is `much`, which is no size"),
     "FF631": (_wide, "has 10,001 columns; at most 10,000 can be read"),
+    "FF632": (
+        _train(row("Where?", many=[1] * 20_000), train={"filter": "many.map(x, many.map(y, string(x))) == []"}),
+        "the filter took more than 5 seconds and was stopped at `data/train.jsonl` line 1",
+    ),
 }
 WARNINGS = {"FF607", "FF615", "FF616", "FF617"}
 

@@ -116,7 +116,6 @@ NO_FILTERS = {
     "size(messages": "missing `)` at end (character 14)",
     "a b": "unexpected `b` expecting the end (character 3)",
     "  ": "unexpected end (character 3)",
-    "[1].all(a, [1].all(b, [1].all(c, true)))": "are nested more than 2 deep",
 }
 
 
@@ -130,10 +129,11 @@ def test_what_is_no_filter_is_found_before_any_row_is_read(expression: str, tmp_
     assert NO_FILTERS[expression] in problem.message
 
 
-def test_loops_in_text_or_beside_each_other_are_fine(tmp_path: Path) -> None:
+def test_loops_in_text_next_to_each_other_or_nested_are_fine(tmp_path: Path) -> None:
     talks(tmp_path, 1)
     loop = "messages.all(m, m.role != '.all(.all(.all(')"
     assert made(tmp_path, filter=f"{loop} && {loop} && {loop}")["train"] == [0]
+    assert made(tmp_path, filter="[1].all(a, [1].all(b, [1].all(c, a + b + c == 3)))")["train"] == [0]
 
 
 FAILING = {

@@ -14,7 +14,7 @@ from fineforge.core.diagnostics import Diagnostic, FineforgeError, Severity, err
 from fineforge.core.objects import ResourceKey
 from fineforge.core.plan import Mode, Plan
 from fineforge.engine import batch, orphans, planfile
-from fineforge.host import git
+from fineforge.host import git, worker
 from fineforge.policies import judge
 from fineforge.policies import rules as reading
 from tests.scenarios.stories.telling import Telling
@@ -96,10 +96,12 @@ def test_a_saved_plan_is_judged_by_the_rules_of_today(ruled: Ruled, tmp_path: Pa
         ruled.carry_out(saved)
     assert [found.code for found in refused.value.diagnostics] == ["FF320", "FF320"]
     assert ruled.gateway.writes == []
-    saved = judge.judged(saved, ruled.loaded().at("dev"))
+    saved = judge.judged(saved, ruled.loaded().at("dev"), worker.run)
     ruled.rules()
     (ruled.folder / "policies" / "extra.yaml").unlink()
-    assert judge.judged(saved, ruled.loaded().at("dev")).diagnostics == made.diagnostics, "what is no rule any more says nothing"
+    assert judge.judged(saved, ruled.loaded().at("dev"), worker.run).diagnostics == made.diagnostics, (
+        "what is no rule any more says nothing"
+    )
 
 
 def test_an_older_commit_is_held_against_the_rules_of_today(ruled: Ruled, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,20 +8,10 @@ from pathlib import Path
 import pytest
 
 from fineforge.config import cel
+from fineforge.host.worker import run_here
 from fineforge.policies import judge, rules
 from fineforge.policies.rules import Book
 from tests.support.offline import read as read_spec
-
-DOUBLED = "[1, 2]" + ".map(x, [x, x, x, x])" * 3
-LIMITS = {
-    DOUBLED: "it uses `map` more than 2 times",
-    "[1].exists(a, [1].exists(b, [1].exists(c, true)))": "are nested more than 2 deep",
-    " && ".join(["[1].all(x, true)"] * 9): "more than 8 loops",
-    f'"{"x" * 2000}" == "x"': "longer than 2,000 characters",
-    r'r"\" == "" && ' + DOUBLED + ' == [] && "" == ""': "`map`",
-    '"""a"b""" == "" && ' + DOUBLED + " == []": "`map`",
-    'true // "\n && ' + DOUBLED + ' == [] // "': "`map`",
-}
 
 
 def book(folder: Path, text: str) -> Book:
@@ -29,16 +19,10 @@ def book(folder: Path, text: str) -> Book:
     return rules.read(folder / "rules.yaml")
 
 
-@pytest.mark.parametrize("expression", LIMITS)
-def test_an_expression_that_might_take_too_long_is_refused(expression: str) -> None:
+def test_a_long_expression_is_refused() -> None:
     with pytest.raises(cel.NotUnderstood) as refused:
-        cel.compiled(expression)
-    assert LIMITS[expression] in str(refused.value)
-
-
-def test_what_is_written_in_text_is_no_loop() -> None:
-    text = '"' + ".map(" * 9 + '" == "" && ' + "r'\\' == \"'.map(.map(.map(\" // .map( .map( .map("
-    assert cel.compiled(text).execute({}) is False
+        cel.compiled(f'"{"x" * 2000}" == "x"')
+    assert "more than 2,000 characters" in str(refused.value)
 
 
 MESSAGES = {
@@ -67,7 +51,7 @@ def test_messages_have_values_in_them(message: str, tmp_path: Path) -> None:
         "secret": "https://h/?sig=abcdef",
         "lines": "one\n two",
     }
-    [verdict] = judge.verdicts(made.rules, {"plan": plan, "spec": {"name": "support"}})
+    [verdict] = judge.verdicts(made.rules, {"plan": plan, "spec": {"name": "support"}}, run_here)
     assert (verdict.message, verdict.failure) == (MESSAGES[message], "")
 
 
@@ -105,9 +89,9 @@ def test_a_rule_of_one_s_own_may_have_values_too(tmp_path: Path) -> None:
     made = book(
         tmp_path, "rules: [{name: abc, deny: spec.name in with.names, message: '{with.names}', with: {names: [support]}}]\n"
     )
-    [verdict] = judge.verdicts(made.rules, {"spec": {"name": "support"}})
+    [verdict] = judge.verdicts(made.rules, {"spec": {"name": "support"}}, run_here)
     assert verdict.message == "support"
-    assert list(judge.verdicts(made.rules, {"spec": {"name": "other"}})) == []
+    assert list(judge.verdicts(made.rules, {"spec": {"name": "other"}}, run_here)) == []
 
 
 def test_rules_see_every_default_and_no_secret() -> None:
@@ -134,5 +118,5 @@ def test_the_rules_of_the_page_can_be_used(tmp_path: Path) -> None:
     names = {f"`{name}`" for name in rules.shipped()}
     assert names == set(re.findall(r"^\| (`[a-z-]{12,}`) \|", page, re.MULTILINE))
     first = made[2].cases[0][0]
-    broken = judge.verdicts(made[1].rules, {"plan": first.plan, "spec": first.spec})
+    broken = judge.verdicts(made[1].rules, {"plan": first.plan, "spec": first.spec}, run_here)
     assert [(verdict.rule.name, verdict.failure) for verdict in broken] == [(name, "") for name in first.expect.deny]
