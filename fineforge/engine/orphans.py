@@ -5,11 +5,13 @@ What a step does is the planner's; here belongs reading what it needs to know, f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from fineforge.config import project, source, spec
 from fineforge.config.loaded import Loaded
+from fineforge.config.spec.names import SPEC_NAME
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.facts import Facts, World
 from fineforge.core.gateway import Reader
@@ -61,14 +63,17 @@ def forget(loaded: Loaded, gateway: Reader, kinds: Sequence[str]) -> Plan:
 def orphans(
     names: Sequence[str], project_name: str, gateway: Reader, wanted: Collection[ResourceKey] = frozenset()
 ) -> list[Orphans]:
-    """Objects of the project whose spec is none of `names`, by spec. Archived ones are where they belong, and not among them; nor
-    are those that the specs of these names want, as a cluster that outlives who made it."""
+    """Return the project's objects whose spec is none of `names`, grouped by spec.
+
+    Left out: archived objects, objects that the specs of these names want (a cluster may outlive the spec that created it), and
+    objects whose tag names a spec that cannot exist. Anybody may write such a tag, and no spec can be planned under it.
+    """
     world = observe.read_ours(gateway, project_name)
     found: dict[str, list[Observed]] = {}
     for have in world.observed.values():
         if have is None or have.owner is None or have.owner.project != project_name or have.archived:
             continue
-        if have.owner.spec not in names and have.key not in wanted:
+        if have.owner.spec not in names and have.key not in wanted and re.fullmatch(SPEC_NAME, have.owner.spec):
             found.setdefault(have.owner.spec, []).append(have)
     order = list(KINDS)
     return [
