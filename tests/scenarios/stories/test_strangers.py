@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,7 +86,7 @@ Place = tuple[str, str | None]
 class Crowded:
     """The gateway that it wraps, in whose answers strangers' objects appear too."""
 
-    def __init__(self, gateway: Any, strangers: Mapping[Place, list[Raw]], taken: Mapping[ResourceKey, Raw]) -> None:
+    def __init__(self, gateway: Any, strangers: Mapping[Place, Sequence[Raw]], taken: Mapping[ResourceKey, Raw]) -> None:
         """`taken`: objects of strangers under names that our spec wants."""
         self._gateway, self._strangers, self._taken = gateway, strangers, taken
 
@@ -107,7 +107,7 @@ class Crowded:
             others = {key: raw for key, raw in others.items() if whose(raw) == parent}
         return {**others, **self._gateway.list(kind, parent)}
 
-    def names(self, kind: str) -> list[str]:
+    def names(self, kind: str) -> Sequence[str]:
         return [*self._gateway.names(kind), "theirs"]
 
 
@@ -169,7 +169,7 @@ def test_our_names_are_taken(applied: Telling, data: st.DataObject) -> None:
     wanted = [step.key for step in applied.plan().steps if step.key.kind in LISTED]
     keys = data.draw(st.lists(st.sampled_from(wanted), min_size=1, unique=True))
     taken = {key: data.draw(bodies(key.kind), label=str(key)) | {"name": key.version or key.name} for key in keys}
-    versions = {(key.kind, key.name): [data.draw(bodies(key.kind))] for key in wanted if key.version}
+    versions: dict[Place, Sequence[Raw]] = {(key.kind, key.name): [data.draw(bodies(key.kind))] for key in wanted if key.version}
     crowd: Any = Crowded(applied.gateway, versions, taken)
     for mode in Mode:
         made = engine.plan(applied.loaded(), crowd, mode).plan
