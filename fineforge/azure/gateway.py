@@ -22,6 +22,7 @@ from fineforge.core.gateway import READS, Leases, Progress, Workspace
 from fineforge.core.objects import Raw, ResourceKey, Status
 from fineforge.core.runs import LogPosition, LogText, Series
 from fineforge.host.retry_after import seconds_of
+from fineforge.resources.fields import get
 from fineforge.resources.kinds import KINDS
 from fineforge.resources.ownership import whose
 
@@ -307,8 +308,8 @@ class AzureGateway:
         """Why an object failed. Endpoints and deployments keep the address of their last operation; jobs tell run history."""
         if key.kind == "job":
             return self._runs().read_error(key.name)
-        operation = ((raw.get("properties") or {}).get("properties") or {}).get("AzureAsyncOperationUri")
-        if operation and _is_arm(operation):
+        operation = get(raw, "properties.properties.AzureAsyncOperationUri")
+        if isinstance(operation, str) and _is_arm(operation):
             answer = self._http.send("GET", operation)
             if answer.ok and isinstance(answer.body, Mapping) and answer.body.get("error"):
                 code, message = words(answer.body)

@@ -6,6 +6,7 @@ so neither is used: docs/decisions/0006-libraries.md.
 
 from __future__ import annotations
 
+import math
 import re
 
 _DURATION = re.compile(r"P(?:(?P<d>\d+)D)?(?:T(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+(?:\.\d+)?)S)?)?\Z")
@@ -17,4 +18,7 @@ def seconds(text: str) -> float:
     if match is None or not any(match.groups()):
         raise ValueError(f"not a duration: {text}")
     days, hours, minutes, rest = (float(match[name] or 0) for name in "dhms")
-    return days * 86400 + hours * 3600 + minutes * 60 + rest
+    length = days * 86400 + hours * 3600 + minutes * 60 + rest
+    if not math.isfinite(length):
+        raise ValueError(f"not a duration: {text[:40]}...")
+    return length

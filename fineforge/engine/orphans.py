@@ -5,6 +5,7 @@ What a step does is the planner's. Here is the reading of what it needs to know,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from fineforge.config import discovery, project, source
 from fineforge.config import spec as specs
 from fineforge.config.loaded import DEFAULTS, SpecFile, SpecOptions, TargetedSpec
+from fineforge.config.spec.names import SPEC_NAME
 from fineforge.core.diagnostics import Diagnostic, FineforgeError, errors
 from fineforge.core.facts import Facts, World
 from fineforge.core.gateway import Reader
@@ -75,14 +77,17 @@ def _ownership(spec: TargetedSpec, gateway: Reader, planned: PlannedSpec, plan: 
 def find_orphans(
     names: Sequence[str], project_name: str, gateway: Reader, wanted: Collection[ResourceKey] = frozenset()
 ) -> list[Orphans]:
-    """Objects of the project whose spec is none of `names`, by spec. Archived ones are where they belong, and not among them; nor
-    are those that the specs of these names want, as a cluster that outlives who made it."""
+    """Return the project's objects whose spec is none of `names`, grouped by spec.
+
+    Left out: archived objects, objects that the specs of these names want (a cluster may outlive the spec that created it), and
+    objects whose tag names a spec that cannot exist. Anybody may write such a tag, and no spec can be planned under it.
+    """
     world = observe.read_ours(gateway, project_name)
     found: dict[str, list[Observed]] = {}
     for have in world.observed.values():
         if have is None or have.owner is None or have.owner.project != project_name or have.archived:
             continue
-        if have.owner.spec not in names and have.key not in wanted:
+        if have.owner.spec not in names and have.key not in wanted and re.fullmatch(SPEC_NAME, have.owner.spec):
             found.setdefault(have.owner.spec, []).append(have)
     order = list(KINDS)
     return [

@@ -9,6 +9,7 @@ from typing import Any
 from fineforge.config.spec import Spec
 from fineforge.core.facts import Facts, World
 from fineforge.core.objects import Observed, ResourceKey
+from fineforge.resources.fields import whole_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def _usd_hour(have: Observed, facts: Facts, spec: Spec, clusters: Sequence[Obser
     for its nodes beyond these. One that waits for nodes costs nothing yet."""
     match have.key.kind:
         case "deployment":
-            return _price(have.document.get("instance_type"), facts, int(have.document.get("instance_count") or 1))
+            return _price(have.document.get("instance_type"), facts, whole_number(have.document.get("instance_count") or 1, 1))
         case "compute":
             return _price(have.document.get("size"), facts, _nodes(have), is_low_priority(have))
         case "job" if have.word.lower() in ("running", "finalizing") and spec.compute is not None:
@@ -56,7 +57,7 @@ def _usd_hour(have: Observed, facts: Facts, spec: Spec, clusters: Sequence[Obser
 
 
 def _nodes(have: Observed) -> int:
-    return int(have.document.get("min_instances") or 0)
+    return whole_number(have.document.get("min_instances") or 0, 0)
 
 
 def is_low_priority(cluster: Observed) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from fineforge.config.loaded import TargetedSpec
 from fineforge.config.spec import Spec
 from fineforge.core.diagnostics import Diagnostic, Severity
 from fineforge.core.plan import Plan

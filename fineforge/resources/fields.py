@@ -56,14 +56,18 @@ class Form:
 
 
 def read_document(raw: Raw, rules: Sequence[FieldRule]) -> dict[str, Any]:
-    """The body in the shape of the template. Fields that the service left out are left out."""
+    """The body in the shape of the template. Fields that the service left out are left out.
+
+    Raises for no JSON object, however odd: the body may be anybody's.
+    """
     document: dict[str, Any] = {}
     for rule in rules:
         if not rule.wire:
             continue
         value, read = get(raw, rule.wire), FORMS[rule.form].read
-        if rule.path.endswith(".*") and isinstance(value, Mapping):
-            put(document, rule.path.removesuffix(".*"), {str(key): read(entry) for key, entry in value.items()})
+        if rule.path.endswith(".*"):
+            if isinstance(value, Mapping):
+                put(document, rule.path.removesuffix(".*"), {str(key): read(entry) for key, entry in value.items()})
         elif value is not None:
             put(document, rule.path, read(value))
     return document
@@ -126,8 +130,16 @@ def merge_tags(body: dict[str, Any], tags: Mapping[str, str]) -> None:
 
 def read_tags(raw: Raw) -> dict[str, str]:
     """The tags of a body; ARM resources carry them on top, assets and jobs in their properties."""
-    place = raw if _tags_on_top(raw) else raw.get("properties") or {}
-    return {str(key): str(value) for key, value in (place.get("tags") or {}).items()}
+    found = get(raw, "tags" if _tags_on_top(raw) else "properties.tags")
+    return {str(key): str(value) for key, value in found.items()} if isinstance(found, Mapping) else {}
+
+
+def whole_number(value: Any, otherwise: int) -> int:
+    """Return a number of an object's body as an integer, or `otherwise` if it is not a number."""
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return otherwise
 
 
 def _tags_on_top(raw: Raw) -> bool:
@@ -284,7 +296,7 @@ FORMS: dict[str, Form] = {
     "plain": Form(_same, _same, _same),
     "text": Form(str, str, lambda v: None if v is None else str(v)),
     "number": Form(_same, _same, _number),
-    "caseless": Form(_same, _same, lambda v: str(v).lower()),
+    "caseless": Form(str, _same, lambda v: str(v).lower()),
     "seconds": Form(_seconds, lambda v: f"PT{v}S", _number),
     "milliseconds": Form(
         lambda v: round(s * 1000) if isinstance(s := _seconds(v), int | float) else v, lambda v: f"PT{v / 1000:g}S", _number
@@ -293,7 +305,7 @@ FORMS: dict[str, Form] = {
     "tier": _words({"dedicated": "Dedicated", "low_priority": "LowPriority"}),
     "identity": _words({"system_assigned": "SystemAssigned", "user_assigned": "UserAssigned"}),
     "identities": Form(
-        lambda v: [{"resource_id": name} for name in v],
+        lambda v: [{"resource_id": name} for name in v] if isinstance(v, Mapping) else [],
         lambda v: {entry["resource_id"]: {} for entry in v} or None,
         lambda v: sorted(str(entry.get("resource_id")).lower() for entry in v or ()),
     ),

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
 from fineforge import __version__
 from fineforge.core.objects import Ownership, Raw
+from fineforge.resources.fields import read_tags
 
 DIGEST_FORMAT = 1
 """Part of every digest: raised when what is digested changes, so that old objects are told apart instead of mistaken."""
@@ -37,18 +39,25 @@ def to_tags(owner: Ownership) -> dict[str, str]:
     return {PREFIX + key: value[:256] for key, value in tags.items() if value}
 
 
+_ATTEMPT = re.compile(r"[1-9][0-9]{0,8}")
+"""`str.isdigit` accepts digits that `int` refuses, such as `²`, and `int` refuses text of more than 4300 digits."""
+
+
 def from_tags(tags: Mapping[str, str]) -> Ownership | None:
-    """Who owns an object with these tags; None where it is not fineforge's."""
+    """Return the owner that these tags name, or None if the object is not fineforge's.
+
+    Anybody may write tags, so any text is accepted: an attempt that `to_tags` could not have written counts as the first.
+    """
     ours = {key.lower()[len(PREFIX) :]: str(value) for key, value in tags.items() if key.lower().startswith(PREFIX)}
     if "project" not in ours or "spec" not in ours:
         return None
-    attempt = ours.get("attempt", "1")
+    attempt = _ATTEMPT.fullmatch(ours.get("attempt", ""))
     return Ownership(
         project=ours["project"],
         spec=ours["spec"],
         digest=ours.get("digest", ""),
         fields=ours.get("fields", ""),
-        attempt=int(attempt) if attempt.isdigit() else 1,
+        attempt=int(attempt[0]) if attempt else 1,
         source=ours.get("source", ""),
         version=ours.get("version", ""),
     )
@@ -56,7 +65,7 @@ def from_tags(tags: Mapping[str, str]) -> Ownership | None:
 
 def whose(job: Raw) -> str:
     """`project/spec` of a job as the service answers it; empty where it is not fineforge's."""
-    owner = from_tags((job.get("properties") or {}).get("tags") or {})
+    owner = from_tags(read_tags(job))
     return f"{owner.project}/{owner.spec}" if owner else ""
 
 

@@ -10,6 +10,7 @@ from fineforge.core.gateway import LOCAL
 from fineforge.core.objects import Observed, Status
 from fineforge.documents.answers import ObjectState, SpecStatus
 from fineforge.planner.costs import State, is_low_priority
+from fineforge.resources.fields import whole_number
 from fineforge.views.events import duration
 from fineforge.views.paint import Paint
 from fineforge.views.text import table
@@ -90,7 +91,7 @@ def _age(have: Observed, now: datetime) -> float | None:
 
 
 def _instances(have: Observed) -> int | None:
-    return int(have.document.get("instance_count") or 1) if have.key.kind == "deployment" else None
+    return whole_number(have.document.get("instance_count") or 1, 1) if have.key.kind == "deployment" else None
 
 
 def _traffic(have: Observed) -> list[str]:

@@ -81,10 +81,10 @@ class Kind:
         return f"{self.name}.yml.j2"
 
     def observe(self, key: ResourceKey, raw: Raw) -> Observed:
-        """The object as it is, in the shape of its template."""
+        """Return the object as it is, in the shape of its template. Raises for no JSON object: any user may have made it."""
         document = fields.read_document(raw, self.rules)
         for place, wire in self.extra.items():
-            fields.put(document, place, dict(fields.get(raw, wire) or {}))
+            fields.put(document, place, _shares(fields.get(raw, wire)))
         tags = fields.read_tags(raw)
         document["tags"] = {name: value for name, value in tags.items() if not ownership.is_owner_tag(name)}
         archived = bool(fields.get(raw, "properties.isArchived"))
@@ -163,12 +163,23 @@ USER_TAGS = FieldRule(
 )
 
 
+def _shares(entries: Any) -> dict[str, int]:
+    """Percent by deployment. A share that is not a number counts as 100, so that nobody's traffic is taken for none."""
+    known = entries if isinstance(entries, Mapping) else {}
+    return {str(name): fields.whole_number(value, 100) for name, value in known.items()}
+
+
 def _words(raw: Raw) -> str:
-    """What the service says about a failure."""
-    error = raw.get("fineforge-error") or {}
-    if error:
+    """Return what the service says about a failure."""
+    error = raw.get("fineforge-error")
+    if isinstance(error, Mapping) and error:
         return ": ".join(str(error[part]) for part in ("code", "message") if error.get(part))
-    for entry in fields.get(raw, "properties.provisioningErrors") or ():
-        inner = entry.get("error") or entry
+    listed = fields.get(raw, "properties.provisioningErrors")
+    for entry in filter(_is_mapping, listed if isinstance(listed, list) else ()):
+        inner = entry["error"] if _is_mapping(entry.get("error")) else entry
         return f"{inner.get('code')}: {inner.get('message')}"
     return ""
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping)

@@ -168,3 +168,9 @@ def test_a_place_without_a_rule_is_an_error() -> None:
 def test_a_tag_may_hold_dots() -> None:
     rule, rest = fields.rule_of("tags.a.b", RULES)
     assert (rule.path, rest) == ("tags.*", ("a.b",))
+
+
+def test_the_order_of_keys_is_no_difference() -> None:
+    rules = (FieldRule("scale", "properties.scale"),)
+    one, other = {"scale": {"min": 0, "max": 2}}, {"scale": {"max": 2, "min": 0}}
+    assert fields.field_digests(one, rules) == fields.field_digests(other, rules)

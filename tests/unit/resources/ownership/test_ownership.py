@@ -50,6 +50,12 @@ def test_a_damaged_attempt_is_the_first() -> None:
     assert owner is not None and owner.attempt == 1
 
 
+def test_only_a_later_attempt_has_a_tag() -> None:
+    """Tags are scarce, and the first attempt is what most objects have."""
+    assert "fineforge-attempt" not in ownership.to_tags(Ownership("a", "b", "c", attempt=1))
+    assert ownership.to_tags(Ownership("a", "b", "c", attempt=2))["fineforge-attempt"] == "2"
+
+
 def test_who_uses_a_shared_object() -> None:
     tags = {"fineforge-used-by-support": "true", "FINEFORGE-USED-BY-billing": "true", "fineforge-spec": "support"}
     assert ownership.used_by(tags) == {"support", "billing"}
