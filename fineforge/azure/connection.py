@@ -165,4 +165,4 @@ def _github_assertion() -> str:
         try:
             return str(response.json()["value"])
         except (ValueError, KeyError, TypeError, RecursionError):
-            raise FineforgeError(strange(url, "it holds no ID token")) from None
+            raise FineforgeError(strange(url, "the answer contains no ID token")) from None

@@ -119,7 +119,7 @@ class Door(RequestsTransport):  # type: ignore[misc]
             raise
         except Exception as error:  # urllib3's own types, of a package that we do not depend on.
             response.close()
-            raise ServiceResponseError(f"the answer broke off: {error}", error=error) from error
+            raise ServiceResponseError(f"the answer was cut off: {error}", error=error) from error
         response._content, response._content_consumed = b"".join(blocks), True
         response.raw.release_conn()
 
@@ -214,7 +214,7 @@ class Pages:
     def turn(self, url: str, page: str) -> None:
         """Note that `page`, an address or a token, is read next."""
         if page in self._seen:
-            raise FineforgeError(strange(url, "the next page is one that was read already"))
+            raise FineforgeError(strange(url, "the next page was read before"))
         if len(self._seen) >= MAX_PAGES:
             raise FineforgeError(strange(url, f"the list has more than {MAX_PAGES} pages"))
         self._seen.add(page)

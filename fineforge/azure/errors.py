@@ -34,29 +34,29 @@ _NO_WORKSPACE = (
 _AGAIN = "run the same command again"
 ROWS = (
     Row("AuthorizationFailed|AuthorizationPermission|ForbiddenError|does not have (authorization|permission)", None, "FF403",
-        "docs/rbac.md lists what each command needs; a new role assignment counts after about five minutes"),
+        "docs/rbac.md lists what each command needs; a new role assignment takes about five minutes to apply"),
     Row("", 401, "FF402", "sign in again: `az login`, or check the service principal's secret"),
     Row(_NO_WORKSPACE, 404, "FF405", "check subscription, resource group and workspace of the target"),
     Row("Soft-deleted workspace", None, "FF405", "recover or purge the workspace first: https://aka.ms/wsoftdelete"),
     Row("Not enough quota|OutOfQuota|CoreQuota|vCPU quota|Quota reached|quota requested|quota of|QuotaExceeded", None, "FF410",
-        "ask for more quota of this VM family, or choose another size; online deployments reserve 20 % more for most sizes"),
+        "request more quota for this VM family, or choose another size; online deployments reserve 20 % more for most sizes"),
     Row("VMSize is not a supported|not a supported VM size|InvalidPropertyValue", None, "FF411",
         "the region does not offer this size, or the subscription has no quota entry for its family"),
     Row("unique within (a|the) region|already an endpoint with this name|endpoint name .* is not available", None, "FF412",
-        "set `endpoint.name` to something that nobody else in the region has"),
+        "set `endpoint.name` to a name that is unique in the region"),
     Row("unrecoverable state|has not been created successfully", None, "FF413",
-        "run `fineforge apply` again: it deletes and creates it"),
+        "run `fineforge apply` again: it deletes and recreates the object"),
     Row("another operation|already (running|in progress)|OperationCanceled|RetryableError|Updating provisioning", None, "FF414",
         f"wait for it, then {_AGAIN}"),
     Row("(job with this name|and version) already exists|asset paths cannot be updated|uri cannot be changed", None, "FF415",
-        "somebody made it with other content; `fineforge plan` shows what is there"),
+        "it was created with other content; `fineforge plan` shows what exists"),
     Row("ImageBuildFailure|NotReady|BadArgument|SecretsInjectionError|NoMatchingArtifacts|container has crashed", None, "FF416",
-        "https://aka.ms/oe-tsg says what each code means; mend the cause and apply again"),
+        "https://aka.ms/oe-tsg explains each code; fix the cause and apply again"),
     Row("", 429, "FF406", f"the service throttles: wait a minute, then {_AGAIN}"),
-    Row("", 404, "FF404", "somebody deleted it, or its name is misspelt"),
+    Row("", 404, "FF404", "it was deleted, or the name is misspelled"),
     Row("", 409, "FF414", f"wait for it, then {_AGAIN}"),
-    Row("", 501, "FF408", "the local emulator refuses what it does not know, instead of pretending"),
-    *(Row("", status, "FF407", f"a fault of the service: {_AGAIN}; what is done stays done") for status in (500, 502, 503, 504)),
+    Row("", 501, "FF408", "the local emulator rejects what it does not implement"),
+    *(Row("", status, "FF407", f"an error of the service: {_AGAIN}") for status in (500, 502, 503, 504)),
 )  # fmt: skip
 """The first row that fits counts."""
 _ACTION = re.compile(r"Microsoft\.\w+(?:/[\w*]+)+")
@@ -89,17 +89,15 @@ def scoring_refusal(status: int, body: Any, headers: Mapping[str, str], what: st
     said = _sentence(what, code, " ".join(part for part in (model, message) if part) or f"HTTP {status}")
     match status:
         case 401 | 403:
-            found = Diagnostic("FF402", said, hint="the endpoint does not take this key or token")
+            found = Diagnostic("FF402", said, hint="the endpoint rejects this key or token")
         case 404:
-            found = Diagnostic("FF404", said, hint="no deployment of this name, or none that has traffic: `fineforge status`")
+            found = Diagnostic("FF404", said, hint="no deployment has this name, or none has traffic: see `fineforge status`")
         case 429:
-            found = Diagnostic(
-                "FF406", said, hint="more requests than the deployment takes at a time: ask again, or more instances"
-            )
+            found = Diagnostic("FF406", said, hint="too many concurrent requests for the deployment: retry, or add instances")
         case 408:
             found = Diagnostic("FF419", said, hint="the answer took longer than `deployment.request.timeout_ms`")
         case _:
-            found = Diagnostic("FF419", said, hint="the model server failed; its log in the workspace says more")
+            found = Diagnostic("FF419", said, hint="the model server failed; see `fineforge logs SPEC --deployment`")
     return FineforgeError(found)
 
 

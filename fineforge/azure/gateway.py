@@ -143,9 +143,9 @@ class AzureGateway:
         wanted = {"containerType": "InferenceServer", "tail": lines}
         answer = self._send("POST", path, key.kind, json=wanted, asks=True)
         if is_missing(answer.status, answer.body):
-            raise FineforgeError(Diagnostic("FF404", f"`{key}` does not exist", hint="`fineforge status` shows what there is"))
+            raise FineforgeError(Diagnostic("FF404", f"`{key}` does not exist", hint="`fineforge status` shows what exists"))
         if not answer.ok and re.search(NOT_YET, words(answer.body)[1], re.IGNORECASE):
-            hint = "ask again when it is provisioned; `fineforge status` says how far it is"
+            hint = "try again when it is provisioned; `fineforge status` shows its state"
             raise FineforgeError(Diagnostic("FF420", f"`{key}`: {words(answer.body)[1].rstrip('.')}", hint=hint))
         return str(self._good(answer, key).get("content") or "")
 
@@ -186,7 +186,7 @@ class AzureGateway:
         uri = str(properties.get("scoringUri") or "")
         if not uri.startswith("https://"):
             raise FineforgeError(
-                Diagnostic("FF404", f"`{key}` does not exist, or has no address yet", hint="apply the spec first")
+                Diagnostic("FF404", f"`{key}` does not exist, or has no scoring URI yet", hint="apply the spec first")
             )
         headers = {"Authorization": f"Bearer {self._endpoint_secret(key, str(properties.get('authMode') or 'Key'))}"}
         if deployment:
@@ -213,7 +213,7 @@ class AzureGateway:
             yield from rows_of(answer)
             url = part_of(answer, "nextLink", str, "")
             if url and not _is_arm(url):
-                raise FineforgeError(Diagnostic("FF400", f"list of {kind}: the next page is not at Azure: {url[:200]}"))
+                raise FineforgeError(Diagnostic("FF400", f"list of {kind}: the next page is not on an Azure host: {url[:200]}"))
 
     def _runs(self) -> Runs:
         return Runs(self._http, self.workspace, self.location())

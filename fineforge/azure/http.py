@@ -124,11 +124,11 @@ class Http:
     def _unreachable(self, url: str, error: Exception) -> Diagnostic:
         target = self._connection.workspace.target
         hint = (
-            "is the emulator running? `fineforge emulator status`"
+            "`fineforge emulator status` shows whether the emulator is running"
             if target == LOCAL
             else "check the network and the proxy settings"
         )
-        return Diagnostic("FF409", f"`{_host(url)}` cannot be reached: {first_line(error)}", hint=hint)
+        return Diagnostic("FF409", f"`{_host(url)}` is unreachable: {first_line(error)}", hint=hint)
 
 
 def _no_credential(error: Exception) -> Diagnostic:
@@ -136,10 +136,10 @@ def _no_credential(error: Exception) -> Diagnostic:
     hint = "run `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
     tried = re.findall(r"(?m)^\W*(\w+Credential): (.+)$", str(error))
     if not tried:
-        return Diagnostic("FF402", f"the sign-in was refused: {first_line(error)}", hint=hint)
+        return Diagnostic("FF402", f"sign-in failed: {first_line(error)}", hint=hint)
     reasons = (re.split(r"\. |\.?$", said.removeprefix(f"{name} "))[0] for name, said in tried)
     listed = ", ".join(f"`{name}` ({reason})" for (name, _), reason in zip(tried, reasons, strict=True))
-    return Diagnostic("FF401", f"there are no credentials for Azure; tried {listed}", hint=hint)
+    return Diagnostic("FF401", f"no credentials for Azure; tried {listed}", hint=hint)
 
 
 def _host(url: str) -> str:

@@ -21,10 +21,10 @@ FOLDER = "fineforge/leases"
 RETRIES = 2
 SECONDS = 10
 """For one answer: a renewal that hangs must leave time for the next one."""
-_ABOUT = {"what": "The apply lease of a fineforge spec. The metadata of this blob says who held it last."}
+_ABOUT = {"what": "The apply lease of a fineforge spec. The metadata of this blob names its last holder."}
 _OTHERS = {409: False, 412: False}
 """Statuses of the refusals that mean that somebody else has it, where the code speaks of a lease (blob-service-error-codes)."""
-_WAY_OUT = "`--lock=false` applies without a lease, and nothing then keeps two applies apart"
+_WAY_OUT = "`--lock=false` applies without a lease, so nothing prevents a second apply"
 
 
 def of_datastore(http: Http, connection: Connection) -> BlobLeases:
@@ -139,7 +139,7 @@ class BlobLeases:
         return Diagnostic("FF532", said.message, hint=f"{cause}; {_WAY_OUT}")
 
     def _unreachable(self, name: str, error: Exception) -> Diagnostic:
-        hint = f"the storage account `{self._account}` may be open to its own network only; {_WAY_OUT}"
+        hint = f"the storage account `{self._account}` may only be reachable from its own network; {_WAY_OUT}"
         return Diagnostic("FF532", f"`apply lease of {name}`: {first_line(error)}", hint=hint)
 
     def _confirmed(self, client: Any, call: Callable[[Any], Any], lease: str) -> bool:
@@ -170,7 +170,7 @@ def _cause(code: str, account: str) -> str:
         case "AuthorizationPermissionMismatch":
             return f"the role Storage Blob Data Contributor on the storage account `{account}` is missing"
         case "AuthorizationFailure":
-            return f"the firewall of the storage account `{account}` does not let this network in"
+            return f"the firewall of the storage account `{account}` blocks this network"
         case "KeyBasedAuthenticationNotPermitted":
-            return f"`{account}` takes no keys: the workspace's default datastore must be one without credentials"
+            return f"`{account}` rejects keys: the workspace's default datastore must be one without credentials"
     return f"it needs the role Storage Blob Data Contributor on `{account}`, and a network that its firewall lets in"

@@ -57,7 +57,7 @@ class Registry:
             raise refusal(answer.status, answer.body, f"registry {registry}", answer.headers)
         found = _needed(object_of(answer))
         if found is None:
-            raise FineforgeError(Diagnostic("FF400", f"registry `{registry}`: its discovery answers nothing that can be used"))
+            raise FineforgeError(Diagnostic("FF400", f"registry `{registry}`: its discovery answer cannot be used"))
         self._remembered.put(f"registry-{registry}", found)
         return found
 

@@ -38,14 +38,14 @@ def create(connection: Connection, key: ResourceKey, text: str) -> None:
     except HttpResponseError as error:
         raise FineforgeError(_refused(key, error)) from None
     except (ServiceRequestError, ServiceResponseError) as error:
-        hint = "run the same command again; what is done stays done"
+        hint = "run the same command again; completed steps stay completed"
         raise FineforgeError(Diagnostic("FF409", f"`{key}`: the connection broke: {_plain(error)}", hint=hint)) from None
     except AzureError as error:
         raise FineforgeError(Diagnostic("FF400", f"`{key}`: {_plain(error)}")) from None
     except FineforgeError:
         raise
     except Exception as error:  # The SDK raises its own and marshmallow's types; a user must see words, never a traceback.
-        raise FineforgeError(Diagnostic("FF418", f"azure-ai-ml refuses the YAML of `{key}`: {_plain(error)}")) from None
+        raise FineforgeError(Diagnostic("FF418", f"azure-ai-ml rejects the YAML of `{key}`: {_plain(error)}")) from None
 
 
 def _create(connection: Connection, key: ResourceKey, text: str) -> None:

@@ -25,26 +25,26 @@ from fineforge.cli.output import Output
 from fineforge.host import files
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "init": ("command", "Write a first spec that validates; overwrites nothing"),
+    "init": ("command", "Create a valid spec with sample data; never overwrites files"),
     "validate": ("command", "Check specs offline: names, types, sizes, retirement, data"),
-    "plan": ("command", "Show what apply would change, and change nothing"),
-    "apply": ("command", "Make the workspace what the spec says"),
-    "destroy": ("command", "Delete or archive what apply made"),
-    "drift": ("command", "Show what somebody else changed, and nothing else"),
-    "adopt": ("command", "Make an existing cluster or endpoint the spec's own"),
-    "forget": ("command", "Let the spec's objects go without deleting them"),
-    "status": ("command", "Show the spec's objects and what bills now"),
+    "plan": ("command", "Show what apply would change, without changing anything"),
+    "apply": ("command", "Create, update or replace what the spec defines"),
+    "destroy": ("command", "Delete or archive what apply created"),
+    "drift": ("command", "Show manual changes since the last apply"),
+    "adopt": ("command", "Make an existing cluster or endpoint belong to the spec"),
+    "forget": ("command", "Release the spec's objects without deleting them"),
+    "status": ("command", "Show the spec's objects and current costs"),
     "logs": ("command", "Show the log of the job, or of the deployment"),
-    "metrics": ("command", "Show what the job has measured"),
-    "invoke": ("command", "Ask the deployed model something"),
-    "data": ("command", "Prepare the data, check its rows, show some"),
-    "lease": ("group", "Show who is applying, or end a lease by hand"),
+    "metrics": ("command", "Show the metrics of the job"),
+    "invoke": ("command", "Send a request to the deployed model"),
+    "data": ("command", "Prepare the data, check its rows, show samples"),
+    "lease": ("group", "Show running applies, or release a lease"),
     "lock": ("command", "Pin the versions and commits that specs leave open"),
     "render": ("command", "Print the Azure ML YAML that would be submitted"),
-    "explain": ("command", "Explain a spec's parameters, a model, or an error code"),
-    "schema": ("command", "Print the JSON Schema of a spec, for editors"),
-    "import": ("command", "Write a spec for a job, an endpoint or a deployment that exists"),
-    "policy": ("group", "Try the rules that plans are held against"),
+    "explain": ("command", "Explain the parameters of a spec, a model or an error code"),
+    "schema": ("command", "Print the JSON Schema of a spec"),
+    "import": ("command", "Generate a spec for an existing job, endpoint or deployment"),
+    "policy": ("group", "Test the policies of a project"),
     "emulator": ("group", "Run the local Azure ML"),
     "version": ("command", "Print the version"),
 }
@@ -68,7 +68,7 @@ class Commands(click.Group):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = difflib.get_close_matches(args[0], COMMANDS, 1)
             meant = f"; did you mean `{near[0]}`?" if near else ""
-            ctx.fail(f"there is no command `{args[0]}`{meant}")
+            ctx.fail(f"unknown command `{args[0]}`{meant}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -84,8 +84,8 @@ class Commands(click.Group):
     no_args_is_help=False,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 fine, 1 error, 2 changes, 3 drift, 4 refused by a gate or a policy, 5 the world moved or another apply "
-    "is under way, 130 interrupted. `plan` tells 2 and 3 only with `--detailed-exitcode`.",
+    epilog="Exit codes: 0 success, 1 error, 2 changes, 3 drift, 4 refused by a gate or a policy, 5 an object changed or another "
+    "apply is running, 130 interrupted. `plan` returns 2 and 3 only with `--detailed-exitcode`.",
 )
 @click.option("--version", "show_version", is_flag=True, help="Print the version.")
 @click.pass_context

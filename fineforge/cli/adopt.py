@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from fineforge.engine import ApplyOptions, Planned, SpecOptions
 
 
-@options.command("""Make objects that exist the spec's own: write its owner tags on them, and change nothing else.
+@options.command("""Make existing objects belong to the spec: write its owner tags, and change nothing else.
 
-OBJECT is `compute`, `endpoint` or `deployment/NAME`. From then on `plan` says what the spec wants otherwise, and `destroy` takes
-them away.""")
+OBJECT is `compute`, `endpoint` or `deployment/NAME`. Afterwards `plan` shows what the spec would change, and `destroy` deletes
+them.""")
 @options.spec
 @click.argument("objects", metavar="OBJECT...", nargs=-1, required=True)
 @options.target

@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from fineforge.engine.leases import Leases
 
 
-@options.command("""Make the workspace what the spec says: plan, ask, carry out.
+@options.command("""Create, update or replace what the spec defines: plan, ask for confirmation, apply.
 
-SPEC is a spec, or a plan that `plan --out` saved; a saved plan is applied exactly as it is, or not at all. May be interrupted at
-any moment: run it again and it goes on.""")
+SPEC is a spec, or a plan saved by `plan --out`, which is applied exactly as it is, or not at all. You can interrupt it at any
+moment: run it again to continue.""")
 @options.specs
 @options.select
 @options.target
 @options.auto_approve
 @options.retry_failed
 @options.prune
-@click.option("--detach", is_flag=True, help="Do not wait for the job; a later apply goes on from there.")
+@click.option("--detach", is_flag=True, help="Do not wait for the job; a later apply continues from there.")
 @options.lease
 @options.overrides
 @options.allow_outside
@@ -91,7 +91,7 @@ def plan_and_apply(
             return code
         with interruptible_apply(output) as stop, engine.hold_leases(gateway, applying.lease, stop) as leases:
             while leases.acquire(planned.sound):
-                applying.lease.tell("the other apply is over: planning again")
+                applying.lease.tell("the other apply has ended: planning again")
                 planned = make(gateway)
                 if (code := _disapprove(output, planned, auto_approve)) is not None:
                     return code
@@ -105,7 +105,7 @@ def _disapprove(output: Output, planned: Planned, auto_approve: bool) -> int | N
     if not planned.sound:
         return exit_code(planned, detailed=False)
     writes = any(plan.writes for _, plan in planned.sound)
-    if writes and not auto_approve and not options.confirm(output, "Do you want this to be done?"):
+    if writes and not auto_approve and not options.confirm(output, "Apply this plan?"):
         output.alert("nothing was changed")
         return 1
     return None
@@ -149,8 +149,8 @@ def _refuse_changes(file: Path, reading: SpecOptions, retry_failed: bool) -> Non
     from fineforge.core.diagnostics import Diagnostic, FineforgeError
 
     if reading.target or reading.overrides or retry_failed:
-        hint = "leave out `--target`, `--set` and `--retry-failed`: the plan has them in it"
-        raise FineforgeError(Diagnostic("FF006", f"`{file}` is a saved plan and cannot be changed", hint=hint))
+        hint = "remove `--target`, `--set` and `--retry-failed`: the plan already contains them"
+        raise FineforgeError(Diagnostic("FF006", f"`{file}` is a saved plan, and these options would change it", hint=hint))
 
 
 def _apply_saved(output: Output, file: Path, reading: SpecOptions, applying: ApplyOptions) -> int:

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 CACHE = "cache"
 
 
-@options.command("""Prepare a spec's data, check its rows, show some of them; upload nothing.
+@options.command("""Prepare a spec's data, check its rows and show some of them. Uploads nothing.
 
-`fineforge data cache` shows what is kept on this machine, and empties it with --clear.""")
+`fineforge data cache` shows the data cache of this machine; --clear empties it.""")
 @click.argument("spec", metavar="SPEC | cache", type=options.path)
 @options.target
-@click.option("--rows", type=click.IntRange(min=0), default=2, show_default=True, metavar="N", help="Rows to show of each split.")
-@click.option("--clear", is_flag=True, help="Of the cache: delete everything in it.")
+@click.option(
+    "--rows", type=click.IntRange(min=0), default=2, show_default=True, metavar="N", help="Number of rows to show per split."
+)
+@click.option("--clear", is_flag=True, help="With `cache`: delete all cached files.")
 @options.allow_outside
 @options.as_json
 @options.quiet
@@ -57,7 +59,7 @@ def _show(output: Output, name: str, found: Data, rows: int) -> None:
     if output.json:
         output.answer(data.splits_data(name, views, assets, [problem(warning) for warning in found.warnings]))
     else:
-        output.result(data.write_splits(views, assets, output.paint) or "this spec has no data")
+        output.result(data.write_splits(views, assets, output.paint) or "this spec has no `dataset`")
 
 
 def _views(found: Data, rows: int) -> list[SplitView]:

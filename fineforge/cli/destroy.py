@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from fineforge.engine import ApplyOptions, Planned, SpecOptions
 
 
-@options.command("""Take away what `apply` made: delete endpoints, deployments and clusters; archive data, jobs and models.
+@options.command("""Delete the endpoints, deployments and clusters that `apply` created; archive data, jobs and models.
 
-Only what carries this spec's tags is touched. A later `apply` restores what was archived and trains nothing again.""")
+Only objects with this spec's tags are affected. A later `apply` restores archived objects and retrains nothing.""")
 @click.argument("spec", required=False, type=options.path)
-@click.option("--name", metavar="NAME", help="Of a spec whose file is gone: everything is found by its tags.")
+@click.option("--name", metavar="NAME", help="Name of a spec whose file is gone; its objects are found by their tags.")
 @options.target
 @options.auto_approve
 @options.lease
@@ -41,7 +41,7 @@ def command(
     from fineforge.engine import orphans
 
     if (spec is None) == (name is None):
-        raise click.UsageError("give either a SPEC or `--name`")
+        raise click.UsageError("pass either SPEC or `--name`")
     if spec is not None:
         batch = engine.load([spec], options=reading)
         return plan_and_apply(output, batch, lambda gateway: engine.plan(batch, gateway, Mode.DESTROY), auto_approve, applying)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from fineforge.engine import SpecOptions
 
 
-@options.command("""Show what somebody else changed in the workspace since it was applied, and nothing that the specs change.
+@options.command("""Show what was changed outside fineforge since the last apply, without changes of the specs.
 
-Exit code 3 where there is any, 0 where there is none, 1 where a spec cannot be planned.""")
+Exit code 3 if there is drift, 0 if there is none, 1 if a spec cannot be planned.""")
 @options.specs
 @options.select
 @options.target

@@ -16,8 +16,10 @@ def group() -> None:
 
 
 @group.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="A free one by default.")
-@click.option("--trainer", type=click.Choice(["real", "instant"]), help="`instant` trains nothing, for tests; `real` by default.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; a free one by default.")
+@click.option(
+    "--trainer", type=click.Choice(["real", "instant"]), help="`real` trains (default); `instant` trains nothing, for tests."
+)
 @click.option("--lifecycle", type=click.Choice(["instant", "timed", "stepped"]), default="instant", hidden=True)
 @click.option("--test-hooks", is_flag=True, hidden=True)
 @streams
@@ -26,7 +28,7 @@ def start(output: Output, port: int, trainer: str | None, lifecycle: str, test_h
     from fineforge.host import emulator as local
 
     emulator = local.start(port, trainer or "", lifecycle, test_hooks)
-    click.echo(f"the emulator answers on {emulator.facts['host']}:{emulator.facts['port']}", output.stdout)
+    click.echo(f"the emulator is listening on {emulator.facts['host']}:{emulator.facts['port']}", output.stdout)
     click.echo("plan against it: fineforge plan SPEC --target local", output.stderr)
     return 0
 
@@ -37,7 +39,7 @@ def stop(output: Output) -> int:
     """Stop it; what it holds stays."""
     from fineforge.host import emulator as local
 
-    click.echo("stopped" if local.stop() else "it was not running", output.stdout)
+    click.echo("stopped" if local.stop() else "the emulator was not running", output.stdout)
     return 0
 
 
@@ -72,7 +74,7 @@ def logs(output: Output, lines: int) -> int:
 
     file = local.log_file()
     if not file.exists():
-        raise FineforgeError(Diagnostic("FF701", "the local emulator was never started here"))
+        raise FineforgeError(Diagnostic("FF701", "the local emulator was never started on this machine"))
     for line in local.logged(0)[-lines:]:
         click.echo(line, output.stdout)
     return 0
@@ -89,7 +91,7 @@ def reset(output: Output, auto_approve: bool) -> int:
     if not auto_approve and not confirm(output, f"Delete everything in {local.home()}?"):
         return 1
     local.reset()
-    click.echo("the emulator holds nothing any more", output.stdout)
+    click.echo("the emulator is empty", output.stdout)
     return 0
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
   fineforge explain specs/quickstart.yaml     values, parameters, origins
   fineforge explain model Phi-4               sizes, dates, defaults, twin
   fineforge explain chat_completion_pipeline  every input of a component
-  fineforge explain FF120                     what it means, what to do""")
+  fineforge explain FF120                     cause and fix""")
 @click.argument("topic", nargs=-1, required=True)
 @options.target
 @options.overrides
@@ -45,7 +45,7 @@ def command(
         return _model(output, models)
     if components := _components(name):
         return _component(output, components)
-    raise FineforgeError(Diagnostic("FF005", f"nothing is known by the name `{name}`", hint=_near(name)))
+    raise FineforgeError(Diagnostic("FF005", f"nothing to explain under the name `{name}`", hint=_near(name)))
 
 
 def _code(output: Output, code: str) -> int:
@@ -54,7 +54,7 @@ def _code(output: Output, code: str) -> int:
     from fineforge.views.explain import write_code
 
     if code not in CODES:
-        raise FineforgeError(Diagnostic("FF005", f"there is no code `{code}`", hint="docs/error-codes.md lists them all"))
+        raise FineforgeError(Diagnostic("FF005", f"unknown code `{code}`", hint="docs/error-codes.md lists them all"))
     entry = CODES[code]
     if output.json:
         from fineforge.documents.answers import ExplainedCode

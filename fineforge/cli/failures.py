@@ -39,10 +39,13 @@ def ending(error: BaseException, output: Output, arguments: Sequence[str]) -> in
         case BrokenPipeError():
             return _broken_pipe()
         case OSError(errno=errno.ENOSPC):
-            show([Diagnostic("FF007", "no space is left on the disk", hint="make room, then run the same command again")], output)
+            show(
+                [Diagnostic("FF007", "no space is left on the disk", hint="free some space, then run the same command again")],
+                output,
+            )
             return 1
         case FileNotFoundError() if _is_nowhere():
-            show([Diagnostic("FF112", "the working directory is not there any more", hint="go to one that is")], output)
+            show([Diagnostic("FF112", "the working directory no longer exists", hint="change to an existing directory")], output)
             return 1
         case _:
             show([_internal(error, arguments)], output)
@@ -87,10 +90,10 @@ def _is_nowhere() -> bool:
 
 def _internal(error: BaseException, arguments: Sequence[str]) -> Diagnostic:
     file = _write_report(error, arguments)
-    where = f"the details are in {file}" if file else "the details could not be written to a file"
+    where = f"the traceback is in {file}" if file else "the traceback could not be written to a file"
     words = conceal(str(error)).splitlines()
     what = f"{type(error).__name__}: {words[0][:200]}" if words else type(error).__name__
-    return Diagnostic("FF001", f"fineforge itself failed: {what}", hint=f"{where}; please report this")
+    return Diagnostic("FF001", f"internal error: {what}", hint=f"{where}; please report this")
 
 
 def _write_report(error: BaseException, arguments: Sequence[str]) -> str | None:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from fineforge.engine import ApplyOptions, Planned, SpecOptions
 
 
-@options.command("""Let the spec's objects go: take its owner tags off them, and change nothing else.
+@options.command("""Release the spec's objects: remove its owner tags, and change nothing else.
 
-KIND is compute, data, job, model, endpoint or deployment; without one, all are let go. Nothing is deleted; what was let go is
-somebody else's from then on.""")
+KIND is compute, data, job, model, endpoint or deployment; the default is all of them. Nothing is deleted;
+fineforge treats released objects as foreign.""")
 @options.spec
 @click.argument("kinds", metavar="[KIND...]", nargs=-1, callback=options.kinds)
 @options.target

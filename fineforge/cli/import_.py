@@ -11,13 +11,14 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 
-@options.command("""Write a spec for what exists: a job that fine-tuned, an endpoint, a deployment. Changes nothing there.
+@options.command("""Generate a spec for an existing fine-tuning job, endpoint or deployment. Changes nothing in Azure.
 
-OBJECT is the name of a job, `endpoint/NAME`, or `deployment/ENDPOINT/NAME`. What a spec cannot say becomes a comment.""")
+OBJECT is the name of a job, `endpoint/NAME`, or `deployment/ENDPOINT/NAME`. Settings that a spec cannot express become
+comments.""")
 @click.argument("word", metavar="OBJECT")
 @options.target
-@click.option("--name", metavar="NAME", help="What the spec is to be called.")
-@click.option("--out", type=options.path, metavar="FILE", help="Write it there, and not to stdout.")
+@click.option("--name", metavar="NAME", help="Name of the spec.")
+@click.option("--out", type=options.path, metavar="FILE", help="File to write; stdout by default.")
 @options.quiet
 @options.streams
 def command(output: Output, word: str, target: str | None, name: str | None, out: Path | None) -> int:

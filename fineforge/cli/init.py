@@ -12,11 +12,11 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 
-@options.command("""Write a first spec with sample data, and the schema that editors check it with; overwrites nothing.
+@options.command("""Create a spec with sample data, and a JSON Schema for editors. Never overwrites files.
 
 \b
   fineforge init support            support.yaml, data/support, the schema
-  fineforge init support --project  also fineforge.yaml, for its workspaces""")
+  fineforge init support --project  also fineforge.yaml, with its workspaces""")
 @click.argument("name")
 @click.option("--model", "model_name", default="Phi-4", show_default=True, help="The base model.")
 @click.option("--project", is_flag=True, help="Also write `fineforge.yaml`.")
@@ -24,7 +24,7 @@ from fineforge.cli.output import Output
     "--folder",
     type=options.path,
     default=Path(),
-    help="Where to write; here by default.",
+    help="Folder to write to; the current one by default.",
 )
 @options.streams
 def command(output: Output, name: str, model_name: str, project: bool, folder: Path) -> int:
@@ -56,7 +56,7 @@ def _write(files: dict[Path, str]) -> None:
 
     there = [path for path, text in files.items() if os.path.lexists(path) and not _holds(path, text)]
     if there:
-        hints = {_PROJECT_FILE: "leave `--project` out: a spec beside it belongs to it", _SCHEMA_FILE: _RENEW}
+        hints = {_PROJECT_FILE: "omit `--project`: a spec next to it belongs to it", _SCHEMA_FILE: _RENEW}
         found = ((path, hints.get(path.name, "choose another name")) for path in there)
         raise FineforgeError(*(Diagnostic("FF004", f"`{path}` exists already", hint=hint) for path, hint in found))
     try:
@@ -79,7 +79,7 @@ def _holds(path: Path, text: str) -> bool:
 
 
 _PROJECT_FILE, _SCHEMA_FILE = "fineforge.yaml", "fineforge.schema.json"
-_RENEW = f"it is of another version: `fineforge schema > {_SCHEMA_FILE}` renews it"
+_RENEW = f"it has another version: `fineforge schema > {_SCHEMA_FILE}` updates it"
 _TASK = "chat-completion"
 
 
@@ -173,7 +173,7 @@ deployment: {{size: {serve_size}}}
 """
 
 _PROJECT = """\
-# The project: the scope of ownership, and the workspaces that its specs are applied to. `local`, the emulator, always exists.
+# The project: the scope of ownership, and the workspaces its specs are applied to. `local`, the emulator, always exists.
 name: {name}
 targets: {{}}
 #  dev:

@@ -32,16 +32,16 @@ def _value(text: str) -> Any:
         return text
 
 
-@options.command("""Ask the deployed model, and print its answer.
+@options.command("""Send a request to the deployed model and print its answer.
 
-Without MESSAGE the spec's first smoke request is sent; `-` reads the message from stdin. A file for --file holds JSON: a list of
-messages, or {"messages": [...], "parameters": {...}}.""")
+Without MESSAGE the spec's first smoke request is sent; `-` reads the message from stdin. The file of --file contains JSON: a list
+of messages, or {"messages": [...], "parameters": {...}}.""")
 @options.spec
 @click.argument("message", required=False)
 @options.target
-@click.option("--file", type=options.path, metavar="FILE", help="Send the request in this file.")
-@click.option("--system", metavar="TEXT", help="A system message to send first.")
-@click.option("--deployment", metavar="NAME", help="Ask this deployment, whatever its traffic.")
+@click.option("--file", type=options.path, metavar="FILE", help="File with the request as JSON.")
+@click.option("--system", metavar="TEXT", help="System message to send first.")
+@click.option("--deployment", metavar="NAME", help="Send the request to this deployment, regardless of traffic.")
 @click.option("--param", "settings", multiple=True, metavar="NAME=VALUE", callback=_settings, help="A generation parameter.")
 @options.as_json
 @options.allow_outside
@@ -64,7 +64,7 @@ def command(
 
     loaded = engine.SpecFile.read(spec, engine.SpecOptions(target, allow_outside=allow_outside, given=given))
     if message is not None and file is not None:
-        raise click.UsageError("give either MESSAGE or `--file`")
+        raise click.UsageError("pass either MESSAGE or `--file`")
     messages, sample = (
         _request(file, allow_outside) if file else (_messages(message), {}) if message is not None else _sample(loaded.spec)
     )
@@ -101,12 +101,12 @@ def _request(file: Path, allow_outside: bool = False) -> tuple[list[dict[str, st
     whole = bool(turns) and all(isinstance(turn, dict) and {"role", "content"} <= set(turn) for turn in turns)
     if not whole or not isinstance(parameters, dict):
         hint = 'a list of {"role", "content"}, or {"messages": [...], "parameters": {...}}'
-        raise FineforgeError(Diagnostic("FF008", f"`{shown_path(file)}` is no request", hint=hint))
+        raise FineforgeError(Diagnostic("FF008", f"`{shown_path(file)}` is not a valid request", hint=hint))
     return [{"role": str(turn["role"]), "content": str(turn["content"])} for turn in turns], parameters
 
 
 def _sample(spec: Spec) -> tuple[list[dict[str, str]], dict[str, Any]]:
     if not spec.gates.smoke:
-        raise click.UsageError("give a message or `--file`: the spec has no `gates.smoke` to take one from")
+        raise click.UsageError("pass MESSAGE or `--file`: the spec has no `gates.smoke` to take a request from")
     gate = spec.gates.smoke[0].model_dump(mode="json")
     return list(gate["messages"]), dict(gate["parameters"])

@@ -67,7 +67,7 @@ def release(output: Output, spec: Path, target: str | None, allow_outside: bool,
     with engine.connect(loaded, target) as gateway:
         found = lease.held(gateway, name)
         if not found:
-            output.result(f"nobody holds the lease of `{name}`")
+            output.result(f"the lease of `{name}` is not held")
             return 0
         if not force and not _confirmed(output, name, found[0][1]):
             output.alert("nothing was changed")
@@ -82,7 +82,7 @@ def _confirmed(output: Output, name: str, other: Holder) -> bool:
     from fineforge.core.diagnostics import Diagnostic, FineforgeError
 
     if not output.interactive:
-        hint = "if you know that nobody works there any more: `--force`"
-        raise FineforgeError(Diagnostic("FF533", f"`{name}` is held by {other}; nobody can be asked", hint=hint))
+        hint = "add `--force` if you are sure that no process is applying"
+        raise FineforgeError(Diagnostic("FF533", f"`{name}` is held by {other}; cannot ask for confirmation", hint=hint))
     output.alert("\n".join(output.paint_aside.wrap(f"`{name}` is held by {other}", after="  ")))
-    return click.confirm("Does nobody work there any more?", default=False, err=True)
+    return click.confirm("Another process may still hold this lease. Release it anyway?", default=False, err=True)

@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from fineforge.engine import Moved, SpecOptions
 
 
-@options.command("""Pin what the specs leave open: the latest version of a model or component, the commit of a dataset, and what
-a version says of itself. Writes `fineforge.lock.yaml` beside the project file; commit it.
+@options.command("""Pin what the specs leave open: the latest version of a model or component, the commit of a dataset, and the
+metadata of each version. Writes `fineforge.lock.yaml` next to the project file; commit it.
 
-Pins that are there stay. --upgrade moves all of them; with a word after it those of `models`, `components`, `datasets` or
-`sizes`, or of one name.""")
+Existing pins stay. --upgrade moves all of them, or only `models`, `components`, `datasets`, `sizes`
+or one name.""")
 @click.argument("specs", nargs=-1, type=options.path)
 @options.target
-@click.option("--upgrade", multiple=True, is_flag=False, flag_value="all", metavar="[WHAT]", help="Move pins, all or WHAT.")
+@click.option(
+    "--upgrade", multiple=True, is_flag=False, flag_value="all", metavar="[WHAT]", help="Move all pins, or those of WHAT."
+)
 @options.as_json
 @options.quiet
 @options.allow_outside

@@ -14,16 +14,21 @@ if TYPE_CHECKING:
     from fineforge.config.variables import Given
 
 
-@options.command("""Show the log of the spec's job, running or over: its own and its steps'.
+@options.command("""Show the log of the spec's job and of its steps.
 
-With --deployment the log of the deployment's container, as far as the service keeps it.""")
+With --deployment, show the log of the deployment's container.""")
 @options.spec
 @options.target
-@click.option("-f", "--follow", is_flag=True, help="Go on until the job is over.")
-@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Of the N-th attempt; else of the last one.")
-@click.option("--deployment", is_flag=True, help="Of the deployment instead.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the log until the job ends.")
+@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Number of the attempt; the last one by default.")
+@click.option("--deployment", is_flag=True, help="Show the log of the deployment instead.")
 @click.option(
-    "--tail", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N", help="Of a deployment: the last N lines."
+    "--tail",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="With --deployment: show the last N lines.",
 )
 @options.allow_outside
 @options.variables
@@ -50,6 +55,6 @@ def command(
         if deployment:
             output.quote(engine.deployment_log(loaded.at(gateway.workspace.target), gateway, tail).rstrip("\n"))
             return 0
-        with interruptible(output, "interrupted; the job goes on") as stop:
+        with interruptible(output, "interrupted; the job keeps running") as stop:
             engine.logs(loaded.at(gateway.workspace.target), gateway, output.quote, attempt, follow, stop.is_set)
     return INTERRUPTED if stop.is_set() else 0

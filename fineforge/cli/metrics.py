@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from fineforge.config.variables import Given
 
 
-@options.command("Show what the spec's job has measured: the last value of each metric, and its course.")
+@options.command("Show the metrics of the spec's job: the last value and the trend of each.")
 @options.spec
 @options.target
-@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Of the N-th attempt; else of the last one.")
+@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Number of the attempt; the last one by default.")
 @options.as_json
 @options.allow_outside
 @options.variables

@@ -58,7 +58,7 @@ def _remember(name: str) -> Callable[[click.Context, click.Parameter, bool], Non
 def streams(function: Callable[..., int]) -> Callable[..., int]:
     """`--no-color`; the function gets the `Output` first."""
     option = click.option(
-        "--no-color", is_flag=True, expose_value=False, callback=_remember("no_colour"), help="No colours; NO_COLOR works too."
+        "--no-color", is_flag=True, expose_value=False, callback=_remember("no_colour"), help="Disable colors; same as NO_COLOR."
     )
     return option(click.pass_obj(function))
 
@@ -75,7 +75,7 @@ def output_as(*formats: str) -> Callable[[Callable[..., int]], Callable[..., int
         if value is None:
             return
         if ctx.obj.json and value != "json":
-            raise click.BadParameter(f"`--json` and `--output {value}` are two formats")
+            raise click.BadParameter(f"`--json` and `--output {value}` are different formats")
         ctx.obj.format, ctx.obj.json = value, value == "json"
 
     choice = click.option(
@@ -84,7 +84,7 @@ def output_as(*formats: str) -> Callable[[Callable[..., int]], Callable[..., int
         type=click.Choice(["text", "json", *formats]),
         expose_value=False,
         callback=choose,
-        help="What to write to stdout; `--json` is short for json.",
+        help="Output format; `--json` is short for `--output json`.",
     )
     return lambda function: as_json(choice(function))
 
@@ -94,7 +94,7 @@ class _File(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
-            self.fail("a path is empty: is a variable of the shell not set?", param, ctx)
+            self.fail("empty path: check that the shell variable is set", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -115,24 +115,24 @@ json_into = click.option(
     metavar="FILE",
     expose_value=False,
     callback=_open_file,
-    help="Write the JSON into a file too, whole or not at all.",
+    help="Also write the JSON to a file, complete or not at all.",
 )
 quiet = click.option(
-    "-q", "--quiet", is_flag=True, expose_value=False, callback=_remember("quiet"), help="Say nothing but results and problems."
+    "-q", "--quiet", is_flag=True, expose_value=False, callback=_remember("quiet"), help="Show only results and problems."
 )
 specs = click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=path)
 select = click.option(
     "--select",
     multiple=True,
     metavar="PATTERN",
-    help="Only specs of this name, path, `tag:KEY=VALUE`, or `changed-since:REF`; may be repeated.",
+    help="Only specs with this name, path, `tag:KEY=VALUE`, or `changed-since:REF`; repeatable.",
 )
 spec = click.argument("spec", type=path)
-target = click.option("-t", "--target", metavar="NAME", help="Which workspace; `local` is the emulator.  [env: FINEFORGE_TARGET]")
-auto_approve = click.option("--auto-approve", is_flag=True, help="Do not ask.")
-allow_outside = click.option(
-    "--allow-outside", is_flag=True, help="Let the spec name files outside the project, and links lead there."
+target = click.option(
+    "-t", "--target", metavar="NAME", help="Target workspace; `local` is the emulator.  [env: FINEFORGE_TARGET]"
 )
+auto_approve = click.option("--auto-approve", is_flag=True, help="Apply without asking for confirmation.")
+allow_outside = click.option("--allow-outside", is_flag=True, help="Allow files and links outside the project.")
 retry_failed = click.option("--retry-failed", is_flag=True, help="Submit a failed or cancelled job again, as a new attempt.")
 
 
@@ -161,7 +161,7 @@ overrides = click.option(
     multiple=True,
     metavar="NAME=VALUE",
     callback=_overrides,
-    help="Override a training parameter; may be repeated.",
+    help="Override a training parameter; repeatable.",
 )
 
 
@@ -169,7 +169,7 @@ def _seconds(_: click.Context, __: click.Parameter, value: str) -> float:
     """`30s`, `5m`, `1h30m`; a plain number is seconds."""
     found = re.fullmatch(r"(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s?)?", value)
     if not value or found is None:
-        raise click.BadParameter(f"`{value}` is no duration such as 30s, 5m or 1h30m")
+        raise click.BadParameter(f"`{value}` is not a duration such as 30s, 5m or 1h30m")
     hours, minutes, seconds = (float(part or 0) for part in found.groups())
     return hours * 3600 + minutes * 60 + seconds
 
@@ -181,14 +181,14 @@ def lease(function: Callable[..., int]) -> Callable[..., int]:
         type=bool,
         default=True,
         metavar="true|false",
-        help="`false`: do not keep other applies out; for storage out of reach.",
+        help="`false`: apply without a lease, if the storage is unreachable.",
     )
     wait = click.option(
         "--lock-timeout",
         callback=_seconds,
         default="0s",
         metavar="DURATION",
-        help="Wait so long for another apply to end: 30s, 5m.",
+        help="Time to wait for another apply to end: 30s, 5m.",
     )
     return keep(wait(function))
 
@@ -206,10 +206,14 @@ def variables(function: Callable[..., int]) -> Callable[..., int]:
 
         return function(*arguments, given=layers.read_given(var, var_file, bool(others.get("allow_outside"))), **others)
 
-    said = "Give a variable of the project file a value; may be repeated.  [env: FINEFORGE_VAR_<name>]"
+    said = "Set a variable of the project file; repeatable.  [env: FINEFORGE_VAR_<name>]"
     one = click.option("--var", multiple=True, metavar="NAME=VALUE", callback=_variables, help=said)
     many = click.option(
-        "--var-file", multiple=True, type=path, metavar="FILE", help="Values of variables as YAML; the last wins."
+        "--var-file",
+        multiple=True,
+        type=path,
+        metavar="FILE",
+        help="YAML file with values of variables; the last file takes precedence.",
     )
     return one(many(with_given))
 
@@ -220,7 +224,7 @@ def kinds(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tup
         from fineforge.resources.kinds import KINDS
 
         if unknown := [kind for kind in values if kind not in KINDS]:
-            raise click.BadParameter(f"`{unknown[0]}` is none of {', '.join(KINDS)}")
+            raise click.BadParameter(f"`{unknown[0]}` must be one of {', '.join(KINDS)}")
     return values
 
 
@@ -236,7 +240,7 @@ def at_commit(function: Callable[..., int]) -> Callable[..., int]:
         with git.at(at, specs) as there:
             return function(*arguments, specs=there, **others)
 
-    words = "The specs, and all they are made of, as they were at a commit of git: a rollback is a plan like any other."
+    words = "Use the specs and all their files as of a git commit, for example to roll back."
     return click.option("--at", metavar="COMMIT", help=words)(with_commit)
 
 
@@ -246,14 +250,14 @@ parallelism = click.option(
     default=8,
     show_default=True,
     metavar="N",
-    help="Steps at the same time, at most.",
+    help="Maximum number of parallel steps.",
 )
 
 
 def prune(function: Callable[..., int]) -> Callable[..., int]:
     """`--prune` and `--allow-delete`."""
-    allow = click.option("--allow-delete", is_flag=True, help="Of --prune: yes, delete.")
-    words = "Take away what carries the project's tags and no spec wants; needs --allow-delete."
+    allow = click.option("--allow-delete", is_flag=True, help="Confirm the deletions of --prune.")
+    words = "Delete the project's objects that belong to no spec; needs --allow-delete."
     return click.option("--prune", is_flag=True, help=words)(allow(function))
 
 
@@ -294,6 +298,6 @@ def confirm(output: Output, question: str) -> bool:
     from fineforge.core.diagnostics import Diagnostic, FineforgeError
 
     if not output.interactive:
-        hint = "look at `fineforge plan` first, then add `--auto-approve`"
-        raise FineforgeError(Diagnostic("FF003", "nobody can be asked: there is no terminal", hint=hint))
+        hint = "review `fineforge plan` first, then add `--auto-approve`"
+        raise FineforgeError(Diagnostic("FF003", "cannot ask for confirmation: not running in a terminal", hint=hint))
     return click.confirm(question, default=False, err=True)

@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from fineforge.engine import Batch, Planned, SpecOptions
 
 
-@options.command("""Show what `apply` would change, and change nothing.
+@options.command("""Show what `apply` would change, without changing anything.
 
-Exit code 0, or 1 where there is an error. With --detailed-exitcode also 2 where something would change, and 3 where that only
-undoes what somebody else changed.""")
+Exit code 0, or 1 if there is an error. With --detailed-exitcode also 2 if there are changes, and 3 if the only changes undo
+drift.""")
 @options.specs
 @options.select
 @options.target
-@click.option("--destroy", is_flag=True, help="Plan what `destroy` would do.")
+@click.option("--destroy", is_flag=True, help="Show what `destroy` would delete.")
 @click.option(
     "--out",
     type=options.path,
     metavar="FILE",
-    help="Save the plan; `fineforge apply FILE` applies exactly it.",
+    help="Save the plan; `fineforge apply FILE` applies exactly this plan.",
 )
-@click.option("--check-data", is_flag=True, help="Prepare the data and check its rows first, as `fineforge data` does.")
+@click.option("--check-data", is_flag=True, help="Prepare the data and check its rows first, like `fineforge data`.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 for changes, 3 for drift only.")
 @options.retry_failed
 @options.overrides
@@ -77,7 +77,7 @@ def command(
     code = exit_code(planned, detailed_exitcode)
     if out is not None and planned is not None and code in (0, 2, 3):
         planfile.save([(spec.path.resolve(), plan) for spec, plan in planned.plans], out)
-        output.say(f"saved to {out}; `fineforge apply {out}` applies exactly this")
+        output.say(f"saved to {out}; `fineforge apply {out}` applies exactly this plan")
     return code
 
 

@@ -19,9 +19,9 @@ def group() -> None:
     """Try the project's rules about plans."""
 
 
-@options.command("""Run the cases that are written beside rules, without a workspace.
+@options.command("""Run the test cases of the project's rules, without a workspace.
 
-FILE is one of the folder `policies`; without one, all of them. Exit code 1 where a case fails, or a rule cannot be used.""")
+FILE is a file in the folder `policies`; the default is all of them. Exit code 1 if a case fails or a rule is invalid.""")
 @click.argument("files", metavar="[FILE...]", nargs=-1, type=options.path)
 @options.allow_outside
 @options.as_json

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from fineforge.config.variables import Given
 
 
-@options.command("""Print the Azure ML YAML of every object, as `az ml ... create --file` takes it, without a network.
+@options.command("""Print the Azure ML YAML of every object, as `az ml ... create --file` accepts it, without a network.
 
-Names that depend on the workspace are those of a placeholder.""")
+Names that depend on the workspace use a placeholder.""")
 @options.spec
-@click.option("--kind", "kinds", multiple=True, metavar="KIND", callback=options.kinds, help="Only this one; may be repeated.")
+@click.option("--kind", "kinds", multiple=True, metavar="KIND", callback=options.kinds, help="Only this kind; repeatable.")
 @options.target
 @options.overrides
 @options.as_json

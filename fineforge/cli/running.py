@@ -39,7 +39,7 @@ def connected(output: Output, batch: Batch) -> Iterator[Gateway | None]:
     elif batch.errors:
         raise FineforgeError(*batch.errors)
     else:
-        output.alert(f"no spec is for `{name}`" if name else "no spec is selected")
+        output.alert(f"no spec allows the target `{name}`" if name else "no spec is selected")
         yield None
 
 
@@ -74,7 +74,7 @@ def terms_of(output: Output, lock: bool, timeout: float) -> Terms:
 
 
 def interruptible_apply(output: Output) -> AbstractContextManager[threading.Event]:
-    return interruptible(output, "interrupted: starting nothing more; once again leaves at once")
+    return interruptible(output, "interrupted: no new steps will start; interrupt again to exit at once")
 
 
 @contextmanager

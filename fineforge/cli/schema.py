@@ -10,9 +10,9 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 
-@options.command("""Print a JSON Schema: of a spec, of `plan --json`, of the lines of `apply --json`, or of what others answer.
+@options.command("""Print a JSON Schema: of a spec, of `plan --json`, of the events of `apply --json`, or of other answers.
 
-Editors check and complete a spec that begins with `# yaml-language-server: $schema=fineforge.schema.json`.""")
+Editors validate and complete a spec that starts with `# yaml-language-server: $schema=fineforge.schema.json`.""")
 @click.argument("what", type=click.Choice(["spec", "plan", "events", "answers"]), default="spec")
 @options.streams
 def command(output: Output, what: str) -> int:

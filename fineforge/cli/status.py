@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fineforge.engine import SpecOptions
 
 
-@options.command("Show every object of the spec as it is in the workspace, where the traffic goes, and what bills now.")
+@options.command("Show every object of the spec in the workspace, its traffic and current costs.")
 @options.specs
 @options.select
 @options.target

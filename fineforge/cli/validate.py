@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @options.command("""Check specs, or folders of them, without a network: YAML, keys, names, parameters, sizes, retirement, data.
 
-Without a target, at each one that the spec is for. Prints every problem of every spec at once, with its line. Exit code 1 where
-there is an error.""")
+Without a target, at every target the spec allows. Prints every problem of every spec with its line. Exit code 1 if there is
+an error.""")
 @options.specs
 @options.select
 @options.target

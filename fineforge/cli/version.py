@@ -7,7 +7,7 @@ from fineforge.cli import options
 from fineforge.cli.output import Output
 
 
-@options.command("Print the version; with --json also of what fineforge stands on.")
+@options.command("Print the version; with --json also those of the main dependencies.")
 @options.as_json
 @options.streams
 def command(output: Output) -> int:

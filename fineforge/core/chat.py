@@ -23,9 +23,9 @@ def without_bytes(step: Step, gateway: Gateway) -> str:
     output = re.fullmatch(r"azureml://jobs/([^/]+)/outputs/([^/]+)", path)
     size = gateway.output_bytes(output[1], output[2]) if output else 1
     if output and size == 0:
-        hint = "read `fineforge logs`, mend the cause, then `fineforge apply --retry-failed`"
-        raise FineforgeError(Diagnostic("FF505", f"`job/{output[1]}` completed, and left nothing in `{output[2]}`", hint=hint))
-    return f"where `{output[2]}` lies is not told; registered unseen" if output and size is None else ""
+        hint = "read `fineforge logs`, fix the cause, then `fineforge apply --retry-failed`"
+        raise FineforgeError(Diagnostic("FF505", f"`job/{output[1]}` completed, but wrote nothing to `{output[2]}`", hint=hint))
+    return f"the location of `{output[2]}` is unknown; registered without checking its size" if output and size is None else ""
 
 
 def chat_request(messages: Sequence[Mapping[str, str]], parameters: Mapping[str, Any]) -> dict[str, Any]:

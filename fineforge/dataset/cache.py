@@ -74,8 +74,8 @@ def limit() -> int:
     except ValueError:
         gib = -1.0
     if not 0 <= gib <= MAX_GIB:
-        hint = "give a number of GiB, as in `FINEFORGE_CACHE_GIB=50`"
-        raise FineforgeError(Diagnostic("FF630", f"FINEFORGE_CACHE_GIB is `{given[:40]}`, which is no size", hint=hint))
+        hint = "set a number of GiB, for example `FINEFORGE_CACHE_GIB=50`"
+        raise FineforgeError(Diagnostic("FF630", f"FINEFORGE_CACHE_GIB is `{given[:40]}`, which is not a valid size", hint=hint))
     return int(gib * 2**30)
 
 
@@ -157,7 +157,9 @@ def writing(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         words = (error.strerror or str(error)).lower()
-        hint = "" if error.errno is None else "make room or choose another folder with XDG_CACHE_HOME, then run it again"
+        hint = (
+            "" if error.errno is None else "free some space or set XDG_CACHE_HOME to another folder, then run the command again"
+        )
         raise FineforgeError(Diagnostic("FF605", f"`{target}` cannot be written: {words}", hint=hint)) from None
 
 

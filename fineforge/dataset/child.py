@@ -192,21 +192,21 @@ def _used(pid: int) -> int:
 def damaged(name: str, message: str, row: int | None = None) -> Diagnostic:
     remote = name.startswith(("hf://", "https://"))
     hint = (
-        "if it is whole at its source, run the same command again: nothing damaged is kept"
+        "if the source is intact, run the same command again: damaged files are not kept"
         if remote
-        else "mend it, or write it anew: it is not what its ending says"
+        else "repair or rewrite the file: its content does not match its extension"
     )
     place = "" if row is None else f" at row {row}"
     return Diagnostic("FF627", f"`{name}` is damaged{place}: {message}", path=("dataset", "source"), hint=hint)
 
 
 def too_much(name: str, message: str, hint: str = "") -> Diagnostic:
-    hint = hint or "write it as JSON Lines, which is read row by row: `pandas.DataFrame.to_json(orient='records', lines=True)`"
+    hint = hint or "convert it to JSON Lines, which is read row by row: `pandas.DataFrame.to_json(orient='records', lines=True)`"
     return Diagnostic("FF631", f"`{name}` {message}", path=("dataset", "source"), hint=hint)
 
 
 def too_long(name: str, row: int) -> Diagnostic:
-    hint = "leave the row out, or shorten it: no model has a context of that size"
+    hint = "exclude or shorten the row: no model has a context of this size"
     message = f"`{name}` row {row} is longer than {MAX_LINE >> 20} MiB"
     return Diagnostic("FF610", message, path=("dataset", "source"), hint=hint)
 
@@ -214,7 +214,7 @@ def too_long(name: str, row: int) -> Diagnostic:
 def check_columns(name: str, columns: int) -> None:
     """Raise FF631 if a table has more columns than a reader can work with."""
     if columns > MAX_COLUMNS:
-        hint = f"name at most {MAX_COLUMNS:,} columns, one for each part of a conversation"
+        hint = f"use at most {MAX_COLUMNS:,} columns"
         raise FineforgeError(too_much(name, f"has {columns:,} columns; at most {MAX_COLUMNS:,} can be read", hint))
 
 
@@ -231,5 +231,5 @@ def _problem(header: Mapping[str, Any], name: str) -> Diagnostic:
 def _too_long_to_decode(name: str, row: int) -> Diagnostic:
     message = f"`{name}` row {row}, or the page of the file that holds it, is too long to be decoded"
     command = "`pyarrow.parquet.write_table(table, file, write_batch_size=1)`"
-    hint = f"rows may have {MAX_LINE >> 20} MiB; if they have less, write smaller pages: {command}"
+    hint = f"rows are limited to {MAX_LINE >> 20} MiB; if they are smaller, write smaller pages: {command}"
     return Diagnostic("FF610", message, path=("dataset", "source"), hint=hint)

@@ -167,14 +167,14 @@ def again(remote: Remote, attempt: Callable[[], T], stop: threading.Event | None
             break
         if stop.wait(PAUSES[number] if after is None else after):
             raise Stopped
-    hint = "run the same command again: what has arrived is kept"
+    hint = "run the same command again: downloaded parts are kept"
     if after and after > PATIENCE:
         hint = (
-            f"it asks to wait {after:.0f} seconds; a token in HF_TOKEN has higher limits"
+            f"the server asks to wait {after:.0f} seconds; a token in HF_TOKEN raises the limits"
             if remote.hub
             else f"wait {after:.0f} seconds"
         )
-    raise FineforgeError(Diagnostic("FF622", f"`{remote.name}` cannot be fetched: {problem}", path=remote.path, hint=hint))
+    raise FineforgeError(Diagnostic("FF622", f"`{remote.name}` cannot be downloaded: {problem}", path=remote.path, hint=hint))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ def _bounded(remote: Remote, blocks: Iterator[bytes], limit: int) -> Iterator[by
     for block in blocks:
         total += len(block)
         if total > limit:
-            message = f"`{remote.name}` cannot be fetched: it is larger than {limit:,} bytes"
+            message = f"`{remote.name}` cannot be downloaded: it is larger than {limit:,} bytes"
             raise FineforgeError(Diagnostic("FF622", message, path=remote.path))
         yield block
 
@@ -220,7 +220,7 @@ def _timely(remote: Remote, blocks: Iterator[bytes], clock: Callable[[], float])
     end = clock() + ANSWER_SECONDS
     for block in blocks:
         if clock() > end:
-            message = f"`{remote.name}` cannot be fetched: the answer did not end within {ANSWER_SECONDS:.0f} seconds"
+            message = f"`{remote.name}` cannot be downloaded: the answer did not end within {ANSWER_SECONDS:.0f} seconds"
             raise FineforgeError(Diagnostic("FF622", message, path=remote.path))
         yield block
 
@@ -229,7 +229,7 @@ def endpoint() -> str:
     """The hub's address. Raises FF622 where HF_ENDPOINT is none, which no further attempt would mend."""
     address = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
     if re.match(r"https?://[^/\s]+(/\S*)?\Z", address) is None:
-        message = "the hub cannot be reached: HF_ENDPOINT is no address"
+        message = "HF_ENDPOINT is not a valid URL"
         raise FineforgeError(Diagnostic("FF622", message, path=("dataset", "source"), hint="as in `https://hub.example.com`"))
     return address
 
@@ -288,26 +288,26 @@ def _refusal(remote: Remote, status: int, headers: Mapping[str, str]) -> Diagnos
         hint = f"accept its terms at {page}, and set HF_TOKEN to a token of that account"
         return Diagnostic("FF620", f"{what} is gated", path=remote.path, hint=hint)
     if code == "RevisionNotFound":
-        hint = "name another after `@`; where the lock file pins it, `fineforge lock --upgrade` pins what is there now"
-        return Diagnostic("FF619", f"there is no revision `{remote.name}`, or no longer", path=remote.path, hint=hint)
+        hint = "name another after `@`; where the lock file pins it, `fineforge lock --upgrade` pins the current version"
+        return Diagnostic("FF619", f"revision `{remote.name}` does not exist", path=remote.path, hint=hint)
     if code == "RepoNotFound" or (status == 401 and remote.hub):
         hint = "check the name; a private dataset needs a token in HF_TOKEN that may read it"
-        return Diagnostic("FF619", f"there is no dataset {what}, or it is private", path=remote.path, hint=hint)
+        return Diagnostic("FF619", f"dataset {what} does not exist or is private", path=remote.path, hint=hint)
     if status in (401, 403):
-        hint = "set HF_TOKEN to a token that may read it" if remote.hub else "only public addresses can be read"
-        return Diagnostic("FF620", f"{what} refuses access ({status})", path=remote.path, hint=hint)
+        hint = "set HF_TOKEN to a token that may read it" if remote.hub else "only public URLs can be read"
+        return Diagnostic("FF620", f"{what} denies access ({status})", path=remote.path, hint=hint)
     if status in (404, 410):
-        return Diagnostic("FF619", f"`{remote.name}` is not there ({status})", path=remote.path, hint="check the address")
-    return Diagnostic("FF622", f"`{remote.name}` cannot be fetched: the server answers {status}", path=remote.path)
+        return Diagnostic("FF619", f"`{remote.name}` does not exist ({status})", path=remote.path, hint="check the address")
+    return Diagnostic("FF622", f"`{remote.name}` cannot be downloaded: the server answers {status}", path=remote.path)
 
 
 def changed(remote: Remote) -> Diagnostic:
-    hint = "`fineforge lock --upgrade` pins what is there now"
-    return Diagnostic("FF606", f"`{remote.name}` is no longer what was pinned", path=remote.path, hint=hint)
+    hint = "`fineforge lock --upgrade` pins the current version"
+    return Diagnostic("FF606", f"`{remote.name}` differs from what was pinned", path=remote.path, hint=hint)
 
 
 def _no_ranges(remote: Remote) -> Diagnostic:
-    return Diagnostic("FF622", f"`{remote.name}` cannot be read in parts: the server ignores ranges", path=remote.path)
+    return Diagnostic("FF622", f"`{remote.name}` cannot be read in parts: the server does not support ranges", path=remote.path)
 
 
 def _retry_after(response: Any) -> float | None:

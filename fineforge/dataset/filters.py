@@ -45,7 +45,7 @@ class TooMuch(Exception):
 
 
 def too_much(reason: str, row: str, path: SpecPath) -> FineforgeError:
-    hint = "use no loops within loops over long lists, or shorten the row"
+    hint = "avoid nested loops over long lists, or shorten the row"
     return FineforgeError(Diagnostic("FF632", f"the filter {reason} and was stopped at {row}", path=path, hint=hint))
 
 
@@ -54,8 +54,8 @@ def compiled(expression: str, path: SpecPath) -> Any:
     try:
         return cel.compiled(expression)
     except cel.NotUnderstood as error:
-        hint = 'it is CEL, as in `size(messages) > 2 && lang == "en"`'
-        raise FineforgeError(Diagnostic("FF623", f"the filter is not understood: {error}", path=path, hint=hint)) from None
+        hint = 'write CEL, for example `size(messages) > 2 && lang == "en"`'
+        raise FineforgeError(Diagnostic("FF623", f"invalid filter: {error}", path=path, hint=hint)) from None
 
 
 def columns(expression: str, path: SpecPath) -> tuple[str, ...]:
@@ -89,13 +89,13 @@ def _why(error: Exception) -> str:
     """Return what failed, without the row's values, which the library's own message may quote."""
     match error:
         case KeyError():
-            return "it asks for a key that the row does not have"
+            return "the row has no such key"
         case IndexError():
             return "the index is past the end of a list"
         case RuntimeError() if name := cel.unknown_name(error):
-            return f"there is no column or function `{name}`"
+            return f"unknown column or function `{name}`"
         case TypeError():
             return "it combines values of different types"
         case OverflowError():
-            return "a number is too large for it"
+            return "a number is too large"
     return "it cannot be evaluated"

@@ -47,7 +47,7 @@ def split_files(fact: DatasetFact, pieces: Pieces) -> SplitFiles:
         ) from None
     wanted = str(fact.selection["from"])
     if wanted not in config.splits:
-        message = f"`{fact.source}` has no split `{wanted}`" if config.splits else f"`{fact.source}` holds no data files"
+        message = f"`{fact.source}` has no split `{wanted}`" if config.splits else f"`{fact.source}` contains no data files"
         path = ("dataset", "splits", fact.split)
         raise FineforgeError(Diagnostic("FF621", message, path=path, hint=_known(tuple(config.splits), fact, "from")))
     files = config.splits[wanted]
@@ -92,13 +92,13 @@ def _listing_of_hub(repository: str, commit: str) -> dict[str, Any]:
 def _ask(repository: str, where: str, name: str, read: Callable[[Any], T]) -> T:
     url = f"{fetch.endpoint()}/api/datasets/{repository}{where}"
     remote = Remote(name, url, "", hub=f"hf://{repository}")
-    words = "the answer is no JSON"
+    words = "the answer is not JSON"
     try:
         answer = fetch.answer(remote).json()
-        words = "the answer is not that of a hub"
+        words = "the answer does not come from a hub"
         return read(answer)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
-        problem = Diagnostic("FF622", f"`{name}` cannot be fetched: {words}", path=remote.path)
+        problem = Diagnostic("FF622", f"`{name}` cannot be downloaded: {words}", path=remote.path)
         raise FineforgeError(replace(problem, hint=f"is {fetch.endpoint()} a Hugging Face hub?")) from None
 
 
@@ -124,5 +124,5 @@ def _known(known: tuple[str, ...], fact: DatasetFact, key: str) -> str:
     listed = ", ".join(f"`{name}`" for name in known[:20]) + (" and more" if len(known) > 20 else "")
     if not listed:
         return ""
-    said = f"did you mean `{near[0]}`? " if near else "" if key in fact.selection else f"name one as `dataset.{key}`: "
+    said = f"did you mean `{near[0]}`? " if near else "" if key in fact.selection else f"set `dataset.{key}`: "
     return f"{said}it has {listed}"

@@ -80,7 +80,7 @@ def _configs(readme: str) -> list[dict[str, Any]]:
     try:
         front = yaml.safe_load(match[1]) if match else None
     except yaml.YAMLError:
-        raise Unclear("has a README whose front matter is no YAML") from None
+        raise Unclear("has a README whose front matter is not valid YAML") from None
     entries = front.get("configs") if isinstance(front, dict) else None
     return [entry for entry in entries or [] if isinstance(entry, dict) and "config_name" in entry]
 
@@ -103,7 +103,7 @@ def _patterns(data_files: Any) -> dict[str, list[str]]:
         return {str(split): _list(paths) for split, paths in data_files.items()}
     if all(isinstance(entry, dict) and "split" in entry and "path" in entry for entry in entries):
         return {str(entry["split"]): _list(entry["path"]) for entry in entries}
-    raise Unclear("has a README whose `data_files` cannot be understood")
+    raise Unclear("has a README with invalid `data_files`")
 
 
 def _list(value: Any) -> list[str]:

@@ -66,14 +66,12 @@ def locate(source: str, name: str, split: Split, project: Project) -> Found:
     if base.is_file():
         _only_train(source, {base.stem}, name, split)
         if base.suffix.lower() in _PACKED:
-            raise FineforgeError(
-                Diagnostic("FF626", f"`{source}` is packed", path=place, hint="unpack it: files are read as they are")
-            )
+            raise FineforgeError(Diagnostic("FF626", f"`{source}` is packed", path=place, hint="unpack the file"))
         return Found(shown_from(base, project), (base,), _format(base) or "jsonl")
     if not base.is_dir():
         known = [entry.name for entry in base.parent.iterdir()] if base.parent.is_dir() else []
         hint = did_you_mean(base.name, known, "paths are relative to the spec's folder")
-        raise FineforgeError(Diagnostic("FF601", f"there is no file or folder `{source}`", path=place, hint=hint))
+        raise FineforgeError(Diagnostic("FF601", f"file or folder `{source}` does not exist", path=place, hint=hint))
     return _of_folder(base, source, name, split, project)
 
 
@@ -97,11 +95,11 @@ def check_form(file: Path, format: str, shown: str) -> None:
         if format == "parquet":
             stream.seek(max(0, size - 4))
             if size < 12 or (first, stream.read(4)) != (b"PAR1", b"PAR1"):
-                raise FineforgeError(damaged(shown, "it does not begin and end with `PAR1`, as parquet does"))
+                raise FineforgeError(damaged(shown, "a parquet file starts and ends with `PAR1`"))
         elif format == "json":
             text = (first + stream.read(65536)).removeprefix(b"\xef\xbb\xbf").lstrip()
             if size and text[:1] not in (b"{", b"["):
-                raise FineforgeError(damaged(shown, "it does not begin with `{` or `[`, as JSON of rows does"))
+                raise FineforgeError(damaged(shown, "a JSON file of rows starts with `{` or `[`"))
         elif format in ("csv", "tsv"):
             header = re.sub(rb'"[^"]*"', b"", first + stream.readline(MAX_LINE))
             check_columns(shown, header.count(b"\t" if format == "tsv" else b",") + 1)
@@ -109,7 +107,7 @@ def check_form(file: Path, format: str, shown: str) -> None:
 
 def long_line(shown: str, number: int) -> Diagnostic:
     message = f"`{shown}` line {number} is longer than {MAX_LINE >> 20} MiB"
-    return Diagnostic("FF610", message, path=_SOURCE, hint="is it a file with a row on each line?")
+    return Diagnostic("FF610", message, path=_SOURCE, hint="write one row per line")
 
 
 def lines(fact: DatasetFact, places: Places, changed: Callable[[], FineforgeError]) -> Iterator[tuple[int, bytes]]:
@@ -143,22 +141,24 @@ def unreadable(source: str, error: Exception, path: SpecPath = _SOURCE) -> Diagn
 
 def _inside(path: Path, source: str, project: Project, place: SpecPath) -> Path:
     if "\0" in str(path):
-        raise FineforgeError(Diagnostic("FF601", f"`{source}` has a NUL byte in it: no file has such a name", path=place))
+        raise FineforgeError(
+            Diagnostic("FF601", f"`{source}` contains a NUL byte, which is not allowed in file names", path=place)
+        )
     if project.allow_outside or Path(os.path.realpath(path)).is_relative_to(project.root):
         return path
-    hint = "move it into the project, put a `fineforge.yaml` into a folder that holds both, or add `--allow-outside`"
-    raise FineforgeError(Diagnostic("FF602", f"`{source}` leads out of the project", path=place, hint=hint))
+    hint = "move it into the project, create a `fineforge.yaml` in a folder that contains both, or add `--allow-outside`"
+    raise FineforgeError(Diagnostic("FF602", f"`{source}` leads outside the project", path=place, hint=hint))
 
 
 def _pattern(source: str, name: str, split: Split, project: Project, place: SpecPath) -> Found:
     """All files that a pattern names, in the order of their names: one source split, `train`."""
     if Path(source).is_absolute() or ".." in Path(source).parts:
-        hint = "write the pattern from the spec's folder, without `..`"
-        raise FineforgeError(Diagnostic("FF602", f"`{source}` leads out of the project", path=place, hint=hint))
+        hint = "write the pattern relative to the spec's folder, without `..`"
+        raise FineforgeError(Diagnostic("FF602", f"`{source}` leads outside the project", path=place, hint=hint))
     files = sorted(_matching(project.folder, Path(source).parts, source, place))
     if not files:
         raise FineforgeError(
-            Diagnostic("FF601", f"no file matches `{source}`", path=place, hint="paths are from the spec's folder")
+            Diagnostic("FF601", f"no file matches `{source}`", path=place, hint="paths are relative to the spec's folder")
         )
     _only_train(source, set(), name, split)
     for file in files:
@@ -183,7 +183,7 @@ def _matching(folder: Path, parts: tuple[str, ...], source: str, place: SpecPath
             entries += 1
             if entries > MAX_ENTRIES:
                 message = f"`{source}` searches more than {MAX_ENTRIES:,} files and folders"
-                raise FineforgeError(Diagnostic("FF601", message, path=place, hint="name the folder that holds the data"))
+                raise FineforgeError(Diagnostic("FF601", message, path=place, hint="use the folder that contains the data"))
             named = {at for at in positions if parts[at] != "**" and fnmatch(entry.name, parts[at])}
             if len(parts) - 1 in named and entry.is_file():
                 yield entry
@@ -217,7 +217,7 @@ def _of_folder(base: Path, source: str, name: str, split: Split, project: Projec
     known = sorted(entry for entry in base.iterdir() if _format(entry) and entry.is_file())
     listed = "it holds " + (", ".join(f"`{entry.name}`" for entry in known[:20]) or "no .jsonl")
     hint = did_you_mean(wanted, [entry.stem for entry in known], listed)
-    raise FineforgeError(Diagnostic("FF601", f"`{source}` holds no `{wanted}.jsonl`", path=place, hint=hint))
+    raise FineforgeError(Diagnostic("FF601", f"`{source}` contains no `{wanted}.jsonl`", path=place, hint=hint))
 
 
 def _only_train(source: str, stems: set[str], name: str, split: Split) -> None:
@@ -226,7 +226,7 @@ def _only_train(source: str, stems: set[str], name: str, split: Split) -> None:
     if wanted == "train" or wanted in stems:
         return
     what = "is one file; it has" if stems else "is one source split, `train`; it has"
-    hint = f"make it a folder with a `{wanted}.jsonl`, or say `from: train` to use the same rows"
+    hint = f"use a folder with a `{wanted}.jsonl`, or set `from: train` to use the same rows"
     message = f"`{source}` {what} no split `{wanted}`"
     raise FineforgeError(Diagnostic("FF601", message, path=("dataset", "splits", name), hint=hint))
 

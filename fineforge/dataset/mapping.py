@@ -69,7 +69,7 @@ def _plain(column: str) -> str:
 def _list(row: Mapping[str, Any], column: str) -> list[dict[str, Any]]:
     turns = _value(row, column)
     if not isinstance(turns, list) or not turns:
-        raise NoConversation(f"`{column}` holds no list of messages")
+        raise NoConversation(f"`{column}` is not a list of messages")
     return [_turn(turn, number, column) for number, turn in enumerate(turns, 1)]
 
 
@@ -77,7 +77,7 @@ def _turn(turn: Any, number: int, column: str) -> dict[str, Any]:
     for role, content in _PAIRS:
         if isinstance(turn, dict) and isinstance(turn.get(role), str) and isinstance(turn.get(content), str):
             return {"role": ROLES.get(turn[role].lower(), turn[role]), "content": turn[content]}
-    raise NoConversation(f"message {number} of `{column}` has neither `role` and `content` nor `from` and `value` of text")
+    raise NoConversation(f"message {number} of `{column}` needs the text fields `role` and `content`, or `from` and `value`")
 
 
 def _pair(row: Mapping[str, Any], columns: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -92,11 +92,11 @@ def _text(row: Mapping[str, Any], column: str, optional: bool = False) -> str:
     if value is None and optional:
         return ""
     if not isinstance(value, str):
-        raise NoConversation(f"`{column}` holds no text")
+        raise NoConversation(f"`{column}` is not text")
     return value
 
 
 def _value(row: Mapping[str, Any], column: str, optional: bool = False) -> Any:
     if column not in row and not optional:
-        raise NoConversation(f"there is no column `{column}`", missing=True)
+        raise NoConversation(f"column `{column}` does not exist", missing=True)
     return row.get(column)

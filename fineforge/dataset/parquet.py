@@ -86,7 +86,9 @@ class _Shard:
             columns = footer["columns"]
             check_columns(self.name, len(columns))
             if twice := sorted({column for column in columns if columns.count(column) > 1}):
-                raise FineforgeError(no_json(self.name, f"two columns are named `{twice[0][:40]}`", hint="rename one of them"))
+                raise FineforgeError(
+                    no_json(self.name, f"two columns have the name `{twice[0][:40]}`", hint="rename one of them")
+                )
             self.footer = footer
         return self
 
@@ -131,7 +133,7 @@ class _Shard:
         length = int.from_bytes(data[-8:-4], "little") + 8
         if data[-4:] != b"PAR1" or not 8 < length <= min(size, MAX_FOOTER):
             tail.unlink(missing_ok=True)
-            raise FineforgeError(damaged(self.name, "it does not end as a parquet file does"))
+            raise FineforgeError(damaged(self.name, "it has no valid parquet footer"))
         if length > len(data):
             start = max(0, size - length)
             tail = self.pieces.get(remote, start, size)
@@ -205,5 +207,5 @@ def _same(table: pa.Table, columns: list[str], name: str) -> pa.Table:
     if table.schema.names == columns:
         return table
     if sorted(table.schema.names) != sorted(columns):
-        raise FineforgeError(damaged(name, "its columns are not those of the first file"))
+        raise FineforgeError(damaged(name, "its columns differ from those of the first file"))
     return table.select(columns)

@@ -149,7 +149,7 @@ class _Job:
         if self.checks.rows:
             few = "filter" not in fact.selection and "held_out" not in fact.selection and "holdout" not in fact.selection
             if few and self.content.rows < asked:
-                message = f"`{fact.source}` has {self.content.rows} rows, {asked} were asked for; all are used"
+                message = f"`{fact.source}` has {self.content.rows} rows, but {asked} were requested; all are used"
                 return [Diagnostic("FF607", message, Severity.WARNING, (*path, "rows"))]
             return []
         return [_no_rows(fact, self.content.available, path)]
@@ -227,14 +227,19 @@ class _Job:
 def _no_rows(fact: DatasetFact, available: int | None, path: SpecPath) -> Diagnostic:
     recipe = fact.selection
     if available and "filter" not in recipe and ("holdout" in recipe or "held_out" in recipe):
-        message = f"{recipe.get('holdout') or recipe['held_out']} percent of the rows of `{fact.source}` is no row to hold out"
+        message = (
+            f"{recipe.get('holdout') or recipe['held_out']} % of the rows of `{fact.source}` rounds to zero rows to hold out"
+        )
         return Diagnostic("FF604", message, path=(*path, "holdout"), hint="raise `holdout`")
     if available and "percent" in recipe and "filter" not in recipe:
-        message = f"{recipe['percent']} percent of the {available} rows of `{fact.source}` is no row"
-        return Diagnostic("FF604", message, path=(*path, "percent"), hint="raise `percent`, or ask for `rows`")
+        message = f"{recipe['percent']} % of the {available} rows of `{fact.source}` rounds to zero rows"
+        return Diagnostic("FF604", message, path=(*path, "percent"), hint="raise `percent`, or set `rows`")
     if "filter" in recipe:
         message = f"no row of `{fact.source}` passes the filter"
         return Diagnostic(
-            "FF604", message, path=(*path, "filter"), hint="text is compared by case, and numbers with numbers only"
+            "FF604",
+            message,
+            path=(*path, "filter"),
+            hint="text comparison is case-sensitive, and numbers compare only with numbers",
         )
     return Diagnostic("FF604", f"`{fact.source}` has no rows", path=path)

@@ -212,7 +212,7 @@ def _pickled(value: Any) -> bytes:
     try:
         return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     except RecursionError:
-        raise BadRow("FF624", "the filter fails: the row is nested too deep") from None
+        raise BadRow("FF624", "the filter fails: the row is nested too deeply") from None
 
 
 def _mapped(value: Any, columns: dict[str, str]) -> dict[str, Any]:

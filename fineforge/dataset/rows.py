@@ -33,9 +33,9 @@ _HINTS = {
     "FF608": "save the file as UTF-8",
     "FF609": "each line must be one complete JSON object",
     "FF611": _SHAPE,
-    "FF612": "a `system` message may come first, then `user` and `assistant` in turn; mend the others, or leave them out with "
+    "FF612": "a `system` message may come first, then `user` and `assistant` alternate; fix the other rows, or exclude them with "
     "`filter`",
-    "FF613": "fill it, or leave such rows out with `filter`",
+    "FF613": "fill it, or exclude such rows with `filter`",
 }
 
 
@@ -86,7 +86,9 @@ class Checks:
         tokens = -(-characters // 4)
         if self.context_length and tokens > self.context_length:
             self.add(
-                number, "FF617", f"about {tokens:,} tokens, the model's context is {self.context_length:,}; the rest is cut off"
+                number,
+                "FF617",
+                f"about {tokens:,} tokens, but the model's context is {self.context_length:,}; the rest is cut off",
             )
 
     def add(self, number: int, code: str, words: str, hint: str = "") -> None:
@@ -104,7 +106,7 @@ class Checks:
         if last == "user" and not self.trained:
             self.unanswered.append(number)
         elif last != "assistant":
-            raise BadRow("FF612", f"the last message is of {_role(last)}, expected `assistant`")
+            raise BadRow("FF612", f"the last message has the role {_role(last)}, expected `assistant`")
         self.turns += len(messages)
         return [message["content"] for message in messages], _prompt(messages)
 
@@ -133,7 +135,7 @@ class Checks:
         if self.unanswered:
             end = "1 row ends" if len(self.unanswered) == 1 else f"{len(self.unanswered)} rows end"
             message = f"`{self.places.source}`: {end} with the user's turn: {_listed(self.places, self.unanswered)}"
-            hint = "nothing trains on this split: they may stay, but have no answer to measure; `filter` leaves them out"
+            hint = "this split is not trained on, so they are allowed, but have no answer to measure; `filter` excludes them"
             yield _about(self, self.unanswered[0], "FF612", message, hint)
 
     def _repeated(self) -> list[tuple[int, int]]:
@@ -149,16 +151,16 @@ class Checks:
 
 
 def shared_prompts(train: Checks, other: Checks) -> Iterator[Diagnostic]:
-    """Prompts that stand in both splits: what is measured on them is memory."""
+    """Prompts that stand in both splits: their metrics measure memorization."""
     if not other.prompts:  # rows of another task than chat have none
         return
     trained = set(train.prompts)
     both = [number for number, prompt in zip(other.numbers, other.prompts, strict=True) if prompt in trained]
     if both:
         where = f"`{train.places.source}`: {_listed(other.places, both)}"
-        told = "1 prompt also stands" if len(both) == 1 else f"{len(both)} prompts also stand"
+        told = "1 prompt also appears" if len(both) == 1 else f"{len(both)} prompts also appear"
         message = f"`{other.places.source}`: {told} in {where}"
-        yield _about(other, both[0], "FF616", message, "what is measured on them is memory")
+        yield _about(other, both[0], "FF616", message, "their metrics measure memorization")
 
 
 def _listed(places: Places, numbers: Sequence[int]) -> str:
@@ -197,12 +199,12 @@ def parsed(text: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise BadRow("FF608", f"byte {error.start + 1} of it, 0x{text[error.start]:02x}, is not UTF-8") from None
     except RecursionError:
-        raise BadRow("FF609", "not JSON that anybody would nest so deep") from None
+        raise BadRow("FF609", "JSON is nested too deeply") from None
     except json.JSONDecodeError as error:
         words = error.msg.lower().rstrip(": ").removesuffix(" at")
         raise BadRow("FF609", f"not JSON: {words} at column {error.colno}") from None
     except ValueError:
-        raise BadRow("FF609", "not JSON: a number of thousands of digits") from None
+        raise BadRow("FF609", "not JSON: a number has too many digits") from None
 
 
 def _messages(row: Any) -> list[dict[str, Any]]:
@@ -218,7 +220,7 @@ def _messages(row: Any) -> list[dict[str, Any]]:
 
 def _mapping_hint(row: Mapping[str, Any]) -> str:
     mapping = known_form(row)
-    return f"write `{mapping}` into the split" if mapping else ""
+    return f"add `{mapping}` to the split" if mapping else ""
 
 
 def _conversation(messages: Iterable[Any]) -> None:
@@ -226,14 +228,14 @@ def _conversation(messages: Iterable[Any]) -> None:
     expected: tuple[str, ...] = ("system", "user")
     for index, message in enumerate(messages, 1):
         if not isinstance(message, dict) or not all(isinstance(message.get(key), str) for key in ("role", "content")):
-            raise BadRow("FF611", f"message {index} has no `role` and `content` of text")
+            raise BadRow("FF611", f"message {index} lacks a text `role` or `content`")
         if not message["content"].strip():
             raise BadRow("FF613", f"message {index} is empty")
         if message["role"] not in expected:
             wanted = " or ".join(f"`{role}`" for role in expected)
-            raise BadRow("FF612", f"message {index} is of {_role(message['role'])}, expected {wanted}")
+            raise BadRow("FF612", f"message {index} has the role {_role(message['role'])}, expected {wanted}")
         if not _whole(message["content"]):
-            raise BadRow("FF614", f"message {index} holds half a character (a lone surrogate)")
+            raise BadRow("FF614", f"message {index} contains a lone surrogate")
         expected = ("assistant",) if message["role"] == "user" else ("user",)
 
 

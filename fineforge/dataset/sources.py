@@ -59,8 +59,8 @@ def _without_config(dataset: Dataset) -> list[Diagnostic]:
     sources = [dataset.source_of(name) for name in dataset.splits.given()]
     if dataset.config is None or any(source.startswith("hf://") for source in sources):
         return []
-    message = f"`config` means nothing for `{bare(sources[0])}`"
-    return [Diagnostic("FF626", message, path=("dataset", "config"), hint="only `hf://` datasets have some")]
+    message = f"`config` does not apply to `{bare(sources[0])}`"
+    return [Diagnostic("FF626", message, path=("dataset", "config"), hint="only `hf://` datasets have configurations")]
 
 
 def bare(source: str) -> str:
@@ -81,7 +81,7 @@ def _fact(dataset: Dataset, name: str, split: Split, source: str, project: Proje
         return _of_workspace(name, split, source, place)
     if "://" in source:
         hint = "use a path, `hf://owner/name`, `https://...` or `azureml:NAME:VERSION`"
-        raise FineforgeError(Diagnostic("FF626", f"`{bare(source)}` is no source that is known", path=place, hint=hint))
+        raise FineforgeError(Diagnostic("FF626", f"`{bare(source)}` is not a known kind of source", path=place, hint=hint))
     return _of_files(name, split, source, project)
 
 
@@ -105,7 +105,7 @@ def _of_hub(dataset: Dataset, name: str, split: Split, source: str, place: SpecP
     match = HUB.fullmatch(source)
     if match is None:
         hint = "write `hf://owner/name`, or `hf://owner/name@revision`"
-        raise FineforgeError(Diagnostic("FF626", f"`{bare(source)}` names no dataset of the hub", path=place, hint=hint))
+        raise FineforgeError(Diagnostic("FF626", f"`{bare(source)}` is not a valid hub dataset", path=place, hint=hint))
     repository, revision = match[1], match[2] or ""
     commit = revision if COMMIT.fullmatch(revision) else _pin(source, pins, place)
     where = (
@@ -117,17 +117,15 @@ def _of_hub(dataset: Dataset, name: str, split: Split, source: str, place: SpecP
 def _of_address(name: str, split: Split, source: str, place: SpecPath, pins: Mapping[str, str]) -> DatasetFact:
     address = urlsplit(source)
     if problem := _not_public(address):
-        raise FineforgeError(
-            Diagnostic("FF626", f"`{bare(source)}` {problem}", path=place, hint="use a public `https://` address")
-        )
+        raise FineforgeError(Diagnostic("FF626", f"`{bare(source)}` {problem}", path=place, hint="use a public `https://` URL"))
     ending = Path(address.path).suffix.lower().removeprefix(".")
     if ending not in FORMATS:
-        hint = f"it must end with one of: {', '.join('.' + known for known in FORMATS)}"
-        raise FineforgeError(Diagnostic("FF626", f"the format of `{bare(source)}` is not known", path=place, hint=hint))
+        hint = f"it must have one of the extensions {', '.join('.' + known for known in FORMATS)}"
+        raise FineforgeError(Diagnostic("FF626", f"unknown format of `{bare(source)}`", path=place, hint=hint))
     wanted = split.from_ or ("train" if split.source else name)
     if wanted != "train":
         message = f"`{bare(source)}` is one file; it has no split `{wanted}`"
-        hint = "give the split a `source` of its own and `from: train`, or hold rows out of `train`"
+        hint = "give the split its own `source` with `from: train`, or hold out rows of `train`"
         raise FineforgeError(Diagnostic("FF601", message, path=("dataset", "splits", name), hint=hint))
     recipe = selection(split, {"source": bare(source), "format": ending})
     return DatasetFact(name, bare(source), _pin(source, pins, place), recipe, files=(source,))
@@ -136,9 +134,9 @@ def _of_address(name: str, split: Split, source: str, place: SpecPath, pins: Map
 def _not_public(address: SplitResult) -> str:
     """Why an address may not be used: it would carry a secret into plans and the lock file, or rows over an open line."""
     if address.username or address.password:
-        return "has a user's name in it"
+        return "contains a user name"
     if _SIGNED.search(address.query):
-        return "has a signature or a token in it"
+        return "contains a signature or a token"
     return "is not encrypted" if address.scheme == "http" and address.hostname not in _LOOPBACK else ""
 
 
@@ -146,11 +144,11 @@ def _of_workspace(name: str, split: Split, source: str, place: SpecPath) -> Data
     """A data asset that exists is used as it is."""
     if not ASSET.fullmatch(source):
         hint = "write `azureml:NAME:VERSION`"
-        raise FineforgeError(Diagnostic("FF626", f"`{source[:100]}` names no version of a data asset", path=place, hint=hint))
+        raise FineforgeError(Diagnostic("FF626", f"`{source[:100]}` has no data asset version", path=place, hint=hint))
     extra = [key for key in ("percent", "rows", "sample", "filter", "columns", "holdout") if key in split.model_fields_set]
     if extra:
-        message = f"`{extra[0]}` cannot be had of `{source}`: a data asset is used as it is"
-        hint = "delete it, or name the data that the asset was made of"
+        message = f"`{extra[0]}` does not apply to `{source}`: an existing data asset is used unchanged"
+        hint = "delete the key, or use the source that the asset was created from"
         raise FineforgeError(Diagnostic("FF629", message, path=("dataset", "splits", name, extra[0]), hint=hint))
     return DatasetFact(name, source, source, {"asset": source}, asset=source)
 
@@ -159,7 +157,7 @@ def _pin(source: str, pins: Mapping[str, str], place: SpecPath) -> str:
     pinned = pins.get(source)
     if pinned:
         return pinned
-    message = f"`{bare(source)}` is not pinned, so it may be other data tomorrow"
+    message = f"`{bare(source)}` is not pinned, so its content can change"
     raise FineforgeError(Diagnostic("FF618", message, path=place, hint="`fineforge lock` pins it"))
 
 

@@ -27,7 +27,7 @@ def resolve(source: str) -> str:
     if source.startswith("hf://"):
         match = sources.HUB.fullmatch(source)
         if match is None:
-            raise FineforgeError(Diagnostic("FF626", f"`{source[:200]}` names no dataset of the hub", path=("dataset", "source")))
+            raise FineforgeError(Diagnostic("FF626", f"`{source[:200]}` is not a valid hub dataset", path=("dataset", "source")))
         return hub.commit(match[1], match[2] or "")
     remote = Remote(sources.bare(source), source, "")
     etag = str(_head(remote).get("etag") or "")

@@ -251,8 +251,8 @@ def _without_dependents(begun: list[SpecPlan], planned: Planned, held_back: dict
     gone = {plan.spec: held_back[spec.path] for spec, plan in planned.plans if spec.path in held_back}
     for spec, plan in begun:
         for other in (other for (waiting, _), (other, _) in planned.after.items() if waiting == plan.spec and other in gone):
-            message = f"`{plan.spec}` shares a cluster with `{other}`, which writes to it first and is held back"
-            problem = Diagnostic("FF185", message, hint=f"see what holds `{other}` back, then apply again")
+            message = f"`{plan.spec}` shares a cluster with `{other}`, which writes to it first and did not start"
+            problem = Diagnostic("FF185", message, hint=f"resolve the problem of `{other}`, then apply again")
             held_back[spec.path] = FineforgeError(problem, exit_code=gone[other].exit_code)
     kept = [entry for entry in begun if entry[0].path not in held_back]
     return kept if len(kept) == len(begun) else _without_dependents(kept, planned, held_back)

@@ -20,7 +20,7 @@ def connect(specs: Batch | SpecFile | TargetedSpec, target: str | None = None) -
     """
     every = specs.specs if isinstance(specs, Batch) else (specs,)
     if len({spec.project.root for spec in every if spec.project.name}) > 1:
-        message, hint = "these specs belong to several projects, which have targets of their own", "plan each project by itself"
+        message, hint = "these specs belong to several projects with different targets", "plan each project separately"
         raise FineforgeError(Diagnostic("FF172", message, hint=hint))
     name = every[0].project.target(target or every[0].options.target)
     if not any(spec.is_for(name) for spec in every):

@@ -61,7 +61,7 @@ def described(spec: TargetedSpec) -> dict[str, DatasetFact]:
 def _as_of_commit(found: Sequence[Diagnostic], spec: Path) -> list[Diagnostic]:
     """With `--at` a file may lie before somebody's eyes, and yet not be in the commit."""
     of = git.commit_of(spec)
-    hint = f"commit {of[:12]} does not hold it; data that git ignores can be planned only as it is now, without `--at`"
+    hint = f"commit {of[:12]} does not contain it; data that git ignores can only be planned without `--at`"
     return [replace(one, hint=hint) if of and one.code == "FF601" else one for one in found]
 
 

@@ -114,7 +114,7 @@ def find_job(gateway: Reader, named: Named, owner: tuple[str, str], attempt: int
     last = _last(gateway, named)
     if last is None:
         older = ", ".join(f"`{name}`" for name in _ours(gateway, owner))
-        hint = f"it was changed since; the workspace has {older} of it" if older else "`fineforge apply` submits it"
+        hint = f"the spec has changed; earlier jobs in the workspace: {older}" if older else "`fineforge apply` submits it"
         raise FineforgeError(Diagnostic("FF421", f"`{named(1).job}` does not exist", hint=hint))
     if attempt is None or attempt == last:
         return named(last).job or wanted
@@ -127,7 +127,7 @@ def find_deployment(gateway: Reader, named: Named, owner: tuple[str, str]) -> Re
     """The deployment that the spec wants, else the newest of its own, which still serves. FF404 where there is none."""
     wanted = named(1).deployment
     if wanted is None:
-        raise FineforgeError(Diagnostic("FF404", "this spec deploys nothing", hint="`deployment` is missing in it"))
+        raise FineforgeError(Diagnostic("FF404", "this spec deploys nothing", hint="it has no `deployment`"))
     found = {key: KINDS["deployment"].observe(key, raw) for key, raw in gateway.list("deployment", wanted.parent).items()}
     ours = [have for have in found.values() if have.owner is not None and (have.owner.project, have.owner.spec) == owner]
     if wanted in found or not ours:

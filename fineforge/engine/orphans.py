@@ -51,8 +51,8 @@ def adopt(spec: TargetedSpec, gateway: Reader, objects: Sequence[str]) -> Plan:
         if kind == "deployment" and name and "endpoint" in known:
             key = ResourceKey("deployment", name, parent=known["endpoint"].name)
         if key is None or (name and key.name != name):
-            hint = "`compute`, `endpoint` or `deployment/NAME`, as the spec names them; assets and jobs have names of our own"
-            problems.append(Diagnostic("FF190", f"`{word}` is nothing that this spec could adopt", hint=hint))
+            hint = "`compute`, `endpoint` or `deployment/NAME`, as named in the spec; assets and jobs cannot be adopted"
+            problems.append(Diagnostic("FF190", f"`{word}` cannot be adopted by this spec", hint=hint))
         else:
             keys.append(key)
     if problems:
@@ -104,8 +104,8 @@ def plan_destroy_by_name(spec: TargetedSpec, gateway: Reader) -> Plan:
     name, project_name = spec.spec.name, spec.project_name
     world = _of(observe.read_ours(gateway, project_name), name, project_name)
     if not any(one is not None and one.owner is not None and one.owner.spec == name for one in world.observed.values()):
-        message = f"nothing in `{gateway.workspace.target}` carries the tags of the spec `{name}` of project `{project_name}`"
-        raise FineforgeError(Diagnostic("FF191", message, hint="run it where the project's `fineforge.yaml` is; check the name"))
+        message = f"no object in `{gateway.workspace.target}` carries the tags of the spec `{name}` of project `{project_name}`"
+        raise FineforgeError(Diagnostic("FF191", message, hint="check the name, and run the command in the project's folder"))
     facts = Facts(gateway.workspace.id, gateway.location(), "", None, None, {})
     options = Options(project_name, spec.target)
     shown = shown_facts(gateway.workspace, facts, {}, {})
@@ -141,7 +141,7 @@ def with_orphans(planned: Planned, batch: Batch, gateway: Reader, allow_delete: 
     It deletes for want of a file, so every spec of the project must have been read, and none may be wrong.
     """
     if wrong := errors(planned.diagnostics):
-        hint = "mend them first: a spec that cannot be read may want what would be deleted"
+        hint = "fix them first: a spec that cannot be read may own what would be deleted"
         raise FineforgeError(Diagnostic("FF192", "`--prune` is refused: not every spec can be planned", hint=hint), *wrong)
     if reason := _refusal(batch, allow_delete):
         words, hint = reason
@@ -169,16 +169,16 @@ def orphans_of(batch: Batch, gateway: Reader, wanted: Collection[ResourceKey]) -
 def _refusal(batch: Batch, allow_delete: bool) -> tuple[str, str] | None:
     """Why nothing may be pruned, and what to do; None where it may. `batch` is what was read, for every target."""
     if batch.selected:
-        return "only some specs were selected", "leave `--select` out"
+        return "only some specs were selected", "remove `--select`"
     roots = {spec.project.root for spec in batch.specs}
     if len(roots) != 1 or not batch.specs[0].project.name:
-        return "the specs are not of one project with a `fineforge.yaml`", "its name is what says which objects are the project's"
+        return "the specs do not belong to one project with a `fineforge.yaml`", "its name identifies the project's objects"
     (root,) = roots
     if others := unread(batch, root):
         return f"`{others[0]}` of the project was not read", f"apply the whole project: `{root}`"
     if git.is_shallow(root):
-        return "the clone is shallow", "fetch all of it: `fetch-depth: 0` of actions/checkout"
-    return None if allow_delete else ("it deletes", "`status` names what; with `--allow-delete` the plan is shown first")
+        return "the clone is shallow", "fetch the whole history: `fetch-depth: 0` of actions/checkout"
+    return None if allow_delete else ("it deletes objects", "`status` lists them; add `--allow-delete`")
 
 
 def unread(batch: Batch, root: Path) -> list[Path]:

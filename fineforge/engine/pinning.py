@@ -35,7 +35,7 @@ def lock(specs: Sequence[SpecFile], gateway: Reader, upgrade: Sequence[str] = ()
     """
     first = specs[0].lock
     if len({spec.lock.path.resolve() for spec in specs}) > 1:
-        message, hint = "these specs belong to several projects, which have a lock file each", "lock each project's by themselves"
+        message, hint = "these specs belong to several projects with different lock files", "lock each project separately"
         raise FineforgeError(Diagnostic("FF172", message, hint=hint))
     target = gateway.workspace.target
     targeted = [spec.at(target) for spec in specs]
@@ -193,7 +193,7 @@ def _component(gateway: Reader, spec: Spec) -> Any:
 def _gpus(size: str, gateway: Reader) -> int:
     found = live_facts.read_sizes(SharedReads.of(gateway)).get(size.lower())
     if found is None:
-        raise FineforgeError(Diagnostic("FF150", f"there is no VM size `{size}`", path=("compute", "size")))
+        raise FineforgeError(Diagnostic("FF150", f"unknown VM size `{size}`", path=("compute", "size")))
     return found.gpus
 
 
@@ -205,7 +205,7 @@ def _asked_for(reads: Iterable[tuple[str, str]], upgrade: Collection[str]) -> No
         if word.lower() not in words and not any(_is_upgraded(kind, key, [word]) for kind, key in reads):
             names = sorted({_name(kind, key) for kind, key in reads})
             hint = did_you_mean(word, names, f"known here: {', '.join(f'`{name}`' for name in (*WHAT, *names))}")
-            raise FineforgeError(Diagnostic("FF002", f"`--upgrade={word}` names nothing that these specs pin", hint=hint))
+            raise FineforgeError(Diagnostic("FF002", f"`--upgrade={word}` matches no pin of these specs", hint=hint))
 
 
 def _is_upgraded(kind: str, key: str, upgrade: Collection[str]) -> bool:

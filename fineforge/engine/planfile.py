@@ -63,12 +63,12 @@ def load(path: Path) -> list[tuple[Path, Plan]]:
 def _entries(path: Path, document: Mapping[str, Any]) -> list[tuple[Path, Plan]]:
     if document.get("format") != PLAN_FORMAT:
         made_by = document.get("cli_version", "an unknown version")
-        message = f"`{path}` is a plan of format {document.get('format')} (fineforge {made_by}); this is format {PLAN_FORMAT}"
+        message = f"`{path}` has plan format {document.get('format')} (fineforge {made_by}), but this version reads {PLAN_FORMAT}"
         raise FineforgeError(Diagnostic("FF521", message, hint="plan again with this version"))
     try:
         found = [(Path(entry["spec_path"]), _plan(entry["plan"])) for entry in document["plans"]]
         if not found or len({spec for spec, _ in found}) < len(found) or any(files.is_folder(spec) for spec, _ in found):
-            raise ValueError("`plans` is to hold one plan for each spec")
+            raise ValueError("`plans` must contain one plan per spec")
         for spec, _ in found:
             files.refuse_name(spec)
     except ValidationError as error:
@@ -107,8 +107,8 @@ def refuse_changed(made: Plan, spec: Spec, path: Path) -> None:
     is wanted any more."""
     if made.spec_digest == digest(spec.model_dump(mode="json")):
         return
-    message = f"`{path}`, or what it is composed of, has changed since the plan was made"
-    hint = "plan again; where the plan was made with `--var`, give the same ones here"
+    message = f"`{path}`, or what it is composed of, changed after the plan was created"
+    hint = "create a new plan; if the plan used `--var`, pass the same variables here"
     raise FineforgeError(Diagnostic("FF523", message, hint=hint), exit_code=5)
 
 
@@ -127,9 +127,9 @@ def _plan(data: Any) -> Plan:
     """Raises ValueError or TypeError where a key is missing, unknown, or of another type: nothing of a plan is guessed."""
     made = _reader().validate_python(data)
     if to_jsonable_python(made) != data:
-        raise ValueError("it does not hold what a plan of this format holds")
+        raise ValueError("its content does not match the plan format")
     if unknown := {step.key.kind for step in made.steps} - set(KINDS):
-        raise ValueError(f"`{min(unknown)}` is no kind of object")
+        raise ValueError(f"`{min(unknown)}` is not a kind of object")
     dict(made.facts.get("workspace") or {}), int(made.facts.get("context_length") or 0)  # what an apply goes by
     return made
 

@@ -61,7 +61,7 @@ def run(paths: tuple[Path, ...], allow_outside: bool = False) -> tuple[list[Resu
         _run(book, case, span, where, book.rules or (own.rules if own else ())) for book in books for case, span in book.cases
     ]
     if not results and not problems:
-        hint = "write `tests:` into a file of the folder `policies`: docs/how-to/policies.md"
+        hint = "add `tests:` to a file in the folder `policies`; see docs/how-to/policies.md"
         problems.append(Diagnostic("FF324", "there is no case to run", hint=hint))
     return results, problems
 
@@ -79,7 +79,9 @@ def _run(book: Book, case: Case, span: SourceSpan, where: Project, rules: tuple[
     ]
     problems += [stopped_rule(verdict, f"the case `{case.name}`") for verdict in found if verdict.stopped]
     problems += [
-        Diagnostic("FF324", f"the case `{case.name}` expects something of `{name}`, which is no rule of its file", span=span)
+        Diagnostic(
+            "FF324", f"the case `{case.name}` expects a result from rule `{name}`, which its file does not define", span=span
+        )
         for name in dict.fromkeys((*case.expect.deny, *case.expect.warn))
         if name not in {rule.name for rule in rules}
     ]
@@ -92,7 +94,7 @@ def _wrong(case: Case, found: list[Verdict]) -> list[str]:
     levels = (("denies", Severity.ERROR, case.expect.deny), ("warns", Severity.WARNING, case.expect.warn))
     for verb, level, wanted in levels:
         told = {verdict.rule.name: verdict.message for verdict in found if verdict.message and verdict.rule.level is level}
-        words += [f"`{name}` {verb}, and should not: {message}" for name, message in told.items() if name not in wanted]
+        words += [f"`{name}` {verb}, but should not: {message}" for name, message in told.items() if name not in wanted]
         words += [f"`{name}` should {verb.removesuffix('s').replace('denie', 'deny')}" for name in wanted if name not in told]
     return words
 
@@ -149,8 +151,8 @@ def _read_plan(file: Path, where: Project, name: str, span: SourceSpan) -> Mappi
         raise refuse(found.message, found.hint) from None
     version = document.get("format_version") if isinstance(document, dict) else None
     if not isinstance(version, str):
-        raise refuse(f"`{file.name}` is no plan", "write one with `fineforge plan SPEC --json-into FILE`")
+        raise refuse(f"`{file.name}` is not a plan", "write one with `fineforge plan SPEC --json-into FILE`")
     if version.partition(".")[0] != PLAN_MAJOR:
-        raise refuse(f"`{file.name}` is a plan of format {version}; this is format {PLAN_MAJOR}", "write it again")
+        raise refuse(f"`{file.name}` has plan format {version}, but this version reads {PLAN_MAJOR}", "write it again")
     plan: Mapping[str, Any] = document
     return plan

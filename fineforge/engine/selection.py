@@ -119,10 +119,14 @@ def conflicts(batch: TargetedBatch, workspace: Workspace | None) -> Failures:
             other = first.setdefault((what, name), (spec, path))
             if other[0] is spec or (what == "cluster" and spec.spec.compute == other[0].spec.compute):
                 continue
-            code, words = ("FF184", "be different") if what == "cluster" else ("FF183", "have it")
             for one, place, two, there in ((spec, path, *other), (*other, spec, path)):
-                message = f"the {what} `{name}` is also in `{_line(two, there)}`; both cannot {words}"
-                hint = "write the same in both" if what == "cluster" else "give one of them another name"
+                place_of_other = _line(two, there)
+                if what == "cluster":
+                    code, message = "FF184", f"cluster `{name}` is defined differently in `{place_of_other}`"
+                    hint = "use the same definition in both"
+                else:
+                    code, message = "FF183", f"{what} `{name}` is also used in `{place_of_other}`"
+                    hint = "rename one of them"
                 problems.setdefault(one.path, []).append(one.source.place(Diagnostic(code, message, path=place, hint=hint)))
     return {spec.path: tuple(problems[spec.path]) for spec in batch.specs if spec.path in problems}
 

@@ -91,7 +91,7 @@ class Lease:
                 self._good_since = asked
             elif ours is False or self._stale():
                 self.why = _lost(attempt.name, reason or self._who_has_it())
-                attempt.terms.tell(f"{self.why.message}; nothing new is started, what runs goes on")
+                attempt.terms.tell(f"{self.why.message}; no new steps will start, running operations continue")
 
     def _stale(self) -> bool:
         """By both clocks: one stands still while the machine sleeps, the other may be set."""
@@ -216,7 +216,7 @@ def _give_back(attempt: _Attempt) -> None:
     try:
         attempt.leases.release(attempt.name, attempt.lease)
     except FineforgeError as error:
-        attempt.terms.tell(f"{error.diagnostics[0].message}; the apply lease ends by itself within {SECONDS} s")
+        attempt.terms.tell(f"{error.diagnostics[0].message}; the apply lease expires within {SECONDS} s")
     else:
         holder.forget(attempt.lease)
 
@@ -255,12 +255,14 @@ def _take(attempt: _Attempt) -> Holder | None:
 
 
 def _taken(attempt: _Attempt, other: Holder) -> Diagnostic:
-    hint = f"`--lock-timeout 5m` waits; a holder that died loses it within {SECONDS} s; `fineforge lease release SPEC` ends it"
+    hint = (
+        f"`--lock-timeout 5m` waits; a dead holder loses the lease within {SECONDS} s; `fineforge lease release SPEC` releases it"
+    )
     return Diagnostic("FF530", f"`{attempt.name}` is being changed at `{attempt.workspace.target}` by {other}", hint=hint)
 
 
 def _lost(name: str, reason: str) -> Diagnostic:
-    hint = "look at `fineforge status`, then run the same command again"
+    hint = "check `fineforge status`, then run the same command again"
     return Diagnostic("FF531", f"the apply lease of `{name}` was lost: {reason}", hint=hint)
 
 

@@ -182,7 +182,7 @@ def fineforge(*words: str) -> subprocess.CompletedProcess[str]:
 def test_the_commands(home: Path) -> None:
     assert fineforge("emulator", "logs").returncode == 1
     started = fineforge("emulator", "start", "--trainer", "instant")
-    assert started.returncode == 0 and started.stdout.startswith("the emulator answers on 127.0.0.1:")
+    assert started.returncode == 0 and started.stdout.startswith("the emulator is listening on 127.0.0.1:")
     assert fineforge("emulator", "start").stdout == started.stdout, "one that runs is enough, whatever its trainer"
     assert "FF706" in fineforge("emulator", "start", "--trainer", "real").stderr
     status = json.loads(fineforge("emulator", "status", "--json").stdout)

@@ -128,7 +128,7 @@ def test_fineforge_gets_neither_the_token_nor_the_inputs(quick: Runner, tmp_path
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"command": "destroy"}, "there is no command `destroy`"),
+        ({"command": "destroy"}, "unknown command `destroy`"),
         ({"command": "plan", "comment": "maybe"}, "`comment` is `maybe`: true or false"),
         ({"command": "plan", "working_directory": "nowhere"}, "there is no such folder"),
         ({"command": "approved"}, "`approved` needs an `environment`"),

@@ -89,7 +89,7 @@ def test_several_specs_are_planned_again_after_a_wait(client: Client, specs: Pat
                 said.append(line["@message"])
                 if line["type"] in ("planned_change", "outcome"):
                     process.kill()
-    assert "the other apply is over: planning again" in said
+    assert "the other apply has ended: planning again" in said
 
 
 def test_lock_reports_an_error_in_the_file_of_its_spec(client: Client, specs: Path) -> None:

@@ -124,10 +124,10 @@ def test_version_as_json() -> None:
     ("text", "words"),
     [
         ("{", "is not JSON"),
-        ("{}", "is no request"),
-        ('{"messages": "Hello"}', "is no request"),
-        ('[{"role": "user"}]', "is no request"),
-        ('{"messages": [{"role": "user", "content": "Hello"}], "parameters": [1]}', "is no request"),
+        ("{}", "is not a valid request"),
+        ('{"messages": "Hello"}', "is not a valid request"),
+        ('[{"role": "user"}]', "is not a valid request"),
+        ('{"messages": [{"role": "user", "content": "Hello"}], "parameters": [1]}', "is not a valid request"),
     ],
 )
 def test_a_file_that_is_no_request(tmp_path: Path, text: str, words: str) -> None:
@@ -168,7 +168,7 @@ def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
     gone = f"mkdir {tmp_path}/gone && cd {tmp_path}/gone && rmdir ../gone"
     ran = shell(f"{gone} && fineforge validate $ROOT/specs/quickstart.yaml", HERE)
     assert ran.returncode == 1
-    assert "error[FF112]: the working directory is not there any more" in ran.stderr
+    assert "error[FF112]: the working directory no longer exists" in ran.stderr
 
 
 def test_quiet_keeps_results_and_problems_and_drops_notes(capsys: pytest.CaptureFixture[str]) -> None:

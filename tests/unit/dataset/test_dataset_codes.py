@@ -95,8 +95,8 @@ def _no_size(folder: Path) -> list[Diagnostic]:
 
 ASK, ANSWER = {"role": "user", "content": "Where?"}, {"role": "assistant", "content": "Behind the blue gate."}
 CASES: dict[str, tuple[Case, str]] = {
-    "FF601": (findings, "there is no file or folder `data`"),
-    "FF602": (_outside, "`../data` leads out of the project"),
+    "FF601": (findings, "file or folder `data`"),
+    "FF602": (_outside, "`../data` leads outside the project"),
     "FF603": (_unreadable, "` cannot be read: file name too long"),
     "FF604": (_train(), "`data/train.jsonl` has no rows"),
     "FF605": (_no_cache, "cache` cannot be written: file exists"),
@@ -110,20 +110,20 @@ CASES: dict[str, tuple[Case, str]] = {
     "FF613": (_train(_messages({**ASK, "content": " \n"}, ANSWER)), "line 1: message 1 is empty"),
     "FF614": (_train(_messages(ASK, {**ANSWER, "content": "Gone \ud83d"})), "message 2 holds half a character"),
     "FF615": (_train(row("Where?"), row("When?"), row("Where?", "Here.")), "line 3: the same prompt as line 1"),
-    "FF616": (_shared, "`data/test.jsonl`: 1 prompt also stands in `data/train.jsonl`: line 2"),
-    "FF617": (_train(row("Where?", "x" * 400), context=100), "line 1: about 102 tokens, the model's context is 100"),
-    "FF618": (_of("hf://shop/talks"), "`hf://shop/talks` is not pinned, so it may be other data tomorrow"),
-    "FF623": (_train(row("Where?"), train={"filter": "size(messages"}), "the filter is not understood: missing `)`"),
+    "FF616": (_shared, "`data/test.jsonl`: 1 prompt also appears in `data/train.jsonl`: line 2"),
+    "FF617": (_train(row("Where?", "x" * 400), context=100), "line 1: about 102 tokens, but the model's context is 100"),
+    "FF618": (_of("hf://shop/talks"), "`hf://shop/talks` is not pinned, so its content can change"),
+    "FF623": (_train(row("Where?"), train={"filter": "size(messages"}), "invalid filter: missing `)`"),
     "FF624": (
         _train(row("Where?"), train={"filter": "lang == 'en'"}),
         "line 1: the filter fails: there is no column or function",
     ),
-    "FF625": (_train('{"text": "Where?"}', train={"columns": {"messages": "talk"}}), "line 1: there is no column `talk`"),
-    "FF626": (_of("ftp://a.example/b.jsonl"), "`ftp://a.example/b.jsonl` is no source that is known"),
+    "FF625": (_train('{"text": "Where?"}', train={"columns": {"messages": "talk"}}), "line 1: column `talk`"),
+    "FF626": (_of("ftp://a.example/b.jsonl"), "`ftp://a.example/b.jsonl` is not a known kind of source"),
     "FF627": (_damaged, "`data/train.parquet` is damaged: it does not begin and end with `PAR1`"),
     "FF628": (_image, "the rows of `data/train.parquet` cannot be written as JSON: "),
-    "FF629": (_of("azureml:talks:3", train={"rows": 5}), "`rows` cannot be had of `azureml:talks:3`"),
-    "FF630": (_no_size, "FINEFORGE_CACHE_GIB is `much`, which is no size"),
+    "FF629": (_of("azureml:talks:3", train={"rows": 5}), "`rows` does not apply to `azureml:talks:3`"),
+    "FF630": (_no_size, "FINEFORGE_CACHE_GIB is `much`, which is not a valid size"),
     "FF631": (_wide, "has 10,001 columns; at most 10,000 can be read"),
     "FF632": (
         _train(row("Where?", many=[1] * 20_000), train={"filter": "many.map(x, many.map(y, string(x))) == []"}),
@@ -247,15 +247,15 @@ def test_the_rows_of_all_splits_at_once(tmp_path: Path) -> None:
 
 
 NOT_THERE: dict[str, tuple[str, dict[str, Any], str, str, tuple[str, ...]]] = {
-    "a folder's name": ("dta", {"train": {}}, "there is no file or folder `dta`", "did you mean `data`?", ("dataset", "source")),
-    "a split": ("data", {"test": {}}, "`data` holds no `test.jsonl`", "it holds `train.jsonl`", ("dataset", "splits", "test")),
+    "a folder's name": ("dta", {"train": {}}, "file or folder `dta`", "did you mean `data`?", ("dataset", "source")),
+    "a split": ("data", {"test": {}}, "`data` contains no `test.jsonl`", "it holds `train.jsonl`", ("dataset", "splits", "test")),
     "a source split": (
-        *("data", {"train": {"from": "trains"}}, "`data` holds no `trains.jsonl`", "did you mean `train`?"),
+        *("data", {"train": {"from": "trains"}}, "`data` contains no `trains.jsonl`", "did you mean `train`?"),
         ("dataset", "splits", "train", "from"),
     ),
     "a split of one file": (
         *("data/train.jsonl", {"validation": {}}, "`data/train.jsonl` is one file; it has no split `validation`"),
-        *("make it a folder with a `validation.jsonl`, or say `from: train` to use the same rows",),
+        *("use a folder with a `validation.jsonl`, or set `from: train` to use the same rows",),
         ("dataset", "splits", "validation"),
     ),
     "a pattern": ("data/*.csv", {"train": {}}, "no file matches `data/*.csv`", "paths are from", ("dataset", "source")),

@@ -93,7 +93,7 @@ def test_none_of_three_rows(tmp_path: Path) -> None:
     write(tmp_path / "data/train.jsonl", *(row(f"What is number {n}?") for n in range(3)))
     [found] = findings(tmp_path, train={"percent": 5})
     assert (found.code, found.path) == ("FF604", ("dataset", "splits", "train", "percent"))
-    assert found.message == "5 percent of the 3 rows of `data/train.jsonl` is no row"
+    assert found.message == "5 % of the 3 rows of `data/train.jsonl` rounds to zero rows"
 
 
 def test_rows_that_are_not_wanted_are_not_checked(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_two_columns_of_one_name(tmp_path: Path) -> None:
     [found] = findings(tmp_path, "x.parquet")
     assert (found.code, found.message) == (
         "FF628",
-        "the rows of `x.parquet` cannot be written as JSON: two columns are named `text`",
+        "the rows of `x.parquet` cannot be written as JSON: two columns have the name `text`",
     )
 
 

@@ -188,9 +188,9 @@ def test_configurations_and_splits_are_named(hub: Hub, tmp_path: Path) -> None:
     (hub.root / NAME / "README.md").write_text(readme, encoding="utf-8")
     assert prepare(facts(config="long"), tmp_path / "long")[0]["train"].rows == 50
     found = {
-        None: (("dataset", "config"), "has several configurations", "name one as `dataset.config`: it has `long`, `short`"),
+        None: (("dataset", "config"), "has several configurations", "set `dataset.config`: it has `long`, `short`"),
         "lang": (("dataset", "config"), "has no configuration `lang`", "did you mean `long`? it has `long`, `short`"),
-        "short": (("dataset", "splits", "train"), "holds no data files", ""),
+        "short": (("dataset", "splits", "train"), "contains no data files", ""),
     }
     for config, (path, words, hint) in found.items():
         [problem] = errors(tmp_path, facts(config=config))
@@ -211,8 +211,8 @@ def test_a_dataset_without_files_that_can_be_read(hub: Hub, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("source", "code", "words"),
     [
-        (f"hf://shop/gone@{COMMIT}", "FF619", "there is no dataset `hf://shop/gone`, or it is private"),
-        (f"hf://{NAME}@{'0' * 40}", "FF619", f"there is no revision `hf://{NAME}@0000000`, or no longer"),
+        (f"hf://shop/gone@{COMMIT}", "FF619", "dataset `hf://shop/gone`, does not exist or is private"),
+        (f"hf://{NAME}@{'0' * 40}", "FF619", f"revision `hf://{NAME}@0000000` does not exist"),
     ],
 )
 def test_what_is_not_there(source: str, code: str, words: str, hub: Hub, tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_a_file_that_vanished(hub: Hub, tmp_path: Path) -> None:
     [file] = shards(hub, "train", 50)
     hub.faults.append(Fault("status", "GET /datasets/", 404, {"X-Error-Code": "EntryNotFound"}))
     [problem] = errors(tmp_path)
-    assert problem.message == f"`hf://{NAME}/data/{file.name}` is not there (404)"
+    assert problem.message == f"`hf://{NAME}/data/{file.name}` does not exist (404)"
 
 
 PASSING: dict[str, Fault] = {
@@ -256,11 +256,14 @@ def test_what_had_arrived_is_not_fetched_again(hub: Hub, tmp_path: Path) -> None
 LASTING: dict[str, tuple[Fault, str, str]] = {
     "too many requests, said as the hub says it": (
         Fault("status", "/cdn/", 429, {"RateLimit": '"resolvers";r=0;t=280'}),
-        *("the server answers 429 (too many requests)", "it asks to wait 280 seconds"),
+        *("the server answers 429 (too many requests)", "the server asks to wait 280 seconds"),
     ),
     "too many requests": (
         Fault("status", "/cdn/", 429, {"Retry-After": "3600"}),
-        *("the server answers 429 (too many requests)", "it asks to wait 3600 seconds; a token in HF_TOKEN has higher limits"),
+        *(
+            "the server answers 429 (too many requests)",
+            "the server asks to wait 3600 seconds; a token in HF_TOKEN raises the limits",
+        ),
     ),
     "no service": (Fault("status", "/cdn/", 500, times=99), "the server answers 500", "run the same command again"),
     "a connection that breaks": (Fault("break", "/cdn/", times=99), "the connection broke", "what has arrived is kept"),
@@ -278,7 +281,7 @@ def test_what_lasts_is_an_error(name: str, hub: Hub, tmp_path: Path) -> None:
     hub.faults.append(fault)
     [problem] = errors(tmp_path, facts(train={}, test={}))
     assert problem.code == "FF622"
-    assert problem.message.startswith(f"`hf://{NAME}/data/train-00000-of-00002.parquet` cannot be fetched: ")
+    assert problem.message.startswith(f"`hf://{NAME}/data/train-00000-of-00002.parquet` cannot be downloaded: ")
     assert words in problem.message and hint in problem.hint
     hub.faults.clear()
     assert run(tmp_path)["train"].rows == 200
@@ -288,14 +291,14 @@ def test_nobody_answers(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     [problem] = errors(tmp_path)
     assert problem.code == "FF622"
-    assert problem.message == f"`hf://{NAME}@{COMMIT[:7]}` cannot be fetched: no connection to 127.0.0.1"
+    assert problem.message == f"`hf://{NAME}@{COMMIT[:7]}` cannot be downloaded: no connection to 127.0.0.1"
 
 
 @pytest.mark.parametrize("address", ["hub.example.com", "not a url", "ftp://hub.example.com", "https://"])
 def test_an_endpoint_that_is_no_address(address: str, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", address)
     [problem] = errors(tmp_path)
-    assert (problem.code, problem.message) == ("FF622", "the hub cannot be reached: HF_ENDPOINT is no address")
+    assert (problem.code, problem.message) == ("FF622", "HF_ENDPOINT is not a valid URL")
 
 
 def test_an_endpoint_that_is_no_hub(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,7 +307,7 @@ def test_an_endpoint_that_is_no_hub(hub: Hub, tmp_path: Path, monkeypatch: pytes
     (hub.root / f"page/api/datasets/{NAME}/revision/{COMMIT}").write_text("<html>", encoding="utf-8")
     monkeypatch.setenv("HF_ENDPOINT", f"{hub.url}/cdn/page")
     [problem] = errors(tmp_path)
-    assert problem.code == "FF622" and problem.message.endswith("the answer is no JSON")
+    assert problem.code == "FF622" and problem.message.endswith("the answer is not JSON")
 
 
 @pytest.mark.parametrize("answer", ["[]", "{}", '{"sha": 7}', '{"sha": "main?/../../../x"}', "null"])
@@ -313,7 +316,7 @@ def test_an_answer_that_is_not_a_hubs(answer: str, hub: Hub, monkeypatch: pytest
     (hub.root / f"page/api/datasets/{NAME}/revision").mkdir(parents=True)
     (hub.root / f"page/api/datasets/{NAME}/revision/main").write_text(answer, encoding="utf-8")
     monkeypatch.setenv("HF_ENDPOINT", f"{hub.url}/cdn/page")
-    with pytest.raises(FineforgeError, match=r"FF622 .* the answer is not that of a hub"):
+    with pytest.raises(FineforgeError, match=r"FF622 .* the answer does not come from a hub"):
         resolve(f"hf://{NAME}@main")
 
 
@@ -323,7 +326,7 @@ def test_a_listing_that_is_none(answer: str, hub: Hub, tmp_path: Path, monkeypat
     (hub.root / f"page/api/datasets/{NAME}/revision/{COMMIT}").write_text(answer, encoding="utf-8")
     monkeypatch.setenv("HF_ENDPOINT", f"{hub.url}/cdn/page")
     [problem] = errors(tmp_path)
-    assert problem.code == "FF622" and problem.message.endswith("the answer is not that of a hub")
+    assert problem.code == "FF622" and problem.message.endswith("the answer does not come from a hub")
 
 
 def test_damaged_bytes_are_not_kept(hub: Hub, tmp_path: Path) -> None:
@@ -419,7 +422,7 @@ except FineforgeError as error:
 
 def test_offline_on_purpose(hub: Hub, tmp_path: Path) -> None:
     ran = elsewhere(OFFLINE, tmp_path, HF_HUB_OFFLINE="1")
-    assert ran.stdout.startswith(f"FF622 `hf://{NAME}@{COMMIT[:7]}` cannot be fetched: ") and "offline mode" in ran.stdout
+    assert ran.stdout.startswith(f"FF622 `hf://{NAME}@{COMMIT[:7]}` cannot be downloaded: ") and "offline mode" in ran.stdout
     assert hub.requests == []
 
 
@@ -448,7 +451,7 @@ def test_files_whose_columns_differ(hub: Hub, tmp_path: Path) -> None:
     )
     pq.write_table(table.drop_columns(["id"]), second)
     [problem] = errors(tmp_path / "other")
-    assert problem.message.endswith("train-00001-of-00002.parquet` is damaged: its columns are not those of the first file")
+    assert problem.message.endswith("train-00001-of-00002.parquet` is damaged: its columns differ from those of the first file")
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "json", "jsonl"])
@@ -504,5 +507,5 @@ def test_pins(hub: Hub) -> None:
 
 @pytest.mark.parametrize("source", ["hf://", "hf://a/b/c", "hf://a b", "hf://shop/talks@"])
 def test_names_that_are_none(source: str) -> None:
-    with pytest.raises(FineforgeError, match=r"FF626 .* names no dataset of the hub"):
+    with pytest.raises(FineforgeError, match=r"FF626 .* is not a valid hub dataset"):
         facts(source)

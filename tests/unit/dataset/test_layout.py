@@ -110,7 +110,7 @@ def test_configurations(tmp_path: Path) -> None:
         (SEVERAL, None, "has several configurations", ("main", "extra", "listed")),
         (SEVERAL, "mian", "has no configuration `mian`", ("main", "extra", "listed")),
         ("", "main", "has no configuration `main`", ("default",)),
-        ("---\n: [\n---\n", None, "has a README whose front matter is no YAML", ()),
+        ("---\n: [\n---\n", None, "has a README whose front matter is not valid YAML", ()),
         ("---\nconfigs:\n- config_name: a\n  data_files: [{path: x}]\n---\n", None, "has a README whose `data_files` cannot", ()),
     ],
 )

@@ -137,8 +137,8 @@ def test_loops_in_text_next_to_each_other_or_nested_are_fine(tmp_path: Path) -> 
 
 
 FAILING = {
-    "lnag == 'en'": "there is no column or function `lnag`",
-    "meta.good": "it asks for a key that the row does not have",
+    "lnag == 'en'": "unknown column or function `lnag`",
+    "meta.good": "the row has no such key",
     "messages[7].role == 'user'": "the index is past the end of a list",
     "score > 'a'": "it combines values of different types",
     "score": "the result must be true or false, got a number",
@@ -215,16 +215,16 @@ def test_columns_become_messages(name: str, tmp_path: Path) -> None:
 
 
 NO_FORMS: dict[str, tuple[dict[str, Any], dict[str, str], str, str]] = {
-    "no such column": ({"a": "A"}, {"prompt": "q", "response": "a"}, "FF625", "there is no column `q`"),
-    "no list": ({"chat": "A"}, {"messages": "chat"}, "FF611", "`chat` holds no list of messages"),
-    "no text": ({"q": 1, "a": "A"}, {"prompt": "q", "response": "a"}, "FF611", "`q` holds no text"),
+    "no such column": ({"a": "A"}, {"prompt": "q", "response": "a"}, "FF625", "column `q`"),
+    "no list": ({"chat": "A"}, {"messages": "chat"}, "FF611", "`chat` is not a list of messages"),
+    "no text": ({"q": 1, "a": "A"}, {"prompt": "q", "response": "a"}, "FF611", "`q` is not text"),
     "no turns": ({"chat": [{"x": 1}]}, {"messages": "chat"}, "FF611", "message 1 of `chat` has neither `role` and `content`"),
     "an empty answer": ({"q": "Q", "a": " "}, {"prompt": "q", "response": "a"}, "FF613", "message 2 is empty"),
     "nobody answers": (
         {"chat": [{"from": "human", "value": "Q"}]},
         {"messages": "chat"},
         "FF612",
-        "the last message is of `user`",
+        "the last message has the role `user`",
     ),
 }
 
@@ -253,7 +253,7 @@ HINTS: dict[str, dict[str, Any]] = {
 def test_rows_of_a_known_form_get_the_mapping_as_a_hint(mapping: str, tmp_path: Path) -> None:
     write(tmp_path / "data/train.jsonl", json.dumps(HINTS[mapping]))
     [problem] = findings(tmp_path)
-    assert (problem.code, problem.hint) == ("FF611", f"write `{mapping}` into the split")
+    assert (problem.code, problem.hint) == ("FF611", f"write `{mapping}` to the split")
 
 
 def test_a_hint_quotes_no_row() -> None:
@@ -326,7 +326,7 @@ def test_a_share_that_is_no_row(tmp_path: Path) -> None:
     talks(tmp_path, 20)
     [problem] = findings(tmp_path, train={"holdout": 1})
     assert (problem.code, problem.path) == ("FF604", ("dataset", "splits", "train", "holdout"))
-    assert problem.message == "1 percent of the rows of `data/train.jsonl` is no row to hold out"
+    assert problem.message == "1 % of the rows of `data/train.jsonl` rounds to zero rows to hold out"
 
 
 # --- other tasks

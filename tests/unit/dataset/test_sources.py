@@ -106,8 +106,8 @@ def test_rows_of_tables_are_named_by_number(tmp_path: Path) -> None:
     parquet(tmp_path / "data/test.parquet", [json.loads(row("When?"))] * 2)
     found = findings(tmp_path, train={}, test={})
     assert [(d.code, d.message) for d in found] == [
-        ("FF612", "`data/train.parquet` row 1: the last message is of `user`, expected `assistant`"),
-        ("FF612", "`data/train.parquet` row 2: the last message is of `user`, expected `assistant`"),
+        ("FF612", "`data/train.parquet` row 1: the last message has the role `user`, expected `assistant`"),
+        ("FF612", "`data/train.parquet` row 2: the last message has the role `user`, expected `assistant`"),
         ("FF615", "`data/test.parquet` row 2: the same prompt as row 1"),
     ]
     assert {d.span for d in found} == {None}
@@ -187,7 +187,7 @@ def test_a_configuration_is_of_the_hub_only(tmp_path: Path) -> None:
     }
     found = describe(Dataset.model_validate(mixed), tmp_path, tmp_path)
     assert ["config" in fact.selection for fact in found.values()] == [True, False]
-    with pytest.raises(FineforgeError, match="FF626 `config` means nothing for `data`"):
+    with pytest.raises(FineforgeError, match="FF626 `config` does not apply to `data`"):
         describe(Dataset.model_validate({"source": "data", "config": "main", "splits": {"train": {}}}), tmp_path, tmp_path)
 
 
@@ -239,7 +239,7 @@ def test_what_is_no_longer_what_was_pinned(etags: bool, web: Hub, tmp_path: Path
     with pytest.raises(FineforgeError) as error:
         prepare(found, tmp_path / "cache")
     [problem] = error.value.diagnostics
-    assert (problem.code, problem.hint) == ("FF606", "`fineforge lock --upgrade` pins what is there now")
+    assert (problem.code, problem.hint) == ("FF606", "`fineforge lock --upgrade` pins the current version")
     assert left(tmp_path / "cache") == []
 
 
@@ -266,13 +266,13 @@ def test_a_file_that_is_not_there(web: Hub, tmp_path: Path) -> None:
 
 ADDRESSES = {
     "http://a.example/b.jsonl": ("FF626", "`http://a.example/b.jsonl` is not encrypted"),
-    "https://me:word@a.example/b.jsonl": ("FF626", "`https://a.example/b.jsonl` has a user's name in it"),
-    "https://a.example/b.zip": ("FF626", "the format of `https://a.example/b.zip` is not known"),
-    "https://a.example/b.jsonl?x=1": ("FF618", "`https://a.example/b.jsonl` is not pinned, so it may be other data tomorrow"),
-    "https://a.example/b.jsonl?sv=1&sig=secret": ("FF626", "`https://a.example/b.jsonl` has a signature or a token in it"),
-    "https://a.example/b.jsonl?X-Amz-Signature=secret": ("FF626", "`https://a.example/b.jsonl` has a signature or a token in it"),
-    "https://a.example/b.jsonl?access_token=secret": ("FF626", "`https://a.example/b.jsonl` has a signature or a token in it"),
-    "s3://a/b.jsonl": ("FF626", "`s3://a/b.jsonl` is no source that is known"),
+    "https://me:word@a.example/b.jsonl": ("FF626", "`https://a.example/b.jsonl` contains a user name"),
+    "https://a.example/b.zip": ("FF626", "unknown format of `https://a.example/b.zip`"),
+    "https://a.example/b.jsonl?x=1": ("FF618", "`https://a.example/b.jsonl` is not pinned, so its content can change"),
+    "https://a.example/b.jsonl?sv=1&sig=secret": ("FF626", "`https://a.example/b.jsonl` contains a signature or a token"),
+    "https://a.example/b.jsonl?X-Amz-Signature=secret": ("FF626", "`https://a.example/b.jsonl` contains a signature or a token"),
+    "https://a.example/b.jsonl?access_token=secret": ("FF626", "`https://a.example/b.jsonl` contains a signature or a token"),
+    "s3://a/b.jsonl": ("FF626", "`s3://a/b.jsonl` is not a known kind of source"),
 }
 
 

@@ -109,12 +109,12 @@ def test_cases_that_fail_say_what_the_rules_said(folder: Path, capsys: pytest.Ca
     assert capsys.readouterr().out.splitlines() == [
         "policies/own.yaml",
         "  FAIL  one instance is refused",
-        "        `two-instances` denies, and should not: 1 instance",
+        "        `two-instances` denies, but should not: 1 instance",
         "  FAIL  two will do",
         "        `two-instances` should deny",
         "  FAIL  a deletion",
         "        `nothing-is-deleted` should deny",
-        "        `nothing-is-deleted` warns, and should not: e-1 would go",
+        "        `nothing-is-deleted` warns, but should not: e-1 would go",
         "",
         "0 passed, 3 failed",
     ]

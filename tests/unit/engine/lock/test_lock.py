@@ -181,7 +181,7 @@ def test_a_name_that_nothing_here_has_upgrades_nothing_and_says_so(telling: Tell
     with pytest.raises(FineforgeError) as refused:
         locked(telling, "Phi-5")
     (problem,) = refused.value.diagnostics
-    assert (problem.code, problem.message) == ("FF002", "`--upgrade=Phi-5` names nothing that these specs pin")
+    assert (problem.code, problem.message) == ("FF002", "`--upgrade=Phi-5` matches no pin of these specs")
     assert "did you mean `Phi-4`?" in problem.hint
 
 

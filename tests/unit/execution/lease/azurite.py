@@ -1,4 +1,4 @@
-"""Azurite, a blob server that is none of ours: installed once into the virtual environment, run on loopback for a session."""
+"""Azurite, a blob server that must be one of ours: installed once into the virtual environment, run on loopback for a session."""
 
 from __future__ import annotations
 

@@ -251,7 +251,7 @@ def test_ended_by_hand_nothing_new_is_started(told: Telling, monkeypatch: pytest
     assert engine.outcome_exit_code(outcome) == 5
     assert outcome.lost is not None and outcome.lost.code == "FF531"
     assert "it is held by `bob` on `elsewhere`" in outcome.lost.message
-    assert said == [f"{outcome.lost.message}; nothing new is started, what runs goes on"]
+    assert said == [f"{outcome.lost.message}; no new steps will start, running operations continue"]
     assert {steps[name] for name in outcome.done} >= {"compute", "data", "job"} and not outcome.running
     assert {outcome.skipped[name] for name in outcome.skipped} == {"the apply lease, which was lost"}
     assert {steps[name] for name in outcome.skipped} >= {"model", "deployment"}
@@ -292,7 +292,7 @@ def test_what_cannot_be_given_back_is_told(told: Telling, monkeypatch: pytest.Mo
     monkeypatch.setattr(MemoryLeases, "release", _unreachable)
     said: list[str] = []
     assert carry_out(told, told.plan(), leasing.Terms(tell=said.append)) == 0, "all is done"
-    assert [message.partition("; ")[2] for message in said] == ["the apply lease ends by itself within 60 s"]
+    assert [message.partition("; ")[2] for message in said] == ["the apply lease expires within 60 s"]
     monkeypatch.undo()
     told.data["deployment"]["instances"] = 2
     assert carry_out(told, told.plan(), leasing.AT_ONCE) == 0, "its holder is known to be gone"

@@ -134,7 +134,7 @@ def test_the_second_waits_and_plans_again(client: Client) -> None:
         assert first.end() == 0
         assert second.end() == 0
         assert [line["@message"] for line in second.lines if line["type"] == "lease"][1:] == [
-            "the other apply is over: planning again"
+            "the other apply has ended: planning again"
         ]
         assert second.lines[-1]["outcome"]["moved"] == {}
     one_of_each(client)
@@ -172,7 +172,7 @@ def test_killed_and_waited_for_elsewhere(client: Client, later: Callable[[float]
 
 def test_released_by_hand(client: Client, elsewhere: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     words = ("lease", "release", "{spec}", "--target", "local")
-    assert client.run(*words).stdout == f"nobody holds the lease of `{LEASE}`\n"
+    assert client.run(*words).stdout == f"the lease of `{LEASE}`\n"
     assert client.killed({"path": "/jobs/", "when": "after"}, "apply", "{spec}", *WORDS) == -signal.SIGKILL
     unasked = elsewhere(*words)
     assert unasked.returncode == 1 and "FF533" in unasked.stderr and "--force" in unasked.stderr
