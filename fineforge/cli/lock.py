@@ -43,7 +43,7 @@ def command(
         made, moves = engine.lock(loaded, gateway, words)
         name = gateway.workspace.target
     if made.targets != loaded[0].lock.targets:
-        pins.write(made)
+        pins.save(made, loaded[0].lock, allow_outside)
     _show(output, made.path, name, moves)
     return 0
 
