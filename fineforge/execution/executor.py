@@ -135,7 +135,7 @@ def _create(step: Step, execution: Execution) -> None:
     if step.key.kind == "model" and (unseen := without_bytes(step, execution.gateway)):
         execution.listener(Event(EventKind.PROGRESS, step, unseen))
     try:
-        execution.gateway.create(step.key, step.text)
+        _write(step, execution, lambda: execution.gateway.create(step.key, step.text))
         _wait(step, execution)
     except FineforgeError as error:
         if step.fallback is None or not refused_for_quota(error.diagnostics[0].message):
@@ -167,8 +167,32 @@ def _update(step: Step, execution: Execution) -> None:
     if any(not fields.is_before(document, change) for change in step.changes):
         words = f"`{step.key}` was changed since the plan was made: {_as_it_is(step, have)}"
         raise Moved(Diagnostic("FF501", words, hint="plan again"))
-    execution.gateway.update(step.key, changed_body(step, raw))
+    _write(step, execution, lambda: execution.gateway.update(step.key, changed_body(step, raw)))
     _wait(step, execution)
+
+
+def _write(step: Step, execution: Execution, send: Callable[[], None]) -> None:
+    """Send the one write of a step. Raises Moved where another process changed the object after it was read for this step."""
+    try:
+        send()
+    except FineforgeError as error:
+        if error.diagnostics[0].code not in _RACES or not _is_overtaken(step, execution):
+            raise
+        message = f"`{step.key}` was changed by another process at the same time: {error.diagnostics[0].message}"
+        raise Moved(Diagnostic("FF501", message, hint="plan again")) from None
+
+
+_RACES = frozenset({"FF414", "FF415"})
+"""Another operation runs on the object, or a job or version of this name has been created."""
+
+
+def _is_overtaken(step: Step, execution: Execution) -> bool:
+    """True if the object is in another operation, or was created by another apply of what this step creates."""
+    raw = execution.gateway.get(step.key)
+    if raw is None:
+        return False
+    have = KINDS[step.key.kind].observe(step.key, raw)
+    return have.status is Status.BUSY or (have.owner is not None and have.owner.digest != "" and have.owner.digest in step.text)
 
 
 def changed_body(step: Step, raw: Raw) -> dict[str, Any]:
@@ -195,7 +219,7 @@ def _delete(step: Step, execution: Execution) -> None:
         return
     if step.key.kind == "endpoint":
         _only_ours_inside(step, raw, execution)
-    execution.gateway.delete(step.key)
+    _write(step, execution, lambda: execution.gateway.delete(step.key))
     _until_gone(step, execution)
 
 

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -144,13 +144,17 @@ def ensured(
     lease: Terms | Lease, plan: Plan, spec: tuple[str, str], folder: Path, gateway: Gateway, stop: threading.Event
 ) -> Iterator[Lease | None]:
     """The lease that an apply of this plan goes by: the one that is held already, or one that is held as long as the block lasts.
-    None where none is wanted, and where the plan writes nothing. `spec`: project and name. `stop` ends the wait for it.
+    None where none is wanted, and where the plan writes nothing: then the lease of a run that was killed is released.
+    `spec`: project and name. `stop` ends the wait for it.
 
     Raises FF530 where somebody has it (exit code 5, or 130 where the wait was interrupted), FF532 where the storage refuses.
     """
     if isinstance(lease, Lease):
         yield lease
-    elif not lease.wanted or not plan.writes:
+    elif not lease.wanted:
+        yield None
+    elif not plan.writes:
+        _release_dead(gateway, "/".join(spec))
         yield None
     else:
         name = "/".join(spec)
@@ -192,8 +196,24 @@ class _Attempt:
 
     @property
     def place(self) -> str:
-        """Where the lease is, for whoever looks on this machine for holders who died."""
-        return f"{self.workspace.id} {self.name}"
+        return _place(self.workspace, self.name)
+
+
+def _place(workspace: Workspace, name: str) -> str:
+    """Where a lease is, as holders note it on their machine."""
+    return f"{workspace.id} {name}"
+
+
+def _release_dead(gateway: Gateway, name: str) -> None:
+    """Release the lease of a run that was killed on this machine: one that writes would take it over.
+
+    A refusal of the storage is no reason to stop a run that writes nothing. The lease ends by itself, and the note of its holder
+    stays for the next run.
+    """
+    for old in holder.died_here(_place(gateway.workspace, name)):
+        with suppress(FineforgeError):
+            gateway.leases().release(name, old)
+            holder.forget(old)
 
 
 @contextmanager

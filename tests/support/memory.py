@@ -48,6 +48,7 @@ class MemoryGateway:
         self.notes: dict[str, Mapping[str, str]] = {}
         """Of leases, by `project/spec`."""
         self.dead = False
+        self.refuses_leases = False
         self.dies: tuple[int, bool] | None = None
         """The write, counted from 0, at which the client's machine loses its power, and whether the service still got it."""
 
@@ -260,7 +261,8 @@ class MemoryLeases:
         return True
 
     def _rules(self) -> Leases:
-        if self._gateway.dead:  # Nothing is given back; that the holder is gone is what the next apply has to find out.
+        # Of a dead client nothing is given back; that the holder is gone is what the next apply has to find out.
+        if self._gateway.dead or self._gateway.refuses_leases:
             raise FineforgeError(Diagnostic("FF532", "nothing reaches the storage any more"))
         return self._gateway.cloud.leases
 

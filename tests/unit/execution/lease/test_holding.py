@@ -17,7 +17,7 @@ import pytest
 
 from fineforge import engine
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
-from fineforge.core.events import Event, EventKind
+from fineforge.core.events import Event, EventKind, Outcome
 from fineforge.core.gateway import Progress
 from fineforge.core.objects import ResourceKey
 from fineforge.core.plan import Mode, Plan
@@ -336,6 +336,64 @@ def test_a_holder_of_this_machine_that_died_is_not_waited_for(told: Telling) -> 
     assert list(holder.died_here(place)) == [theirs] and list(holder.died_here(f"{place}-2")) == []
     assert carry_out(told, told.plan(), leasing.AT_ONCE) == 0
     assert left_behind() == []
+
+
+@pytest.fixture
+def killed(told: Telling) -> str:
+    """The id of a lease whose holder was killed on this machine."""
+    lease, place = new(), f"{told.gateway.workspace.id} {NAME}"
+    code = f"import os\nfrom fineforge.host import holder\nwith holder.alive({lease!r}, {place!r}):\n    os.kill(os.getpid(), 9)"
+    environment = {**os.environ, "TMPDIR": tempfile.gettempdir()}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, timeout=60).returncode == -signal.SIGKILL
+    return lease
+
+
+def test_a_rerun_that_writes_nothing_releases_the_lease_of_a_killed_run(told: Telling, killed: str) -> None:
+    """Everything was done, and then it was killed."""
+    told.apply()
+    killed_run = told.gateway.leases()
+    assert killed_run.take(NAME, killed, 60)
+    killed_run.write(NAME, killed, THEIRS.note())
+    made = told.plan()
+    assert not made.writes and carry_out(told, made, leasing.AT_ONCE) == 0
+    assert leasing.held(told.gateway) == [] and left_behind() == []
+
+
+def test_a_rerun_that_writes_nothing_leaves_the_lease_of_a_living_holder(told: Telling) -> None:
+    told.apply()
+    held_by_bob(told)
+    assert carry_out(told, told.plan(), leasing.AT_ONCE) == 0
+    assert leasing.held(told.gateway, NAME) == [(NAME, THEIRS)]
+
+
+def test_a_storage_that_refuses_stops_no_rerun_that_writes_nothing(told: Telling, killed: str) -> None:
+    told.apply()
+    made, leases = told.plan(), told.gateway.leases()
+    assert leases.take(NAME, killed, 60)
+    told.gateway.refuses_leases = True
+    assert carry_out(told, made, leasing.AT_ONCE) == 0
+    assert left_behind() == [f"fineforge-lease-{killed}"], "the next run tries again"
+
+
+@pytest.mark.parametrize(("skipped", "lost"), [({"update endpoint/e": "the apply lease, which was lost"}, True), ({}, False)])
+def test_a_lease_that_is_lost_when_all_is_done_is_no_failure(skipped: dict[str, str], lost: bool, told: Telling) -> None:
+    made = told.plan()
+    with engine.leased(made, told.loaded(), told.gateway, leasing.AT_ONCE, threading.Event()) as lease:
+        assert lease is not None and leasing.end(told.gateway, NAME)
+        held_by_bob(told)
+        lease.renew()
+        assert lease.why is not None
+        outcome = leasing.judged(Outcome(made, (), {}, {}, skipped), [lease])
+    assert (outcome.lost is lease.why) if lost else (outcome.lost is None)
+
+
+def test_a_lease_whose_blob_was_deleted(told: Telling) -> None:
+    with engine.leased(told.plan(), told.loaded(), told.gateway, leasing.AT_ONCE, threading.Event()) as lease:
+        assert lease is not None and leasing.end(told.gateway, NAME)
+        held_by_bob(told)
+        del told.gateway.notes[NAME]
+        lease.renew()
+        assert lease.why is not None and "somebody ended it" in lease.why.message
 
 
 def test_what_is_no_holders_is_left_alone(told: Telling) -> None:
