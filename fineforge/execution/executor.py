@@ -23,6 +23,7 @@ from fineforge.core.objects import Observed, Raw, ResourceKey, Status
 from fineforge.core.plan import Action, MetricCheck, Plan, Step
 from fineforge.execution.follower import Follower
 from fineforge.execution.gates import refusals
+from fineforge.execution.races import find_winner
 from fineforge.execution.schedule import INTERRUPTED, Detached, Listener, Moved, Refused, Schedule, Stopped, Unbegun
 from fineforge.resources import fields
 from fineforge.resources.kinds import KINDS
@@ -176,23 +177,9 @@ def _write(step: Step, execution: Execution, send: Callable[[], None]) -> None:
     try:
         send()
     except FineforgeError as error:
-        if error.diagnostics[0].code not in _RACES or not _is_overtaken(step, execution):
-            raise
-        message = f"`{step.key}` was changed by another process at the same time: {error.diagnostics[0].message}"
-        raise Moved(Diagnostic("FF501", message, hint="plan again")) from None
-
-
-_RACES = frozenset({"FF414", "FF415"})
-"""Another operation runs on the object, or a job or version of this name has been created."""
-
-
-def _is_overtaken(step: Step, execution: Execution) -> bool:
-    """True if the object is in another operation, or was created by another apply of what this step creates."""
-    raw = execution.gateway.get(step.key)
-    if raw is None:
-        return False
-    have = KINDS[step.key.kind].observe(step.key, raw)
-    return have.status is Status.BUSY or (have.owner is not None and have.owner.digest != "" and have.owner.digest in step.text)
+        if overtaken := find_winner(step, execution.gateway, error.diagnostics[0]):
+            raise Moved(overtaken) from None
+        raise
 
 
 def changed_body(step: Step, raw: Raw) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from fineforge import engine
 from fineforge.core.objects import ResourceKey
 from fineforge.execution.lease import Terms
 from tests.scenarios.invariants.client import Client
+from tests.support import single
 
 NO_LEASE = Terms(wanted=False)
 
@@ -35,10 +36,10 @@ def test_the_loser_of_a_create(kind: str, client: Client) -> None:
     made = client.plan()
     key = next(step.key for step in made.steps if step.key.kind == kind)
     client.emulator.plant("stall", kind, [key.name], 3)
-    loaded = engine.load(client.spec)
+    loaded = single.load(client.spec)
     with engine.connect(loaded, "local") as gateway:
         overtaken: Any = Overtaken(gateway, kind)
-        outcome = engine.apply(made, loaded, overtaken, lambda _: None, threading.Event(), lease=NO_LEASE)
+        outcome = single.apply(made, loaded, overtaken, lambda _: None, threading.Event(), lease=NO_LEASE)
     assert engine.outcome_exit_code(outcome) == 5, outcome
     (moved,) = outcome.moved.values()
     assert moved.code == "FF501" and "by another process at the same time" in moved.message

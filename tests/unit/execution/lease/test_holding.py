@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -375,10 +375,16 @@ def test_a_storage_that_refuses_stops_no_rerun_that_writes_nothing(told: Telling
     assert left_behind() == [f"fineforge-lease-{killed}"], "the next run tries again"
 
 
+def held_for(plan: Plan, told: Telling) -> AbstractContextManager[leasing.Lease | None]:
+    """The lease that an apply of the plan holds."""
+    spec = told.loaded()
+    return leasing.ensured(leasing.AT_ONCE, plan, spec.owner, spec.path.parent, told.gateway, threading.Event())
+
+
 @pytest.mark.parametrize(("skipped", "lost"), [({"update endpoint/e": "the apply lease, which was lost"}, True), ({}, False)])
 def test_a_lease_that_is_lost_when_all_is_done_is_no_failure(skipped: dict[str, str], lost: bool, told: Telling) -> None:
     made = told.plan()
-    with engine.leased(made, told.loaded(), told.gateway, leasing.AT_ONCE, threading.Event()) as lease:
+    with held_for(made, told) as lease:
         assert lease is not None and leasing.end(told.gateway, NAME)
         held_by_bob(told)
         lease.renew()
@@ -388,7 +394,7 @@ def test_a_lease_that_is_lost_when_all_is_done_is_no_failure(skipped: dict[str, 
 
 
 def test_a_lease_whose_blob_was_deleted(told: Telling) -> None:
-    with engine.leased(told.plan(), told.loaded(), told.gateway, leasing.AT_ONCE, threading.Event()) as lease:
+    with held_for(told.plan(), told) as lease:
         assert lease is not None and leasing.end(told.gateway, NAME)
         held_by_bob(told)
         del told.gateway.notes[NAME]
