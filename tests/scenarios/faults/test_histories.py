@@ -24,7 +24,8 @@ from fineforge.core.plan import Action, Mode
 from tests.scenarios.invariants.client import settled
 from tests.scenarios.stories.telling import Telling
 from tests.scenarios.stories.test_stories import OUTSIDE, SPEC, choose, outside
-from tests.support.memory import MemoryGateway, path_of
+from tests.support.azure_bodies import path_of
+from tests.support.memory import MemoryGateway
 
 THEIRS: dict[ResourceKey, dict[str, Any]] = {
     ResourceKey("compute", "theirs"): {

@@ -25,7 +25,7 @@ from fineforge.engine import batch, orphans, pruning
 from tests.scenarios.stories.telling import Telling
 from tests.scenarios.stories.test_kill_walk import RETRAIN, over
 from tests.scenarios.stories.test_stories import edit
-from tests.support.memory import path_of
+from tests.support.azure_bodies import path_of
 from tests.unit.engine.batch.test_batch import CLUSTER, Repository, repository
 
 __all__ = ["repository"]

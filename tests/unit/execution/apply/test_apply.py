@@ -13,7 +13,8 @@ from fineforge.core.gateway import Progress
 from fineforge.core.objects import Raw, ResourceKey
 from fineforge.core.plan import Action, Mode, Plan, Step
 from tests.scenarios.stories.telling import Telling
-from tests.support.memory import MemoryGateway, path_of
+from tests.support.azure_bodies import path_of
+from tests.support.memory import MemoryGateway
 
 ENDS = (EventKind.DONE, EventKind.FAILED, EventKind.SKIPPED, EventKind.REFUSED)
 

@@ -16,7 +16,7 @@ from fineforge.core.objects import Raw, ResourceKey
 from fineforge.core.plan import Action, Plan
 from fineforge.documents.summary import estimate
 from tests.scenarios.stories.telling import Telling
-from tests.support.memory import path_of
+from tests.support.azure_bodies import path_of
 
 
 @pytest.fixture

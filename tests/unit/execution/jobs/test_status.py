@@ -16,7 +16,7 @@ from fineforge.planner.costs import State
 from fineforge.views.paint import Paint
 from fineforge.views.status import status_data, write_status
 from tests.scenarios.stories.telling import Telling
-from tests.support.memory import path_of
+from tests.support.azure_bodies import path_of
 
 CREATED = "2026-11-20T10:00:00+00:00"
 NOW = datetime(2026, 11, 20, 12, 10, tzinfo=UTC)
