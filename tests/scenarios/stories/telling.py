@@ -32,9 +32,9 @@ def row(number: int) -> str:
 
 
 class Telling:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, gateway: type[MemoryGateway] = MemoryGateway) -> None:
         self.folder = folder
-        self.gateway = MemoryGateway(folder / "cloud")
+        self.gateway = gateway(folder / "cloud")
         self.gateway.cloud.planted.registry("shop-models")
         self.data: dict[str, Any] = yaml.safe_load(SUPPORT)
         (folder / "data" / "support").mkdir(parents=True)
