@@ -211,6 +211,14 @@ class MemoryGateway:
             raise Killed
 
 
+def answering(gateway: MemoryGateway, **methods: Callable[..., Any]) -> MemoryGateway:
+    """Return a gateway to the same world that answers as the given one does, but for these methods."""
+    kind = type("Answering", (type(gateway),), {name: staticmethod(method) for name, method in methods.items()})
+    other: MemoryGateway = object.__new__(kind)
+    other.__dict__ = gateway.__dict__
+    return other
+
+
 class MemoryLeases:
     """Implements `fineforge.core.gateway.Leases` by the emulator's rules."""
 

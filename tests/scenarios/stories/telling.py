@@ -71,11 +71,11 @@ class Telling:
         assert done == sorted(str(step.key) for step in made.writes)
         return made
 
-    def carry_out(self, made: Plan) -> Outcome:
+    def carry_out(self, made: Plan, gateway: Any = None) -> Outcome:
         def listen(_: Event) -> None:
             pass
 
-        return engine.apply(made, self.loaded(), self.gateway, listen, threading.Event(), parallel=8)
+        return engine.apply(made, self.loaded(), gateway or self.gateway, listen, threading.Event(), parallel=8)
 
     def pending(self, mode: Mode = Mode.APPLY) -> list[str]:
         """What a plan would write now."""

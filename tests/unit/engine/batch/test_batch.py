@@ -24,7 +24,7 @@ from fineforge.engine.shared_reads import SharedReads
 from fineforge.execution import lease
 from fineforge.planner import check_plan
 from tests.scenarios.stories.telling import row
-from tests.support.memory import MemoryGateway
+from tests.support.memory import MemoryGateway, answering
 from tests.support.offline import SUPPORT
 
 CLUSTER = ResourceKey("compute", "gpu-a100")
@@ -350,9 +350,8 @@ def test_a_cluster_that_is_only_named_is_looked_at_in_a_batch_too(repository: Re
     assert "FF156" in told["two"] and "FF156" not in told["one"]
 
 
-def test_the_loss_of_any_lease_stops_what_is_to_come(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_loss_of_any_lease_stops_what_is_to_come(repository: Repository) -> None:
     """Also of the last spec's: the outcome says whose, and that is why the rest was not started."""
-    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.01)
     for name in ("calls", "desk"):
         repository.write(name)
     noticed, wait = threading.Event(), repository.gateway.wait
@@ -363,9 +362,9 @@ def test_the_loss_of_any_lease_stops_what_is_to_come(repository: Repository, mon
             assert noticed.wait(60)
         return wait(key, progress, stopped)
 
-    monkeypatch.setattr(repository.gateway, "wait", waiting)
-    terms = lease.Terms(tell=lambda _: noticed.set())
-    outcome, held_back = batch.apply(repository.plan(), repository.gateway, lambda _: None, terms=terms)
+    terms = lease.Terms(tell=lambda _: noticed.set(), renew_seconds=0.01)
+    gateway: Any = answering(repository.gateway, wait=waiting)
+    outcome, held_back = batch.apply(repository.plan(), gateway, lambda _: None, terms=terms)
     assert not held_back and outcome.lost is not None
     assert outcome.lost.code == "FF531" and "shop/desk" in outcome.lost.message
     assert {name.partition(":")[0] for name in outcome.skipped} == {"calls", "desk"}

@@ -17,6 +17,7 @@ from fineforge.views.paint import Paint
 from fineforge.views.status import status_data, write_status
 from tests.scenarios.stories.telling import Telling
 from tests.support.azure_bodies import path_of
+from tests.support.memory import answering
 
 CREATED = "2026-11-20T10:00:00+00:00"
 NOW = datetime(2026, 11, 20, 12, 10, tzinfo=UTC)
@@ -38,10 +39,7 @@ def seen(told: Telling, **edits: dict[str, Any]) -> list[State]:
             return None
         return {**raw, "systemData": {"createdAt": CREATED}, "properties": raw["properties"] | edits.get(key.kind, {})}
 
-    told.gateway.get = edited  # type: ignore[method-assign]
-    found = list(engine.status(told.loaded(), told.gateway))
-    told.gateway.get = get  # type: ignore[method-assign]
-    return found
+    return list(engine.status(told.loaded(), answering(told.gateway, get=edited)))
 
 
 def line(shown: str, kind: str) -> str:
@@ -123,7 +121,6 @@ def test_what_cannot_be_read_is_not_absent(told: Telling) -> None:
             raise FineforgeError(Diagnostic("FF403", "no"))
         return None
 
-    told.gateway.get = refused  # type: ignore[method-assign]
     with pytest.raises(FineforgeError) as caught:
-        engine.status(told.loaded(), told.gateway)
+        engine.status(told.loaded(), answering(told.gateway, get=refused))
     assert {found.code for found in caught.value.diagnostics} == {"FF403"}
