@@ -77,8 +77,7 @@ class History(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._folder = tempfile.TemporaryDirectory(prefix="fineforge-history-")
-        self.told = Telling(Path(self._folder.name))
-        self.told.gateway.__class__ = Flaky
+        self.told = Telling(Path(self._folder.name), Flaky)
         self.gateway: Any = self.told.gateway
         self.quiet = False
         """Whether nothing has happened since the last apply or destroy that got through."""
