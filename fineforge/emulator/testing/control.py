@@ -2,7 +2,8 @@
 
 GET    /            alive, and as which process
 POST   /faults      {"rules": [...]}: replaces the rules; the keys of one are those of `faults.Fault`
-GET    /requests    {"requests": [{"method", "host", "path", "write", "status"}, ...]} since the last DELETE; 0: no answer
+GET    /requests    {"requests": [{"method", "host", "path", "write", "status", "body"}, ...]} since the last
+                    DELETE; status 0: no answer; body: of resource writes
 DELETE /requests    forgets requests and rules
 POST   /snapshot    {"folder"}: the whole state, blobs too, into a folder that is not there yet
 POST   /restore     {"folder"}: the state as it was then

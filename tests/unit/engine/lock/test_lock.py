@@ -21,6 +21,7 @@ from fineforge.core.plan import Action
 from fineforge.engine import pinning
 from tests.scenarios.stories.telling import Telling
 from tests.support import single
+from tests.support.memory import answering
 
 COMMIT, LATER = "0" * 39 + "1", "0" * 39 + "2"
 
@@ -109,11 +110,11 @@ def _as_read(targets: Any) -> dict[str, Pins]:
     }
 
 
-def test_locking_again_moves_nothing_and_asks_nothing(telling: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locking_again_moves_nothing_and_asks_nothing(telling: Telling) -> None:
     locked(telling)
     before = (telling.folder / names.LOCK_FILE).read_bytes()
-    for name in ("read_model", "read_component", "read_sizes"):
-        monkeypatch.setattr(telling.gateway, name, lambda *_: pytest.fail("was asked"))
+    reads = ("read_model", "read_component", "read_sizes")
+    telling.gateway = answering(telling.gateway, **{name: lambda *_: pytest.fail("was asked") for name in reads})  # type: ignore[assignment]
     assert locked(telling)[1] == []
     assert (telling.folder / names.LOCK_FILE).read_bytes() == before
 
