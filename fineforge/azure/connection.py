@@ -56,6 +56,8 @@ class Connection:
     proxy: str | None = None
     ca: str | None = None
     """A PEM file; None for the system's own."""
+    datastore: str = "workspaceblobstore"
+    """The workspace's default: a workspace is created with it, and it cannot be renamed."""
     poll_seconds: float = 10.0
     """Between two looks at an object that is busy, where the service names no other interval."""
     notice: Callable[[str], None] = show

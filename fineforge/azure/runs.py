@@ -29,9 +29,16 @@ _OVER = frozenset({"FINISHED", "FAILED", "KILLED"})
 class Runs:
     """The runs of one workspace."""
 
-    def __init__(self, http: Http, workspace: Workspace, location: str) -> None:
+    def __init__(
+        self,
+        http: Http,
+        workspace: Workspace,
+        location: str,
+        runs_page: int = RUNS_PAGE,
+        points_page: int = POINTS_PAGE,
+    ) -> None:
         host, where = f"https://{location}.api.azureml.ms", paths.workspace(workspace)
-        self._http = http
+        self._http, self._runs_page, self._points_page = http, runs_page, points_page
         self._history = f"{host}/history/v1.0{where}"
         self._tracking = f"{host}/mlflow/v1.0{where}/api/2.0/mlflow"
 
@@ -72,7 +79,7 @@ class Runs:
         token, pages = "", Pages()
         while True:
             pages.turn(self._tracking, token)
-            query = {"run_id": run, "metric_key": name, "max_results": str(POINTS_PAGE)} | (
+            query = {"run_id": run, "metric_key": name, "max_results": str(self._points_page)} | (
                 {"page_token": token} if token else {}
             )
             answer = self._http.send("GET", f"{self._tracking}/metrics/get-history?{urlencode(query)}", scope=ML_SCOPE)
@@ -108,7 +115,7 @@ class Runs:
         wanted: dict[str, Any] = {
             "experiment_ids": [str(root["info"]["experiment_id"])],
             "filter": f"tags.mlflow.rootRunId = '{job}'",
-            "max_results": RUNS_PAGE,
+            "max_results": self._runs_page,
         }
         pages = Pages()
         while True:

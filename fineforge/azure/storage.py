@@ -19,7 +19,6 @@ from fineforge.azure.http import ARM, Http
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.host.files import open_regular
 
-DATASTORE = "workspaceblobstore"
 RETRIES = 3
 """Of one request, after a fault of the storage."""
 _COMPLETED = {"upload_status": "completed"}
@@ -61,7 +60,7 @@ def size_of(http: Http, connection: Connection, uri: str) -> int | None:
     from azure.core.exceptions import AzureError
     from azure.storage.blob import ContainerClient
 
-    found = re.search(rf"^azureml://(?:subscriptions/.+/)?datastores/{DATASTORE}/paths/(.+)$", uri)
+    found = re.search(rf"^azureml://(?:subscriptions/.+/)?datastores/{connection.datastore}/paths/(.+)$", uri)
     if found is None:
         return None
     try:
@@ -89,11 +88,11 @@ def _put(client: Any, stream: Any) -> None:
 
 def access(http: Http, connection: Connection) -> tuple[str, str, Any]:
     """Account, container and credential of the default datastore; an identity-only one takes the caller's token."""
-    root = f"{ARM}{paths.workspace(connection.workspace)}/datastores/{DATASTORE}"
+    root = f"{ARM}{paths.workspace(connection.workspace)}/datastores/{connection.datastore}"
     version = f"?api-version={paths.API_VERSIONS['datastore']}"
     answer = http.send("GET", root + version)
     if not answer.ok:
-        raise refusal(answer.status, answer.body, f"datastore {DATASTORE}", answer.headers)
+        raise refusal(answer.status, answer.body, f"datastore {connection.datastore}", answer.headers)
     object_of(answer, "properties")
     properties = part_of(answer, "properties", Mapping, {})
     account, container = str(properties.get("accountName")), str(properties.get("containerName"))
@@ -105,7 +104,7 @@ def access(http: Http, connection: Connection) -> tuple[str, str, Any]:
     wanted = {"expirableSecret": True, "expireAfterHours": 1}
     secrets = http.send("POST", f"{root}/listSecrets{version}", json=wanted, asks=True)
     if not secrets.ok:
-        raise refusal(secrets.status, secrets.body, f"datastore {DATASTORE}", secrets.headers)
+        raise refusal(secrets.status, secrets.body, f"datastore {connection.datastore}", secrets.headers)
     secret = part_of(secrets, "sasToken", str, "") or part_of(secrets, "key", str, "")
     if not secret:
         raise FineforgeError(strange(secrets.url, "it holds neither `sasToken` nor `key`"))

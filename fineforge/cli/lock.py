@@ -45,7 +45,7 @@ def command(output: Output, specs: tuple[Path, ...], upgrade: tuple[str, ...], r
         lock, moves = engine.lock(batch.specs, gateway, words)
         name = gateway.workspace.target
     if lock.targets != batch.specs[0].lock.targets:
-        pins.write(lock)
+        pins.save(lock, batch.specs[0].lock, reading.allow_outside)
     _show(output, lock.path, name, moves)
     return 0
 

@@ -86,6 +86,26 @@ def find(root: Path, allow_outside: bool = False) -> Lock:
         raise FineforgeError(Diagnostic("FF170", message, hint=_RESTORE)) from None
 
 
+def save(lock: Lock, before: Lock, allow_outside: bool = False) -> None:
+    """Write what `lock` changes of `before`, which was read earlier, into the file as it is now.
+
+    Another process may have written pins in between: those stay, unless both changed the same pin. Raises FF007, FF170.
+    """
+    with files.exclusive(lock.path.parent):
+        now = find(lock.path.parent, allow_outside)
+        merged = {name: _merged(now.at(name), before.at(name), pins) for name, pins in lock.targets.items()}
+        write(replace(now, targets={**now.targets, **merged}))
+
+
+def _merged(now: Pins, before: Pins, after: Pins) -> Pins:
+    """Return the pins of `now` with each pin that differs between `before` and `after`."""
+    kinds = {}
+    for kind in (entry.name for entry in fields(Pins)):
+        old, new = getattr(before, kind), getattr(after, kind)
+        kinds[kind] = {**getattr(now, kind), **{key: pin for key, pin in new.items() if old.get(key) != pin}}
+    return Pins(**kinds)
+
+
 def write(lock: Lock) -> None:
     """The file, whole or not at all. Raises FF007."""
     data = {name: _to_data(pins) for name, pins in sorted(lock.targets.items())}

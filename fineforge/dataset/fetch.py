@@ -187,21 +187,21 @@ class Answer:
         return json.loads(self.content)
 
 
-def answer(remote: Remote, method: str = "GET", clock: Callable[[], float] = time.monotonic) -> Answer:
+def answer(remote: Remote, method: str = "GET", clock: Callable[[], float] = time.monotonic, limit: int = MAX_ANSWER) -> Answer:
     """One small answer, whole: status 200. Raises FF619, FF620, FF622."""
 
     def attempt() -> Answer:
         with _request(remote, method, {}) as response:
-            content = b"".join(_bounded(remote, _timely(remote, response.iter_bytes(), clock), MAX_ANSWER))
+            content = b"".join(_bounded(remote, _timely(remote, response.iter_bytes(), clock), limit))
             return Answer(response.headers, content)
 
     return again(remote, attempt)
 
 
-def stream(remote: Remote) -> Iterator[bytes]:
+def stream(remote: Remote, limit: int = MAX_FILE) -> Iterator[bytes]:
     """All bytes of a file, in one attempt. Raises Worth, and FF622 where there is no end of them."""
     with _request(remote, "GET", {"Accept-Encoding": "identity"}) as response:
-        yield from _bounded(remote, response.iter_raw(), MAX_FILE)
+        yield from _bounded(remote, response.iter_raw(), limit)
 
 
 def _bounded(remote: Remote, blocks: Iterator[bytes], limit: int) -> Iterator[bytes]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +19,20 @@ SECONDS, SECONDS_PER_ROW = worker.SECONDS, 0.01
 """Time that a filter may take: so much, and so much more for each row. A usual filter takes 0.00002 seconds per row."""
 
 
+Item = tuple[bool, bytes]
+"""A row for the child: True and its line of JSON, or False and its pickled value."""
+
+
+def item(line: bytes | None, value: Any) -> Item:
+    """Return a row for the child, which parses lines: the parent parses only those that are kept."""
+    if value is None and line is not None:
+        return True, line
+    try:
+        return False, pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    except RecursionError:
+        return True, b""
+
+
 @dataclass(slots=True)
 class Filter:
     """A filter while it is applied to the rows of a split."""
@@ -26,18 +41,26 @@ class Filter:
     path: SpecPath
     seconds: float = SECONDS
     rows: int = 0
-    spent: float = 0.0
+    waited: float = 0.0
+    """Seconds."""
 
-    def judge(self, rows: Sequence[bytes]) -> list[bool | str]:
-        """Return for each pickled row whether it is kept, or why it cannot be judged, without quoting it. Raises TooMuch."""
+    def submit(self, rows: Sequence[Item]) -> worker.Pending:
+        """Begin to judge rows. `judged` ends it."""
         self.rows += len(rows)
+        return worker.submit(_judge_in, self.expression, rows, self.seconds + SECONDS_PER_ROW * self.rows - self.waited)
+
+    def judged(self, pending: worker.Pending) -> list[bool | str | None]:
+        """Return for each row whether it is kept, or why it cannot be judged, without quoting it. Raises TooMuch.
+
+        None for a row that cannot be parsed or is not an object.
+        """
         begin = time.monotonic()
         try:
-            return worker.run(_judge_in, self.expression, rows, self.seconds + SECONDS_PER_ROW * self.rows - self.spent)
+            return pending.result()
         except worker.WorkerError as error:
             raise TooMuch(str(error), error.item) from None
         finally:
-            self.spent += time.monotonic() - begin
+            self.waited += time.monotonic() - begin
 
 
 class TooMuch(Exception):
@@ -63,14 +86,20 @@ def columns(expression: str, path: SpecPath) -> tuple[str, ...]:
     return cel.names(expression, compiled(expression, path))
 
 
-def _judge_in(expression: str) -> Callable[[bytes], bool | str]:
-    """Return the function that judges a pickled row. Called in the child."""
+def _judge_in(expression: str) -> Callable[[Item], bool | str | None]:
+    """Return the function that judges a row. Called in the child."""
     program = cel.compiled(expression)
     return partial(_judge, program, program.variables())
 
 
-def _judge(program: Any, names: Sequence[str], pickled: bytes) -> bool | str:
-    row: Mapping[str, Any] = pickle.loads(pickled)
+def _judge(program: Any, names: Sequence[str], item: Item) -> bool | str | None:
+    is_line, data = item
+    try:
+        row = json.loads(data.decode("utf-8")) if is_line else pickle.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict):
+        return None
     try:
         answer = program.execute({name: row[name] for name in names if name in row})
     except MemoryError:

@@ -6,9 +6,8 @@ Here formats meet: each gives its rows with their numbers, and the rest is the s
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +23,7 @@ from fineforge.dataset.mapping import NoConversation, conversation
 from fineforge.dataset.places import Places
 from fineforge.dataset.rows import BadRow, Checks, parsed
 from fineforge.host.files import open_regular
+from fineforge.host.worker import Pending
 
 Row = tuple[int, bytes | None, Any]
 """Its number in the source, from 1; its line, where it is one already; its value, where it has been read."""
@@ -135,10 +135,12 @@ def made(fact: DatasetFact, reader: Reader, rows: Sequence[int], checks: Checks)
     Raises FineforgeError: FF632 if the filter takes too much time or memory.
     """
     columns = fact.selection.get("columns")
-    for number, text, value in _kept(fact, _values(reader.rows(rows, texts=not columns)), checks):
+    for number, text, value in _kept(fact, reader.rows(rows, texts=not columns), checks):
         try:
             if isinstance(value, BadRow):
                 raise value
+            if value is None and text is not None:
+                value = parsed(text)
             if columns:
                 value = _mapped(value, columns)
                 text = encode.line(value)
@@ -148,71 +150,83 @@ def made(fact: DatasetFact, reader: Reader, rows: Sequence[int], checks: Checks)
         yield number, text, value
 
 
-def _values(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield the rows with their values; a BadRow in place of one that cannot be parsed."""
-    for number, text, value in rows:
-        if value is None and text is not None:
-            try:
-                value = parsed(text)
-            except BadRow as bad:
-                value = bad
-        yield number, text, value
-
-
 def _kept(fact: DatasetFact, rows: Iterator[Row], checks: Checks) -> Iterator[Row]:
     """Yield the rows that pass the filter, and a BadRow in place of one that the filter cannot judge."""
     expression = fact.selection.get("filter")
     if expression is None:
         yield from rows
         return
-    filter_ = filters.Filter(str(expression), (*path(fact), "filter"))
-    for batch in _batches(rows):
-        pickled = [data for _, data in batch if data is not None]
-        try:
-            answers = iter(filter_.judge(pickled) if pickled else ())
-        except filters.TooMuch as stopped:
-            reason, index = stopped.args
-            number = [row for row, data in batch if data is not None][index][0]
-            raise filters.too_much(reason, checks.places.name(number), filter_.path) from None
-        for (number, text, value), data in batch:
-            answer = True if data is None else next(answers)
-            if isinstance(answer, str):
-                value = BadRow("FF624", f"the filter fails: {answer}", f"it has {_names(value)}")
-            if answer is not False:
+    judge = filters.Filter(str(expression), (*path(fact), "filter"))
+    failures: list[FineforgeError] = []
+    for batch, answers in _judged(judge, _batches(_until_failure(rows, failures)), checks.places):
+        for ((number, text, value), _), answer in zip(batch, answers, strict=True):
+            if answer is True:
                 yield number, text, value
+            elif answer is not False:
+                yield number, text, _not_judged(text, value, answer)
+    if failures:
+        raise failures[0]
 
 
-_BATCH_ROWS, _BATCH_BYTES = 1024, 1 << 20
+def _not_judged(text: bytes | None, value: Any, reason: str | None) -> BadRow:
+    try:
+        row = parsed(text) if value is None and text is not None else value
+    except BadRow as bad:
+        return bad
+    if not isinstance(row, dict):
+        return BadRow("FF624", "not an object, so it cannot be filtered")
+    return BadRow("FF624", f"the filter fails: {reason or 'the row is nested too deeply'}", f"it has {_names(row)}")
 
 
-def _batches(rows: Iterator[Row]) -> Iterator[list[tuple[Row, bytes | None]]]:
-    """Group rows with their pickled values; None and a BadRow for a row that a filter cannot be asked about."""
-    batch: list[tuple[Row, bytes | None]] = []
-    size = 0
-    for number, text, value in rows:
-        data = None
-        if not isinstance(value, BadRow):
+def _until_failure(rows: Iterator[Row], failures: list[FineforgeError]) -> Iterator[Row]:
+    """Yield the rows that can be read. Put what ends them into `failures`, so that the rows before are judged first."""
+    try:
+        yield from rows
+    except FineforgeError as error:
+        failures.append(error)
+
+
+_BATCH_ROWS, _BATCH_BYTES = 512, 1 << 20
+
+_Batch = list[tuple[Row, filters.Item]]
+
+_Answers = list[bool | str | None]
+
+
+def _judged(judge: filters.Filter, batches: Iterator[_Batch], places: Places) -> Iterator[tuple[_Batch, _Answers]]:
+    """Yield each batch with the filter's answers. The next batch is read while the child judges one. Raises FF632."""
+    with ExitStack() as stack:
+        waiting: tuple[_Batch, Pending] | None = None
+
+        def answered(batch: _Batch, pending: Pending) -> tuple[_Batch, _Answers]:
             try:
-                data = _pickled(value)
-            except BadRow as bad:
-                value = bad
-        batch.append(((number, text, value), data))
-        size += len(data or b"")
+                return batch, judge.judged(pending)
+            except filters.TooMuch as stopped:
+                reason, index = stopped.args
+                raise filters.too_much(reason, places.name(batch[index][0][0]), judge.path) from None
+            finally:
+                stack.close()
+
+        for batch in batches:
+            done = answered(*waiting) if waiting else None
+            waiting = batch, stack.enter_context(judge.submit([item for _, item in batch]))
+            if done:
+                yield done
+        if waiting:
+            yield answered(*waiting)
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[_Batch]:
+    batch, size = _Batch(), 0
+    for row in rows:
+        item = filters.item(row[1], row[2])
+        batch.append((row, item))
+        size += len(item[1])
         if len(batch) == _BATCH_ROWS or size >= _BATCH_BYTES:
             yield batch
-            batch, size = [], 0
+            batch, size = _Batch(), 0
     if batch:
         yield batch
-
-
-def _pickled(value: Any) -> bytes:
-    """Raises BadRow for what no filter can judge."""
-    if not isinstance(value, dict):
-        raise BadRow("FF624", "not an object, so it cannot be filtered")
-    try:
-        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-    except RecursionError:
-        raise BadRow("FF624", "the filter fails: the row is nested too deeply") from None
 
 
 def _mapped(value: Any, columns: dict[str, str]) -> dict[str, Any]:

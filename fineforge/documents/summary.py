@@ -64,7 +64,7 @@ def counts(plan: Plan) -> dict[str, int]:
 
 def estimate(step: Step) -> str:
     """What a step's object costs, in words; empty where that is not known. Prices are undated, so about."""
-    return f"about {step.usd_hour:.2f} USD/h {_WHILE[step.key.kind]}" if step.usd_hour is not None else ""
+    return f"about {step.usd_hour:.2f} USD/h {_WHILE.get(step.key.kind, '')}".rstrip() if step.usd_hour is not None else ""
 
 
 _WHILE = {

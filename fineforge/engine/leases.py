@@ -30,7 +30,7 @@ class Leases:
         """
         waited = False
         tried = self.held.keys() | self.refused.keys()
-        missing = [(spec, plan) for spec, plan in plans if plan.writes and spec.path not in tried]
+        missing = [(spec, plan) for spec, plan in plans if spec.path not in tried]
         for spec, plan in sorted(missing, key=lambda entry: entry[1].spec):  # In one order, or two applies wait for each other.
             try:
                 wanted = ensured(self._terms, plan, spec.owner, spec.path.parent, self._gateway, self._stop)

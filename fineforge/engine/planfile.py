@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -17,6 +18,7 @@ from fineforge.config.spec import Spec
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.gateway import Workspace
 from fineforge.core.plan import Plan
+from fineforge.engine import saved_facts
 from fineforge.host import files, git
 from fineforge.planner import PLAN_FORMAT
 from fineforge.resources.kinds import KINDS
@@ -30,7 +32,13 @@ def save(plans: Sequence[tuple[Path, Plan]], path: Path) -> None:
     commit = next((git.commit_of(spec) for spec, _ in plans), "")
     head = {"kind": _KIND, "format": PLAN_FORMAT, "cli_version": __version__, "commit": commit}
     told = [{"spec_path": str(git.now(spec)), "plan": to_jsonable_python(plan)} for spec, plan in plans]
-    files.write(path, json.dumps({**head, "plans": told}, indent=1), mode=0o600)
+    files.write(path, json.dumps(sealed({**head, "plans": told}), indent=1), mode=0o600)
+
+
+def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document with the digest of everything else in it, by which an edit is noticed."""
+    content = {key: value for key, value in document.items() if key != "digest"}
+    return {**content, "digest": digest(content)}
 
 
 def is_plan(path: Path) -> bool:
@@ -65,7 +73,11 @@ def _entries(path: Path, document: Mapping[str, Any]) -> list[tuple[Path, Plan]]
         made_by = document.get("cli_version", "an unknown version")
         message = f"`{path}` has plan format {document.get('format')} (fineforge {made_by}), but this version reads {PLAN_FORMAT}"
         raise FineforgeError(Diagnostic("FF521", message, hint="plan again with this version"))
+    if document.get("digest") != sealed(document)["digest"]:
+        raise _damaged(path, "it was edited after it was saved")
     try:
+        if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}|", document["commit"]):
+            raise ValueError("`commit` must be the id of a commit, or empty")
         found = [(Path(entry["spec_path"]), _plan(entry["plan"])) for entry in document["plans"]]
         if not found or len({spec for spec, _ in found}) < len(found) or any(files.is_folder(spec) for spec, _ in found):
             raise ValueError("`plans` must contain one plan per spec")
@@ -130,7 +142,7 @@ def _plan(data: Any) -> Plan:
         raise ValueError("its content does not match the plan format")
     if unknown := {step.key.kind for step in made.steps} - set(KINDS):
         raise ValueError(f"`{min(unknown)}` is not a kind of object")
-    dict(made.facts.get("workspace") or {}), int(made.facts.get("context_length") or 0)  # what an apply goes by
+    saved_facts.Facts.model_validate(made.facts)
     return made
 
 

@@ -23,6 +23,7 @@ from fineforge.core.objects import Observed, Raw, ResourceKey, Status
 from fineforge.core.plan import Action, MetricCheck, Plan, Step
 from fineforge.execution.follower import Follower
 from fineforge.execution.gates import refusals
+from fineforge.execution.races import find_winner
 from fineforge.execution.schedule import INTERRUPTED, Detached, Listener, Moved, Refused, Schedule, Stopped, Unbegun
 from fineforge.resources import fields
 from fineforge.resources.kinds import KINDS
@@ -135,7 +136,7 @@ def _create(step: Step, execution: Execution) -> None:
     if step.key.kind == "model" and (unseen := without_bytes(step, execution.gateway)):
         execution.listener(Event(EventKind.PROGRESS, step, unseen))
     try:
-        execution.gateway.create(step.key, step.text)
+        _write(step, execution, lambda: execution.gateway.create(step.key, step.text))
         _wait(step, execution)
     except FineforgeError as error:
         if step.fallback is None or not refused_for_quota(error.diagnostics[0].message):
@@ -167,8 +168,18 @@ def _update(step: Step, execution: Execution) -> None:
     if any(not fields.is_before(document, change) for change in step.changes):
         words = f"`{step.key}` was changed since the plan was made: {_as_it_is(step, have)}"
         raise Moved(Diagnostic("FF501", words, hint="plan again"))
-    execution.gateway.update(step.key, changed_body(step, raw))
+    _write(step, execution, lambda: execution.gateway.update(step.key, changed_body(step, raw)))
     _wait(step, execution)
+
+
+def _write(step: Step, execution: Execution, send: Callable[[], None]) -> None:
+    """Send the one write of a step. Raises Moved where another process changed the object after it was read for this step."""
+    try:
+        send()
+    except FineforgeError as error:
+        if overtaken := find_winner(step, execution.gateway, error.diagnostics[0]):
+            raise Moved(overtaken) from None
+        raise
 
 
 def changed_body(step: Step, raw: Raw) -> dict[str, Any]:
@@ -195,7 +206,7 @@ def _delete(step: Step, execution: Execution) -> None:
         return
     if step.key.kind == "endpoint":
         _only_ours_inside(step, raw, execution)
-    execution.gateway.delete(step.key)
+    _write(step, execution, lambda: execution.gateway.delete(step.key))
     _until_gone(step, execution)
 
 

@@ -22,14 +22,17 @@ METRIC_SECONDS, QUIET_SECONDS = 1.0, 30.0
 
 
 class Follower:
-    def __init__(self, step: Step, gateway: Gateway, listener: Callable[[Event], None]) -> None:
+    def __init__(
+        self, step: Step, gateway: Gateway, listener: Callable[[Event], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._step, self._gateway, self._listener = step, gateway, listener
         self._state = ""
         self._seen: LogPosition = {}
         self._lines = LogLines()
         self._told: dict[str, int] = {}
         self._pace = Pace()
-        self._begin = self._read = time.monotonic()
+        self._clock = clock
+        self._begin = self._read = clock()
 
     def follow(self, raw: Raw) -> None:
         """Tells what is new since the last call; `raw` is the job's body."""
@@ -39,7 +42,7 @@ class Follower:
             self._pace.read_inputs(raw)
             self._tell(EventKind.PROGRESS, state)
         due = METRIC_SECONDS if self._log() else QUIET_SECONDS
-        if time.monotonic() - self._read >= due:
+        if self._clock() - self._read >= due:
             self._metrics()
 
     def end(self, raw: Raw) -> None:
@@ -68,7 +71,7 @@ class Follower:
             series = self._gateway.read_metrics(self._step.key.name)
         except FineforgeError:
             return
-        self._read = time.monotonic()
+        self._read = self._clock()
         fresh: dict[int, dict[str, float]] = {}
         for name, found in series.items():
             for step, value in found.points[self._told.get(name, 0) :]:
@@ -80,7 +83,7 @@ class Follower:
             self._tell(EventKind.METRIC, values={"step": step, **values, **pace})
 
     def _tell(self, kind: EventKind, message: str = "", values: Mapping[str, float] | None = None) -> None:
-        self._listener(Event(kind, self._step, message, values or {}, time.monotonic() - self._begin))
+        self._listener(Event(kind, self._step, message, values or {}, self._clock() - self._begin))
 
 
 class LogLines:

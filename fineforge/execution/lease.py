@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,6 +35,11 @@ MARGIN = 5.0
 """Seconds before its end from which on it is not relied upon."""
 
 
+def read_clocks() -> tuple[float, float]:
+    """Return seconds by the monotonic and by the wall clock: one stands still in a machine that sleeps, the other may be set."""
+    return time.monotonic(), time.time()
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """How an apply wants its lease."""
@@ -45,6 +50,9 @@ class Terms:
     """Seconds to wait for whoever has it."""
     tell: Callable[[str], None] = lambda _: None
     """Gets what is to be known meanwhile: who is waited for, that it was lost."""
+    renew_seconds: float = RENEW_SECONDS
+    poll_seconds: float = POLL_SECONDS
+    clocks: Callable[[], tuple[float, float]] = read_clocks
 
 
 AT_ONCE = Terms()
@@ -60,6 +68,7 @@ class Lease:
         """Whether somebody else had it before: then the world may not be what was planned for."""
         self.why: Diagnostic | None = None
         """FF531 once it is lost."""
+        self.renew_seconds = attempt.terms.renew_seconds
         self._attempt = attempt
         self._renewing = threading.Lock()
         self._over = False
@@ -82,7 +91,7 @@ class Lease:
         with self._renewing:
             if self._over or self.why is not None:
                 return
-            asked = _now()
+            asked = attempt.terms.clocks()
             try:
                 ours, reason = attempt.leases.renew(attempt.name, attempt.lease), ""
             except FineforgeError as error:
@@ -94,8 +103,9 @@ class Lease:
                 attempt.terms.tell(f"{self.why.message}; no new steps will start, running operations continue")
 
     def _stale(self) -> bool:
-        """By both clocks: one stands still while the machine sleeps, the other may be set."""
-        return max(now - then for now, then in zip(_now(), self._good_since, strict=True)) > SECONDS - MARGIN
+        """Return True if the lease may have ended by either clock."""
+        now = self._attempt.terms.clocks()
+        return max(read - then for read, then in zip(now, self._good_since, strict=True)) > SECONDS - MARGIN
 
     def _who_has_it(self) -> str:
         try:
@@ -119,7 +129,8 @@ class _Renewals:
             self._leases.add(lease)
             if len(self._leases) == 1:
                 self._none_left = threading.Event()
-                threading.Thread(target=self._keep, args=(self._none_left,), name="leases", daemon=True).start()
+                arguments = (self._none_left, lease.renew_seconds)
+                threading.Thread(target=self._keep, args=arguments, name="leases", daemon=True).start()
 
     def end(self, lease: Lease) -> None:
         lease.stop()
@@ -128,9 +139,9 @@ class _Renewals:
             if not self._leases:
                 self._none_left.set()
 
-    def _keep(self, none_left: threading.Event) -> None:
+    def _keep(self, none_left: threading.Event, seconds: float) -> None:
         with ThreadPoolExecutor(RENEWED_AT_ONCE, thread_name_prefix="lease") as pool:
-            while not none_left.wait(RENEW_SECONDS):
+            while not none_left.wait(seconds):
                 with self._lock:
                     held = list(self._leases)
                 wait([pool.submit(lease.renew) for lease in held])
@@ -144,13 +155,17 @@ def ensured(
     lease: Terms | Lease, plan: Plan, spec: tuple[str, str], folder: Path, gateway: Gateway, stop: threading.Event
 ) -> Iterator[Lease | None]:
     """The lease that an apply of this plan goes by: the one that is held already, or one that is held as long as the block lasts.
-    None where none is wanted, and where the plan writes nothing. `spec`: project and name. `stop` ends the wait for it.
+    None where none is wanted, and where the plan writes nothing: then the lease of a run that was killed is released.
+    `spec`: project and name. `stop` ends the wait for it.
 
     Raises FF530 where somebody has it (exit code 5, or 130 where the wait was interrupted), FF532 where the storage refuses.
     """
     if isinstance(lease, Lease):
         yield lease
-    elif not lease.wanted or not plan.writes:
+    elif not lease.wanted:
+        yield None
+    elif not plan.writes:
+        _release_dead(gateway, "/".join(spec))
         yield None
     else:
         name = "/".join(spec)
@@ -192,8 +207,24 @@ class _Attempt:
 
     @property
     def place(self) -> str:
-        """Where the lease is, for whoever looks on this machine for holders who died."""
-        return f"{self.workspace.id} {self.name}"
+        return _place(self.workspace, self.name)
+
+
+def _place(workspace: Workspace, name: str) -> str:
+    """Where a lease is, as holders note it on their machine."""
+    return f"{workspace.id} {name}"
+
+
+def _release_dead(gateway: Gateway, name: str) -> None:
+    """Release the lease of a run that was killed on this machine: one that writes would take it over.
+
+    A refusal of the storage is no reason to stop a run that writes nothing. The lease ends by itself, and the note of its holder
+    stays for the next run.
+    """
+    for old in holder.died_here(_place(gateway.workspace, name)):
+        with suppress(FineforgeError):
+            gateway.leases().release(name, old)
+            holder.forget(old)
 
 
 @contextmanager
@@ -226,17 +257,18 @@ def _wait(attempt: _Attempt) -> Lease:
 
     Where the storage gives no answer it may be ours all the same: what we left on this machine stays, for the next one to find.
     """
-    begin, asked, told = time.monotonic(), _now(), None
+    begin = asked = attempt.terms.clocks()
+    told = None
     while (other := _take(attempt)) is not None:
-        left = attempt.terms.timeout - (time.monotonic() - begin)
+        left = attempt.terms.timeout - (asked[0] - begin[0])
         if left <= 0 or attempt.stop.is_set():
             holder.forget(attempt.lease)
             raise FineforgeError(_taken(attempt, other), exit_code=130 if attempt.stop.is_set() else 5)
         if other != told:
             attempt.terms.tell(f"`{attempt.name}` is held by {other}; waiting up to {round(left)} s")
             told = other
-        attempt.stop.wait(min(POLL_SECONDS, left))
-        asked = _now()
+        attempt.stop.wait(min(attempt.terms.poll_seconds, left))
+        asked = attempt.terms.clocks()
     return Lease(attempt, told is not None, asked)
 
 
@@ -264,7 +296,3 @@ def _taken(attempt: _Attempt, other: Holder) -> Diagnostic:
 def _lost(name: str, reason: str) -> Diagnostic:
     hint = "check `fineforge status`, then run the same command again"
     return Diagnostic("FF531", f"the apply lease of `{name}` was lost: {reason}", hint=hint)
-
-
-def _now() -> tuple[float, float]:
-    return time.monotonic(), time.time()

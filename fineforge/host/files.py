@@ -15,7 +15,8 @@ import re
 import secrets
 import shutil
 import stat
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -309,6 +310,27 @@ def write(path: Path, content: str | bytes, mode: int | None = None) -> None:
     part = Part(path, mode)
     part.write(content)
     part.finish()
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Keep out other processes that ask for the same folder, for as long as the block lasts. They wait.
+
+    The system drops the lock when its process dies. On Windows, and on file systems without locks, nothing is kept out.
+    """
+    try:
+        import fcntl
+
+        stream = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(stream)
 
 
 def create(path: Path, content: str | bytes, mode: int = 0o666) -> None:

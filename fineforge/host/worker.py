@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -30,7 +31,15 @@ START_SECONDS = 60.0
 """Time limit of the start, and of `prepare`."""
 
 _ENVIRONMENT = ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
+_POLL = 0.1
+"""Seconds between two looks at the clock."""
+_PIPE_BYTES = 1 << 20
+"""So that a request can be sent while the child still works on the one before. Linux only."""
 _OUT_OF_MEMORY = re.compile(rb"MemoryError|memory allocation of|bad_alloc|out of memory", re.IGNORECASE)
+
+
+_SIGALRM = 14
+"""Windows has no name for it."""
 
 
 class WorkerError(Exception):
@@ -44,7 +53,7 @@ class WorkerError(Exception):
 
 @dataclass(slots=True)
 class Worker:
-    """A child process. It starts with the first call, and again after it was stopped. Calls of several threads take turns."""
+    """A child process. It starts with the first request, and again after it was stopped. Threads take turns."""
 
     memory: int = MEMORY
     _child: _Child | None = None
@@ -58,23 +67,54 @@ class Worker:
         `prepare` is a function of a module. `shared` and `items` are pickled. Results are what JSON can represent: the child's
         answers are never unpickled. `seconds` limits the time of all items together. Raises WorkerError.
         """
-        with self._lock:
-            complete = False
-            try:
-                if self._child is None or self._child.process.poll() is not None:
-                    self.stop()
-                    self._child = _start(self.memory)
-                results = self._child.ask(pickle.dumps((prepare, shared, items, seconds)), seconds)
-                complete = True
-                return results
-            finally:
-                if not complete:
-                    self.stop()
+        with self.submit(prepare, shared, items, seconds) as pending:
+            return pending.result()
+
+    def submit(
+        self, prepare: Callable[[Any], Callable[[Any], Any]], shared: Any, items: Sequence[Any], seconds: float = SECONDS
+    ) -> Pending:
+        """Begin what `run` does. Until the end of the `with` block of the result, no other request can begin."""
+        self._lock.acquire()
+        try:
+            if self._child is None or self._child.process.poll() is not None:
+                self.stop()
+                self._child = _start(self.memory)
+            self._child.send(pickle.dumps((prepare, shared, items, seconds)))
+            return Pending(self, self._child, seconds)
+        except BaseException:
+            self.stop()
+            self._lock.release()
+            raise
 
     def stop(self) -> None:
         child, self._child = self._child, None
         if child is not None:
             child.stop()
+
+
+@dataclass(slots=True)
+class Pending:
+    """A request that the child is working on. It is stopped if the `with` block ends without the result."""
+
+    _worker: Worker
+    _child: _Child
+    _seconds: float
+    _is_complete: bool = False
+
+    def __enter__(self) -> Pending:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._is_complete:
+            self._worker.stop()
+        self._worker._lock.release()
+
+    def result(self) -> list[Any]:
+        """Wait for the results. Raises WorkerError."""
+        self._child.receive(START_SECONDS)
+        results: list[Any] = json.loads(self._child.receive(self._seconds))
+        self._is_complete = True
+        return results
 
 
 @dataclass(slots=True)
@@ -85,37 +125,36 @@ class _Child:
     errors: IO[bytes]
     """The child's stderr: a file that begins with the index of the item that it is working on, in `_DIGITS` bytes."""
     memory: int
+    deadline: float = math.inf
+    expired: threading.Event = field(default_factory=threading.Event)
+    stopped: threading.Event = field(default_factory=threading.Event)
 
-    def ask(self, request: bytes, seconds: float) -> list[Any]:
+    def watch(self) -> None:
+        """Kill the process at its deadline. One thread for all requests: starting threads takes long on a busy machine."""
+        while not self.stopped.wait(_POLL):
+            if time.monotonic() > self.deadline:
+                self.expired.set()
+                self.process.kill()
+                return
+
+    def send(self, request: bytes) -> None:
         with contextlib.suppress(OSError):  # the child has ended, which shows when its answer is read
             self.requests.write(request)
             self.requests.flush()
-        self._receive(START_SECONDS)
-        results: list[Any] = json.loads(self._receive(seconds))
-        return results
 
-    def _receive(self, seconds: float) -> bytes:
+    def receive(self, seconds: float) -> bytes:
         """Return the next line. Raises WorkerError if the child ends or the time is over before the line is complete."""
-        expired = threading.Event()
-
-        def expire() -> None:
-            expired.set()
-            self.process.kill()
-
-        timer = threading.Timer(max(seconds, 0.0), expire)
-        timer.daemon = True
-        timer.start()
-        try:
-            line = self.answers.readline()
-        finally:
-            timer.cancel()
+        seconds = max(seconds, 0.0)
+        self.deadline = time.monotonic() + seconds
+        line = self.answers.readline()
+        self.deadline = math.inf
         if line.endswith(b"\n"):
             return line
         self.process.wait()
         self.errors.seek(0)
         item, message = self.errors.read(_DIGITS), self.errors.read(1 << 16)
-        if expired.is_set():
-            reason = f"took more than {max(seconds, 0.0):,.0f} seconds"
+        if self.expired.is_set() or self.process.returncode == -_SIGALRM:
+            reason = f"took more than {seconds:,.0f} seconds"
         elif _OUT_OF_MEMORY.search(message):
             reason = f"used more than {self.memory >> 20:,} MiB of memory"
         else:
@@ -123,6 +162,7 @@ class _Child:
         raise WorkerError(reason, int(item) if item.strip().isdigit() else 0)
 
     def stop(self) -> None:
+        self.stopped.set()
         self.process.kill()
         self.process.wait()
         for stream in (self.requests, self.answers, self.errors):
@@ -136,19 +176,23 @@ def _start(memory: int) -> _Child:
     command = [sys.executable, "-P", "-s", "-c", f"from fineforge.host.worker import serve; serve({memory})"]
     errors = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by `stop`
     try:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment)
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment, pipesize=_PIPE_BYTES
+        )
     except OSError as error:
         errors.close()
         raise WorkerError(f"could not be started: {(error.strerror or str(error)).lower()}", 0) from None
     assert process.stdin and process.stdout
-    return _Child(process, process.stdin, process.stdout, errors, memory)
+    child = _Child(process, process.stdin, process.stdout, errors, memory)
+    threading.Thread(target=child.watch, daemon=True).start()
+    return child
 
 
 _WORKER = Worker()
 """The one child of this process."""
 atexit.register(_WORKER.stop)
 
-run = _WORKER.run
+run, submit = _WORKER.run, _WORKER.submit
 
 
 def run_here(prepare: Callable[[Any], Callable[[Any], Any]], shared: Any, items: Sequence[Any]) -> list[Any]:

@@ -15,10 +15,15 @@ from fineforge.core.objects import Raw
 
 
 def snapshot_facts(
-    spec: Spec, today: str, datasets: Mapping[str, DatasetFact], workspace_id: str, pins: Pins | None = None
+    spec: Spec,
+    today: str,
+    datasets: Mapping[str, DatasetFact],
+    workspace_id: str,
+    pins: Pins | None = None,
+    known: snapshot.Snapshot | None = None,
 ) -> tuple[Facts, tuple[Diagnostic, ...]]:
     """Facts without a network: from the dated snapshot, and what was pinned; what neither holds is None and said."""
-    known, pins = snapshot.load(), pins or Pins()
+    known, pins = known or snapshot.load(), pins or Pins()
     name = component_name(spec)
     model = known.models.get((spec.model.name or "", spec.model.version or "")) if spec.trains else None
     component = known.components.get((name.name, name.version or "")) if spec.trains else None

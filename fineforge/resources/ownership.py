@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -48,7 +48,7 @@ def from_tags(tags: Mapping[str, str]) -> Ownership | None:
 
     Anybody may write tags, so any text is accepted: an attempt that `to_tags` could not have written counts as the first.
     """
-    ours = {key.lower()[len(PREFIX) :]: str(value) for key, value in tags.items() if key.lower().startswith(PREFIX)}
+    ours = {key[len(PREFIX) :]: value for key, value in _lower(tags) if key.startswith(PREFIX)}
     if "project" not in ours or "spec" not in ours:
         return None
     attempt = _ATTEMPT.fullmatch(ours.get("attempt", ""))
@@ -61,6 +61,11 @@ def from_tags(tags: Mapping[str, str]) -> Ownership | None:
         source=ours.get("source", ""),
         version=ours.get("version", ""),
     )
+
+
+def _lower(tags: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
+    """Yield tags as text, their names in lower case; those in an edited YAML may be numbers."""
+    return ((str(key).lower(), str(value)) for key, value in tags.items())
 
 
 def whose(job: Raw) -> str:

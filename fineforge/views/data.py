@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -139,11 +139,11 @@ def _cut(text: str, room: int) -> str:
 class Seldom:
     """Whether it is time to tell something again: not before `seconds` have passed, the first time unless it is `at_once`."""
 
-    def __init__(self, seconds: float, at_once: bool = False) -> None:
-        self._seconds, self._next = seconds, time.monotonic() + (0 if at_once else seconds)
+    def __init__(self, seconds: float, at_once: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._seconds, self._next = clock, seconds, clock() + (0 if at_once else seconds)
 
     def due(self) -> bool:
-        if (now := time.monotonic()) < self._next:
+        if (now := self._clock()) < self._next:
             return False
         self._next = now + self._seconds
         return True

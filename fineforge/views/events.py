@@ -6,6 +6,7 @@ A view is called with each event, from several threads; it is entered and left a
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
@@ -49,11 +50,13 @@ class Lines:
     """One line for everything that starts, changes its state or ends. Metrics are told every ten seconds, and the last ones:
     every one of them is in the job's log, in `fineforge metrics` and in the lines for programs."""
 
-    def __init__(self, write: Callable[[str], None], paint: Paint, quiet: bool = False) -> None:
-        self._write, self._paint, self._quiet = write, paint, quiet
+    def __init__(
+        self, write: Callable[[str], None], paint: Paint, quiet: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._write, self._paint, self._quiet, self._clock = write, paint, quiet, clock
         self._lock = threading.Lock()
         self._said: dict[str, str] = {}
-        self._seldom = Seldom(10)
+        self._seldom = Seldom(10, clock=clock)
         self._paces: dict[str, Seldom] = {}
         self._held: dict[str, str] = {}
         """Step -> its newest metrics, while they are not told."""
@@ -103,7 +106,7 @@ class Lines:
     def _holds(self, event: Event, line: str) -> bool:
         if event.kind is not EventKind.METRIC:
             return False
-        now = self._paces.setdefault(event.step.id, Seldom(10, at_once=True)).due()
+        now = self._paces.setdefault(event.step.id, Seldom(10, at_once=True, clock=self._clock)).due()
         self._held[event.step.id] = "" if now else line
         return not now
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
@@ -32,10 +33,10 @@ from fineforge.views.text import object_name
 class JsonLines:
     """The lines of one plan that is applied. The first line of the stream, `version_line`, is its owner's to write."""
 
-    def __init__(self, write: Callable[[str], None], plan: Plan) -> None:
+    def __init__(self, write: Callable[[str], None], plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
         self._write, self._plan = write, plan
         self._lock = threading.Lock()
-        self._seldom, self._prepared = Seldom(1), set[tuple[str, str]]()
+        self._seldom, self._prepared = Seldom(1, clock=clock), set[tuple[str, str]]()
 
     def __enter__(self) -> Self:
         """What is planned. What is wrong with it has been told by then."""

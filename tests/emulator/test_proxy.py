@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import socket
 import ssl
+from pathlib import Path
 
 import pytest
 import requests
@@ -114,3 +116,32 @@ def test_every_host_of_the_wire_is_served() -> None:
 
 def test_scoring_hosts_fit_the_certificate(emulator: RunningEmulator) -> None:
     assert wire.score(emulator, "wrong", endpoint="any-name-at-all").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://example.com"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "https://example.com", "Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+    ids=str,
+)
+def test_the_switches_are_not_for_pages_of_other_sites(
+    headers: dict[str, str], emulator: RunningEmulator, tmp_path: Path
+) -> None:
+    """A browser lets any page post plain text to any address, and names the page's origin."""
+    url = f"http://127.0.0.1:{emulator.port}/snapshot"
+    content = json.dumps({"folder": str(tmp_path / "snapshot")})
+    answer = requests.post(url, content, headers={"Content-Type": "text/plain", **headers}, timeout=20)
+    assert answer.status_code == 403 and not (tmp_path / "snapshot").exists()
+
+
+def test_the_switches_are_for_programs_and_the_emulators_own_pages(emulator: RunningEmulator) -> None:
+    url = f"http://127.0.0.1:{emulator.port}"
+    assert requests.get(f"{url}/requests", timeout=20).status_code == 200
+    assert (
+        requests.get(f"{url}/requests", headers={"Origin": url, "Sec-Fetch-Site": "same-origin"}, timeout=20).status_code == 200
+    )

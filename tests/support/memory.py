@@ -1,7 +1,6 @@
 """A gateway that calls the emulator's rules directly: no HTTP, no SDK, and no rule about Azure of its own.
 
-What azure-ai-ml makes of a rendered YAML is done here by the field rules, and for the job's steps by `_job`; that the two agree
-is tested in tests/unit/resources/templates/test_official_body.py.
+`tests.support.azure_bodies` makes the bodies that azure-ai-ml sends; tests/unit/azure/test_sent_bodies.py compares the two.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from fineforge.azure.paths import key_of
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.gateway import READS, Leased, Progress, Workspace
 from fineforge.core.objects import Raw, ResourceKey, Status
-from fineforge.core.plan import Action, ChangeReason, FieldChange
 from fineforge.core.runs import LogPosition, LogText, Run, Series
 from fineforge.emulator.lifecycle import Lifecycle, Progression
 from fineforge.emulator.rules import Cloud, Reply, Settings
@@ -26,12 +24,9 @@ from fineforge.emulator.rules.errors import AzureError
 from fineforge.emulator.rules.leases import Leases
 from fineforge.emulator.runner.instant import InstantRunner
 from fineforge.emulator.storage.store import Store
-from fineforge.resources import fields
 from fineforge.resources.kinds import KINDS
 from fineforge.resources.ownership import whose
-from tests.support.offline import leaves
-
-WITH_LOCATION = ("compute", "endpoint", "deployment")
+from tests.support.azure_bodies import path_of, sent
 
 
 class MemoryGateway:
@@ -45,9 +40,12 @@ class MemoryGateway:
         self.submitted: list[str] = []
         self._one_at_a_time = threading.Lock()
         """So that a count says exactly which write is the last one."""
+        self.leases_type = MemoryLeases
+        """A storage that answers in another way is a subclass, set here."""
         self.notes: dict[str, Mapping[str, str]] = {}
         """Of leases, by `project/spec`."""
         self.dead = False
+        self.refuses_leases = False
         self.dies: tuple[int, bool] | None = None
         """The write, counted from 0, at which the client's machine loses its power, and whether the service still got it."""
 
@@ -89,10 +87,11 @@ class MemoryGateway:
         return [str(raw["name"]) for raw in self.cloud.list(kind, (), view="All").body["value"]]
 
     def create(self, key: ResourceKey, text: str) -> None:
+        body = sent(key.kind, yaml.safe_load(text), self.settings)
         if key.kind == "publication":
-            self._write("create", key, lambda: self._publish(key, text))
-            return
-        self._write("create", key, lambda: self.cloud.put(key.kind, path_of(key), _body(key.kind, text, self.settings)))
+            self._write("create", key, lambda: self._publish(key, body))
+        else:
+            self._write("create", key, lambda: self.cloud.put(key.kind, path_of(key), body))
 
     def update(self, key: ResourceKey, body: Raw) -> None:
         self._write("update", key, lambda: self.cloud.put(key.kind, path_of(key), dict(body)))
@@ -122,7 +121,7 @@ class MemoryGateway:
 
     def leases(self) -> MemoryLeases:
         self._alive()
-        return MemoryLeases(self)
+        return self.leases_type(self)
 
     def output_bytes(self, job: str, output: str) -> int | None:
         raw = self.get(ResourceKey("job", job)) or {}
@@ -176,12 +175,7 @@ class MemoryGateway:
         except AzureError:
             return None
 
-    def _publish(self, key: ResourceKey, text: str) -> Reply:
-        _, name, version = yaml.safe_load(text)["model"].split(":")
-        where = f"azureml://locations/{self.settings.location}/workspaces/{self.settings.workspace_id}"
-        asset = f"{where}/models/{name}/versions/{version}"
-        wanted = {"destinationName": key.name, "destinationVersion": key.version, "sourceAssetId": asset}
-        body = {"properties": {"referenceType": "Id", **wanted}}
+    def _publish(self, key: ResourceKey, body: dict[str, Any]) -> Reply:
         reply = self.cloud.post("registry_model", (key.parent or "",), "import", body)
         while reply.operation is not None and self.cloud.get("operation", (reply.operation.id,)).body["status"] != "Succeeded":
             pass  # azure-ai-ml asks until it is over; each question takes the emulated world a step further
@@ -216,6 +210,14 @@ class MemoryGateway:
     def _alive(self) -> None:
         if self.dead:
             raise Killed
+
+
+def answering(gateway: MemoryGateway, **methods: Callable[..., Any]) -> MemoryGateway:
+    """Return a gateway to the same world that answers as the given one does, but for these methods."""
+    kind = type("Answering", (type(gateway),), {name: staticmethod(method) for name, method in methods.items()})
+    other: MemoryGateway = object.__new__(kind)
+    other.__dict__ = gateway.__dict__
+    return other
 
 
 class MemoryLeases:
@@ -260,7 +262,8 @@ class MemoryLeases:
         return True
 
     def _rules(self) -> Leases:
-        if self._gateway.dead:  # Nothing is given back; that the holder is gone is what the next apply has to find out.
+        # Of a dead client nothing is given back; that the holder is gone is what the next apply has to find out.
+        if self._gateway.dead or self._gateway.refuses_leases:
             raise FineforgeError(Diagnostic("FF532", "nothing reaches the storage any more"))
         return self._gateway.cloud.leases
 
@@ -271,59 +274,3 @@ class Killed(Exception):
 
 def _diagnosed(error: AzureError) -> FineforgeError:
     return FineforgeError(Diagnostic("FF400", f"{error.status} {error.code}: {error.message}"))
-
-
-def path_of(key: ResourceKey) -> tuple[str, ...]:
-    return tuple(part for part in (key.parent, key.name, key.version) if part is not None)
-
-
-def _body(kind: str, text: str, settings: Settings) -> dict[str, Any]:
-    """The PUT body of a rendered YAML."""
-    document = yaml.safe_load(text)
-    rules = KINDS[kind].rules
-    frame: dict[str, Any] = {"location": settings.location} if kind in WITH_LOCATION else {}
-    tags = {str(name): str(value) for name, value in (document.pop("tags", None) or {}).items()}
-    changes = [
-        FieldChange(path, None, value, Action.CREATE, ChangeReason.SPEC)
-        for path, value in leaves(document).items()
-        if fields.rule_of(path, rules)[0].wire
-    ]
-    body = fields.patch({**frame, "properties": {}}, changes, rules, tags)
-    properties = body["properties"]
-    match kind:
-        case "compute":
-            properties["computeType"] = "AmlCompute"
-        case "job":
-            properties |= _job(document)
-        case "model":
-            properties["modelUri"] = document["path"]
-        case "deployment":
-            _, name, version = document["model"].split(":")
-            properties["model"] = f"{settings.workspace_path}/models/{name}/versions/{version}"
-            properties["endpointComputeType"] = "Managed"
-            body["sku"]["name"] = "Default"
-        case _:
-            pass
-    return body
-
-
-def _job(document: Mapping[str, Any]) -> dict[str, Any]:
-    nodes = {}
-    for name, step in document["jobs"].items():
-        inputs = {
-            key: {"job_input_type": value["type"], "uri": value["path"]}
-            if isinstance(value, dict)
-            else {"job_input_type": "literal", "value": str(value)}
-            for key, value in step["inputs"].items()
-        }
-        outputs = {key: {"type": "literal", "value": value} for key, value in step["outputs"].items()}
-        nodes[name] = {"name": name, "type": "pipeline", "componentId": step["component"], "inputs": inputs, "outputs": outputs}
-    return {
-        "jobType": "Pipeline",
-        "experimentName": document["experiment_name"],
-        "jobs": nodes,
-        "inputs": {},
-        "properties": {},
-        "settings": {**document["settings"], "_source": "YAML.JOB"},
-        "outputs": {name: {"jobOutputType": "mlflow_model", "mode": "ReadWriteMount"} for name in document["outputs"]},
-    }

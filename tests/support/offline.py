@@ -115,11 +115,12 @@ def make(
     datasets: Mapping[str, DatasetFact] | None = None,
     attempt: int = 1,
     project_name: str = "shop",
+    catalog: snapshot.Snapshot | None = None,
 ) -> Made:
     """`templates` go over the shipped ones; `datasets` replace the invented ones. Raises what rendering raises."""
     spec = read(text)
     data = datasets if datasets is not None else invented(spec)
-    facts, unknown = snapshot_facts(spec, TODAY, data, WORKSPACE)
+    facts, unknown = snapshot_facts(spec, TODAY, data, WORKSPACE, known=catalog)
     parameters, problems = params.resolve(spec, facts)
     named = naming.identify(spec, facts, parameters, attempt)
     context = Context(spec, facts, named, parameters, project_name, dict(spec.tags))

@@ -154,6 +154,8 @@ class Application:
 
     async def _answer_with_faults(self, hooks: Faults, request: Request, host: str) -> Response:
         entry = hooks.record(request.method, host, request.url.path)
+        if entry.write:
+            entry.body = await _sent(request)
         faults = hooks.hits(entry)
         response = await self._struck([fault for fault in faults if fault.when == "before"], request)
         if response is None:
@@ -188,6 +190,14 @@ class Application:
             _LOG.exception("%s https://%s%s", request.method, host, request.url.path)
             message = "The emulator failed; `fineforge emulator logs` says more."
             return json_response({"error": {"code": "InternalServerError", "message": message}}, 500)
+
+
+async def _sent(request: Request) -> Any:
+    """Return the JSON of a request, or None. Starlette keeps the bytes, so the handler reads them again."""
+    try:
+        return json.loads(await request.body() or b"null")
+    except (ClientDisconnect, ValueError, RecursionError):
+        return None
 
 
 class _Dropped(Response):

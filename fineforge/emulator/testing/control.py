@@ -2,7 +2,8 @@
 
 GET    /            alive, and as which process
 POST   /faults      {"rules": [...]}: replaces the rules; the keys of one are those of `faults.Fault`
-GET    /requests    {"requests": [{"method", "host", "path", "write", "status"}, ...]} since the last DELETE; 0: no answer
+GET    /requests    {"requests": [{"method", "host", "path", "write", "status", "body"}, ...]} since the last
+                    DELETE; status 0: no answer; body: of resource writes
 DELETE /requests    forgets requests and rules
 POST   /snapshot    {"folder"}: the whole state, blobs too, into a folder that is not there yet
 POST   /restore     {"folder"}: the state as it was then
@@ -25,10 +26,18 @@ from fineforge.emulator.testing.faults import Faults
 
 
 async def answer(service: Service, hooks: Faults | None, request: Request) -> Response:
-    """Only to who names a loopback address: a page in a browser that was led here by its own DNS name does not."""
-    host = request.headers.get("host", "").split(":")[0]
+    """Answer a request that names a loopback address and does not come from another site's page.
+
+    A page that was led here by its own DNS name names that as the host. A page that posts across origins, which browsers permit
+    for plain text, names its origin.
+    """
+    place = request.headers.get("host", "")
+    host = place.split(":")[0]
     if host not in ("127.0.0.1", "localhost"):
         return _error(403, f"{host} is not this machine; Azure's hosts are reached through CONNECT")
+    origin = request.headers.get("origin")
+    if origin not in (None, f"http://{place}") or request.headers.get("sec-fetch-site") == "cross-site":
+        return _error(403, f"a page of {origin or 'another site'} may not use the emulator's switches")
     if (request.method, request.url.path) == ("GET", "/"):
         return json_response({"service": "fineforge emulator", "pid": os.getpid()})
     if hooks is None:

@@ -85,6 +85,8 @@ class Request:
     write: bool
     """A resource write: PUT, PATCH, DELETE, or a POST that changes something, on ARM, run history or a registry."""
     status: int = 0
+    body: Any = None
+    """What a resource write sent, parsed; None where it sent nothing."""
 
 
 class Faults:

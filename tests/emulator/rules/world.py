@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,10 @@ from fineforge.emulator.lifecycle import Lifecycle, Progression
 from fineforge.emulator.rules import Cloud, Reply, Settings
 from fineforge.emulator.runner.instant import InstantRunner
 from fineforge.emulator.storage.store import Store
+from tests.support.azure_bodies import sent, upload
 
 COMPONENT = "azureml://registries/azureml/components/chat_completion_pipeline/versions/0.0.82"
 BASE = "azureml://registries/azureml/models/Phi-4/versions/8"
-CONVERSATION = [{"role": "user", "content": "When do you open?"}, {"role": "assistant", "content": "At nine."}]
 
 
 class Clock:
@@ -34,57 +33,48 @@ class World:
         self.cloud = Cloud(home, self.runner, store or Store(), lifecycle, self.settings)
 
     def compute_body(self, **cluster: Any) -> dict[str, Any]:
-        scale = {"minNodeCount": 0, "maxNodeCount": 1, "nodeIdleTimeBeforeScaleDown": "PT2M"}
-        properties = {"vmSize": "Standard_NC24ads_A100_v4", "vmPriority": "Dedicated", "scaleSettings": scale} | cluster
-        return {"location": "eastus", "properties": {"computeType": "AmlCompute", "properties": properties}}
+        scale = {"min_instances": 0, "max_instances": 1, "idle_time_before_scale_down": 120}
+        body = self._sent("compute", {"size": "Standard_NC24ads_A100_v4", "tier": "dedicated", **scale})
+        body["properties"]["properties"] |= cluster
+        return body
 
     def data_body(
         self, uri: str = "azureml://datastores/workspaceblobstore/paths/up/train.jsonl", **properties: Any
     ) -> dict[str, Any]:
-        return {"properties": {"dataType": "uri_file", "dataUri": uri, "tags": {}} | properties}
+        return self._sent("data", {"type": "uri_file", "path": uri}, properties)
 
     def job_body(self, inputs: dict[str, str] | None = None, **properties: Any) -> dict[str, Any]:
-        literals = {"num_train_epochs": "1", "learning_rate": "5e-06"} | (inputs or {})
-        given: dict[str, Any] = {name: {"job_input_type": "literal", "value": value} for name, value in literals.items()}
-        given["mlflow_model_path"] = {"job_input_type": "mlflow_model", "uri": BASE}
-        given.setdefault("train_file_path", {"job_input_type": "uri_file", "uri": "azureml:train:1"})
-        node = {
-            "name": "ft",
-            "type": "pipeline",
-            "componentId": COMPONENT,
-            "inputs": given,
-            "outputs": {"mlflow_model_folder": {"type": "literal", "value": "${{parent.outputs.trained_model}}"}},
+        given: dict[str, Any] = {"num_train_epochs": "1", "learning_rate": "5e-06"} | (inputs or {})
+        given["mlflow_model_path"] = {"type": "mlflow_model", "path": BASE}
+        given.setdefault("train_file_path", {"type": "uri_file", "path": "azureml:train:1"})
+        outputs = {"mlflow_model_folder": "${{parent.outputs.trained_model}}"}
+        document = {
+            "display_name": "a job",
+            "experiment_name": "tests",
+            "tags": {"team": "x"},
+            "settings": {"force_rerun": True},
+            "jobs": {"ft": {"component": COMPONENT, "inputs": given, "outputs": outputs}},
+            "outputs": {"trained_model": {}},
         }
-        return {
-            "properties": {
-                "jobType": "Pipeline",
-                "displayName": "a job",
-                "experimentName": "tests",
-                "tags": {"team": "x"},
-                "properties": {},
-                "inputs": {},
-                "jobs": {"ft": node},
-                "outputs": {"trained_model": {"jobOutputType": "mlflow_model"}},
-                "settings": {"force_rerun": True, "_source": "YAML.JOB"},
-            }
-            | properties
-        }
+        return self._sent("job", document, properties)
 
     def model_body(self, uri: str = "azureml://jobs/done/outputs/trained_model") -> dict[str, Any]:
-        return {"properties": {"modelType": "mlflow_model", "modelUri": uri, "tags": {}}}
+        return self._sent("model", {"type": "mlflow_model", "path": uri})
 
     def endpoint_body(self, **properties: Any) -> dict[str, Any]:
-        return {"location": "eastus", "properties": {"authMode": "Key", "traffic": {}, "properties": {}} | properties}
+        return self._sent("endpoint", {"auth_mode": "key"}, properties)
 
     def deployment_body(self, instances: int = 1, **properties: Any) -> dict[str, Any]:
-        model = f"{self.settings.workspace_path}/models/tuned/versions/1"
-        given = {"model": model, "instanceType": "Standard_DS3_v2"} | properties
-        return {"location": "eastus", "sku": {"name": "Default", "capacity": instances}, "properties": given}
+        machines = {"instance_type": "Standard_DS3_v2", "instance_count": instances}
+        return self._sent("deployment", {"model": "azureml:tuned:1", **machines}, properties)
+
+    def _sent(self, kind: str, document: dict[str, Any], properties: dict[str, Any] | None = None) -> dict[str, Any]:
+        body = sent(kind, document, self.settings)
+        body["properties"] |= properties or {}
+        return body
 
     def upload(self, name: str = "up/train.jsonl") -> None:
-        target = self.cloud.blobs.path(self.settings.container, name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(json.dumps({"messages": CONVERSATION}) + "\n")
+        upload(self.cloud, name)
 
     def compute(self, name: str = "gpu", **cluster: Any) -> Reply:
         return self.cloud.put("compute", (name,), self.compute_body(**cluster))

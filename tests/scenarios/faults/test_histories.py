@@ -24,7 +24,8 @@ from fineforge.core.plan import Action, Mode
 from tests.scenarios.invariants.client import settled
 from tests.scenarios.stories.telling import Telling
 from tests.scenarios.stories.test_stories import OUTSIDE, SPEC, choose, outside
-from tests.support.memory import MemoryGateway, path_of
+from tests.support.azure_bodies import path_of
+from tests.support.memory import MemoryGateway
 
 THEIRS: dict[ResourceKey, dict[str, Any]] = {
     ResourceKey("compute", "theirs"): {
@@ -76,8 +77,7 @@ class History(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._folder = tempfile.TemporaryDirectory(prefix="fineforge-history-")
-        self.told = Telling(Path(self._folder.name))
-        self.told.gateway.__class__ = Flaky
+        self.told = Telling(Path(self._folder.name), Flaky)
         self.gateway: Any = self.told.gateway
         self.quiet = False
         """Whether nothing has happened since the last apply or destroy that got through."""

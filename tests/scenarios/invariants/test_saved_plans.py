@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,11 @@ import yaml
 from fineforge import engine
 from fineforge.core.diagnostics import FineforgeError
 from fineforge.core.plan import Mode, Plan
+from fineforge.documents.plan import plan_data
 from fineforge.engine import planfile
+from fineforge.planner import check_plan
+from fineforge.views.paint import Paint
+from fineforge.views.text import write_plan
 from tests.scenarios.invariants.client import QUICKSTART, Client, inventory, promised, written
 from tests.support.running_emulator import RunningEmulator
 
@@ -83,7 +88,7 @@ def test_of_another_format_or_damaged(applied: Client, tmp_path: Path) -> None:
     facts = ({"workspace": "w"}, {"context_length": "many"}, None)
     edits += [{"plans": [{**entry, "plan": {**entry["plan"], "facts": wrong}}]} for wrong in facts]
     for change in edits:
-        file.write_text(json.dumps({**saved, **change}))
+        file.write_text(json.dumps(planfile.sealed({**saved, **change})))
         with pytest.raises(FineforgeError) as caught:
             planfile.load(file)
         assert [found.code for found in caught.value.diagnostics] == ["FF521"], change
@@ -91,6 +96,77 @@ def test_of_another_format_or_damaged(applied: Client, tmp_path: Path) -> None:
         file.write_text(text)
         with pytest.raises(FineforgeError, match="FF521"):
             planfile.load(file)
+
+
+ODD: list[Any] = [None, True, 0, -1, 1.5, "", "x", "\x00", "²", "/etc/passwd", [], ["x"], {}, {"x": 1}, [[]], 2**62]
+
+
+def places(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of everything inside the document."""
+    entries = document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    return [place for key, value in entries for place in ((*path, key), *places(value, (*path, key)))]
+
+
+def edited(document: Any, chance: random.Random) -> Any:
+    """Return a copy with one random place removed, renamed, replaced by an odd value, or by a value from elsewhere."""
+    copied = copy.deepcopy(document)
+    *parents, last = chance.choice(places(copied))
+    inner = copied
+    for key in parents:
+        inner = inner[key]
+    how = chance.choice(("remove", "rename", "odd", "odd", "odd", "elsewhere"))
+    if how == "remove":
+        del inner[last]
+    elif how == "rename" and isinstance(inner, dict):
+        inner[f"{last}_"] = inner.pop(last)
+    else:
+        value = chance.choice(ODD)
+        if how == "elsewhere":
+            value = document
+            for key in chance.choice(places(document)):
+                value = value[key]
+        inner[last] = copy.deepcopy(value)
+    return copied
+
+
+def read_out(file: Path) -> None:
+    """Everything that reads a saved plan before its first write: each fact, step and diagnostic of it."""
+    plans = planfile.load(file)
+    for path, plan in plans:
+        write_plan(plan, Paint())
+        plan_data([plan], files={plan.spec: str(path)})
+        check_plan(plan)
+
+
+def test_random_edits(client: Client, tmp_path: Path) -> None:
+    """Every edit is noticed; where the digest was made to fit, the types refuse what cannot be read."""
+    file, chance = tmp_path / "plan.json", random.Random(16)
+    planfile.save([(client.spec, client.plan())], file)
+    saved = json.loads(file.read_text())
+    read_out(file)
+    accepted = 0
+    for number in range(600):
+        document = edited(saved, chance)
+        for version in (document, planfile.sealed(document)):
+            file.write_text(json.dumps(version))
+            try:
+                read_out(file)
+            except FineforgeError as error:
+                assert [found.code for found in error.diagnostics] == ["FF521"], (number, error)
+            else:
+                assert version == saved or version is not document, number
+                accepted += version is not document
+    assert 0 < accepted < 300
+
+
+def test_an_edited_plan_writes_nothing(client: Client, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    planfile.save([(client.spec, client.plan())], file)
+    file.write_text(file.read_text().replace("Standard_NC24ads_A100_v4", "Standard_NC48ads_A100_v4"))
+    client.emulator.control("DELETE", "/requests")
+    refused = client.run("apply", str(file))
+    assert refused.returncode == 1 and "FF521" in refused.stderr and "was edited" in refused.stderr
+    assert client.emulator.requests(writes=True) == [] and file.exists()
 
 
 def without(step: dict[str, Any], key: str) -> dict[str, Any]:

@@ -100,16 +100,14 @@ def test_the_option_for_files_outside_the_project(words: str, project: Path, tmp
         assert allowed.returncode == 0, allowed.stderr
 
 
-def test_an_answer_without_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_without_an_end(tmp_path: Path) -> None:
     """Small answers, and files that a server sends without ranges, are read up to a limit."""
     (tmp_path / "shop" / "talks").mkdir(parents=True)
     file = tmp_path / "shop" / "talks" / "rows.jsonl"
     file.write_bytes(b'{"a": 1}\n' * 10_000)
-    monkeypatch.setattr(fetch, "MAX_ANSWER", 4096)
-    monkeypatch.setattr(fetch, "MAX_FILE", 8192)
     with hub.running(tmp_path) as running:
         remote = Remote("rows", f"{running.url}/datasets/shop/talks/resolve/{running.commit}/rows.jsonl", "rows")
-        for read in (lambda: fetch.answer(remote), lambda: sum(map(len, fetch.stream(remote)))):
+        for read in (lambda: fetch.answer(remote, limit=4096), lambda: sum(map(len, fetch.stream(remote, limit=8192)))):
             with pytest.raises(FineforgeError) as caught:
                 read()
             (found,) = caught.value.diagnostics

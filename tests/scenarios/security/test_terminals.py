@@ -21,7 +21,7 @@ from fineforge.views.status import write_status
 from fineforge.views.text import write_plan
 from tests.scenarios.invariants.client import QUICKSTART
 from tests.scenarios.stories.telling import Telling
-from tests.support.memory import path_of
+from tests.support.azure_bodies import path_of
 
 HOSTILE = "x\x1b[2J\x9b31m\u202ey\u2066\x07\x08\r\nz"
 ACTS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

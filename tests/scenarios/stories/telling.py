@@ -33,9 +33,9 @@ def row(number: int) -> str:
 
 
 class Telling:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, gateway: type[MemoryGateway] = MemoryGateway) -> None:
         self.folder = folder
-        self.gateway = MemoryGateway(folder / "cloud")
+        self.gateway = gateway(folder / "cloud")
         self.gateway.cloud.planted.registry("shop-models")
         self.data: dict[str, Any] = yaml.safe_load(SUPPORT)
         (folder / "data" / "support").mkdir(parents=True)
@@ -72,11 +72,11 @@ class Telling:
         assert done == sorted(str(step.key) for step in made.writes)
         return made
 
-    def carry_out(self, made: Plan) -> Outcome:
+    def carry_out(self, made: Plan, gateway: Any = None) -> Outcome:
         def listen(_: Event) -> None:
             pass
 
-        return single.apply(made, self.loaded(), self.gateway, listen, threading.Event())
+        return single.apply(made, self.loaded(), gateway or self.gateway, listen, threading.Event())
 
     def pending(self, mode: Mode = Mode.APPLY) -> list[str]:
         """What a plan would write now."""

@@ -26,7 +26,8 @@ from tests.scenarios.stories.telling import Telling
 from tests.scenarios.stories.test_kill_walk import RETRAIN, over
 from tests.scenarios.stories.test_stories import edit
 from tests.support import single
-from tests.support.memory import path_of
+from tests.support.azure_bodies import path_of
+from tests.support.memory import answering
 from tests.unit.engine.batch.test_batch import CLUSTER, Repository, repository
 
 __all__ = ["repository"]
@@ -157,9 +158,9 @@ def test_an_interruption_before_a_write_is_no_running_step(told: Telling, monkey
             stop.set()
 
     before = len(told.gateway.writes)
-    with monkeypatch.context() as patch:
-        patch.setattr(told.gateway, "get", busy)
-        outcome = carry_out(told, made, interrupt, stop)
+    gateway, told.gateway = told.gateway, answering(told.gateway, get=busy)
+    outcome = carry_out(told, made, interrupt, stop)
+    told.gateway = gateway
     assert len(told.gateway.writes) == before
     assert outcome.running == () and outcome.skipped == {made.writes[0].id: "the interruption"}
     told.apply()
@@ -351,7 +352,7 @@ def test_a_name_that_somebody_takes_between_plan_and_apply(told: Telling) -> Non
 
 
 @pytest.mark.parametrize("kind", ["compute", "endpoint", "deployment"])
-def test_deleted_while_it_is_waited_for(kind: str, told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deleted_while_it_is_waited_for(kind: str, told: Telling) -> None:
     """The step says so, what needs it is not begun, and the next apply makes it again."""
     made = told.plan()
     key, wait = next(step.key for step in made.writes if step.key.kind == kind), told.gateway.wait
@@ -362,35 +363,35 @@ def test_deleted_while_it_is_waited_for(kind: str, told: Telling, monkeypatch: p
             told.gateway.cloud.delete(kind, path_of(key))
         return wait(waited, progress, stopped)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(told.gateway, "wait", gone)
-        outcome = told.carry_out(made)
+    outcome = told.carry_out(made, answering(told.gateway, wait=gone))
     assert [found.code for found in outcome.failed.values()] == ["FF502"]
     told.apply()
     assert told.pending() == []
 
 
-def test_a_restored_object_that_is_gone_by_then(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restored_object_that_is_gone_by_then(told: Telling) -> None:
     told.apply()
     told.apply(Mode.DESTROY)
     made = told.plan()
     (step,) = [step for step in made.steps if step.key.kind == "model"]
     assert step.action is Action.RESTORE
     get = told.gateway.get
-    with monkeypatch.context() as patch:
-        patch.setattr(told.gateway, "get", lambda key: None if key == step.key else get(key))
-        outcome = told.carry_out(made)
+    outcome = told.carry_out(made, answering(told.gateway, get=lambda key: None if key == step.key else get(key)))
     assert [found.message for found in outcome.moved.values()] == [f"`{step.key}` is gone; the plan was to restore it"]
     told.apply()
     assert told.pending() == []
 
 
 @pytest.mark.parametrize("mode", [Mode.APPLY, Mode.DESTROY])
-def test_read_while_an_endpoint_goes(mode: Mode, told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_while_an_endpoint_goes(mode: Mode, told: Telling) -> None:
     """Its deployment was read a moment before the deletion ended, and is gone by now as well."""
     told.apply()
     endpoint, get, everything = key_of(told, "endpoint"), told.gateway.get, told.gateway.list
-    monkeypatch.setattr(told.gateway, "get", lambda key: None if key == endpoint else get(key))
-    monkeypatch.setattr(told.gateway, "list", lambda kind, parent=None: {} if kind == "deployment" else everything(kind, parent))
-    actions = {step.action for step in told.plan(mode).steps if step.key.kind == "deployment"}
+    going = answering(
+        told.gateway,
+        get=lambda key: None if key == endpoint else get(key),
+        list=lambda kind, parent=None: {} if kind == "deployment" else everything(kind, parent),
+    )
+    made = engine.plan(told.loaded(), going, mode).plan  # type: ignore[arg-type]
+    actions = {step.action for step in made.steps if step.key.kind == "deployment"}
     assert actions == ({Action.CREATE} if mode is Mode.APPLY else set())

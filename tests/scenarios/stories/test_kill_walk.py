@@ -16,7 +16,7 @@ from fineforge.core.plan import Mode
 from fineforge.resources.kinds import KINDS
 from tests.scenarios.stories.telling import Telling
 from tests.support import single
-from tests.support.memory import path_of
+from tests.support.azure_bodies import path_of
 
 RETRAIN = {"training": {"learning_rate": 2e-5}}
 CHANGES: dict[str, dict[str, Any]] = {

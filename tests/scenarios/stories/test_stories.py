@@ -17,7 +17,7 @@ from fineforge.core.plan import Action, Mode
 from fineforge.emulator.rules.errors import AzureError
 from tests.scenarios.stories.telling import Telling
 from tests.support import single
-from tests.support.memory import path_of
+from tests.support.azure_bodies import path_of
 
 CHAPTERS = 7
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fineforge.azure import AzureGateway, storage
+from fineforge.azure import AzureGateway, connection
 from fineforge.core.diagnostics import FineforgeError
 from fineforge.core.objects import ResourceKey
+from fineforge.host import emulator as local
 from tests.support.running_emulator import RunningEmulator
 
 CLUSTER = ResourceKey("compute", "gpu")
@@ -78,14 +80,14 @@ def test_an_endpoint_that_is_not_there_answers_nothing(gateway: AzureGateway) ->
     assert found.code == "FF404" and found.hint
 
 
-def test_a_datastore_without_keys(
-    gateway: AzureGateway, emulator: RunningEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_datastore_without_keys(emulator: RunningEmulator, tmp_path: Path) -> None:
     """Identity only: the caller's own token opens the storage, and no secret is asked for."""
-    monkeypatch.setattr(storage, "DATASTORE", "identityblobstore")
+    reached = connection.to_emulator(local.workspace(local.Emulator(emulator.facts)), emulator.facts)
+    gateway = AzureGateway(replace(reached, datastore="identityblobstore"), tmp_path / "cache")
     file = tmp_path / "rows.jsonl"
     file.write_text("{}\n")
     gateway.upload(file, "up/rows.jsonl")
+    gateway.close()
     asked = emulator.requests()
     assert [entry["status"] for entry in asked if entry["method"] == "PUT"] == [201]
     assert not [entry for entry in asked if "listSecrets" in entry["path"]]

@@ -16,8 +16,10 @@ from fineforge.core.diagnostics import FineforgeError, errors
 from fineforge.core.objects import ResourceKey
 from fineforge.core.plan import Action
 from fineforge.resources import parameters
+from fineforge.resources.fields import FORMS
 from tests.scenarios.stories.telling import Telling
 from tests.support import single
+from tests.support.memory import answering
 
 TODAY = "2026-11-24"
 OFFICIAL: dict[str, Any] = json.loads(
@@ -65,7 +67,7 @@ def test_a_job_of_ours_would_train_the_same(applied: Telling) -> None:
     there = (applied.gateway.get(job) or {})["properties"]["jobs"]["chat_completion_pipeline"]["inputs"]
     steps = wanted["jobs"]["chat_completion_pipeline"]["inputs"]
     told = {name: entry["path"] if isinstance(entry, dict) else str(entry) for name, entry in steps.items()}
-    assert told == {name: entry.get("uri") or entry["value"] for name, entry in there.items()}
+    assert told == {name: FORMS["asset"].read(entry.get("uri") or entry["value"]) for name, entry in there.items()}
     assert (loaded.spec.name, loaded.spec.tags) == ("again", {"team": "helpdesk", "cost": "0012"})
     assert "It was created by the spec `support` of the project `support`." in text
     steps_of = {str(step.key.kind): step.action for step in after.plan.steps}
@@ -231,8 +233,9 @@ NOT_IMPORTED = {
 
 
 @pytest.mark.parametrize("word", NOT_IMPORTED)
-def test_what_cannot_be_imported(word: str, applied: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_imported(word: str, applied: Telling) -> None:
     code, words = NOT_IMPORTED[word]
+    gateway: Any = applied.gateway
     step = OFFICIAL["properties"]["jobs"]["chat_completion_pipeline"]
     inputs = {**step["inputs"], "mlflow_model_path": {"job_input_type": "mlflow_model", "uri": "azureml:mine:1"}}
     pipelines = {
@@ -241,17 +244,17 @@ def test_what_cannot_be_imported(word: str, applied: Telling, monkeypatch: pytes
         "baseless": {"a": {**step, "inputs": inputs}},
     }
     if word in pipelines:  # as the service may have them, and the emulator has none
-        body = {"name": word, "properties": {"jobType": "Pipeline", "status": "Completed", "jobs": pipelines[word]}}
-        monkeypatch.setattr(applied.gateway, "get", lambda _: body)
+        properties = {"jobType": "Pipeline", "status": "Completed", "jobs": pipelines[word]}
+        gateway = answering(applied.gateway, get=lambda _: {"name": word, "properties": properties})
     if word == "command":
-        monkeypatch.setattr(applied.gateway, "get", lambda _: {"name": word, "properties": {"jobType": "Command"}})
+        gateway = answering(applied.gateway, get=lambda _: {"name": word, "properties": {"jobType": "Command"}})
     if word == "endpoint/empty":
         wanted = {"location": "eastus", "identity": {"type": "SystemAssigned"}, "properties": {"authMode": "Key"}, "tags": {}}
         applied.gateway.cloud.put("endpoint", ("empty",), wanted)
         wait(applied, ResourceKey("endpoint", "empty"))
     before = list(applied.gateway.writes)
     with pytest.raises(FineforgeError) as refused:
-        importing.spec_of(word, applied.gateway, TODAY)
+        importing.spec_of(word, gateway, TODAY)
     [found] = refused.value.diagnostics
     assert found.code == code and words in found.message
     assert applied.gateway.writes == before

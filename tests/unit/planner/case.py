@@ -30,7 +30,8 @@ from fineforge.core.plan import MetricCheck, Mode, Plan, SmokeCheck
 from fineforge.documents.summary import CHANGE_WORDS
 from fineforge.planner import Options, plan
 from fineforge.resources.kinds import KINDS
-from tests.support import bodies, offline
+from tests.support import offline
+from tests.support.azure_bodies import answers, edit
 
 CASES = Path(__file__).parent / "cases"
 PROJECT = "shop"
@@ -94,14 +95,14 @@ class Case:
         found = {}
         for label, made in (("", self.now), ("before ", self.before)):
             chosen = self.story.get(label.strip() or "now", [])
+            bodies = answers(made.desired) if chosen else {}
             for want in made.desired:
                 if chosen == ALL or self.name(want) in chosen:
-                    found[label + self.name(want)] = (want.key, bodies.body(want))
+                    found[label + self.name(want)] = (want.key, bodies[want.key])
         stranger = next((want for want in self.now.desired if want.key.kind == "deployment"), None)
         for name in self.story.get("strangers", ()):
             assert stranger is not None
-            raw = bodies.body(stranger)
-            raw["tags"] = {}
+            raw = {**answers(self.now.desired)[stranger.key], "tags": {}}
             found[name] = (replace(stranger.key, name=name), raw)
         if self.story.get("in_place"):
             found["deployment"] = (self.before["deployment"].key, found["deployment"][1])
@@ -112,10 +113,10 @@ class Case:
         objects = copy.deepcopy(self.objects)
         for name, edits in self.story.get("edit", {}).items():
             for place, value in edits.items():
-                bodies.edit(objects[name][1], place, value)
+                edit(objects[name][1], place, value)
         for name, word in self.story.get("status", {}).items():
             key, raw = objects[name]
-            bodies.edit(raw, KINDS[key.kind].state, word)
+            edit(raw, KINDS[key.kind].state, word)
         for name, words in self.story.get("message", {}).items():
             objects[name][1]["fineforge-error"] = {"code": "UserError", "message": words}
         archived = self.story.get("archived", ())

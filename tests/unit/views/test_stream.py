@@ -130,11 +130,11 @@ def test_every_kind_of_event_has_a_line_that_keeps_to_the_schema(told: Telling) 
     assert {entry["type"] for entry in found if entry["@level"] == "error"} == {"apply_errored", "gate_refused"}
 
 
-def test_the_data_is_told_of_once_a_second_and_when_it_is_done(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_data_is_told_of_once_a_second_and_when_it_is_done(told: Telling) -> None:
     now = 100.0
-    monkeypatch.setattr("fineforge.views.data.time.monotonic", lambda: now)
+    clock = lambda: now  # noqa: E731
     written: list[str] = []
-    view = stream.JsonLines(written.append, told.plan())
+    view = stream.JsonLines(written.append, told.plan(), clock)
     for now, rows, wanted, fetched in ((100.5, 0, None, 1 << 20), (101.5, 0, 512, 2 << 20), (101.6, 256, 512, 2 << 20)):  # noqa: B007
         view.preparing("support", "train", rows, wanted, fetched)
     view.preparing("support", "train", 512, 512, 3 << 20)
@@ -148,7 +148,7 @@ def test_the_data_is_told_of_once_a_second_and_when_it_is_done(told: Telling, mo
     ]
     assert found[0]["@message"] == "train data: 0 of 512 rows, 2.0 MiB fetched"
     shown: list[str] = []
-    lines, quiet = Lines(shown.append, Paint(False, 80)), Lines(shown.append, Paint(False, 80), quiet=True)
+    lines, quiet = (Lines(shown.append, Paint(False, 80), quiet, clock) for quiet in (False, True))
     for now in (105.0, 112.0, 113.0, 123.0):
         lines.preparing("support", "train", 256, None, int(now) << 20)
         quiet.preparing("support", "train", 256, None, 0)

@@ -26,7 +26,7 @@ from fineforge.execution import lease
 from fineforge.planner import check_plan
 from tests.scenarios.stories.telling import row
 from tests.support import single
-from tests.support.memory import MemoryGateway
+from tests.support.memory import MemoryGateway, answering
 from tests.support.offline import SUPPORT
 
 CLUSTER = ResourceKey("compute", "gpu-a100")
@@ -352,9 +352,8 @@ def test_a_cluster_that_is_only_named_is_looked_at_in_a_batch_too(repository: Re
     assert "FF156" in told["two"] and "FF156" not in told["one"]
 
 
-def test_the_loss_of_any_lease_stops_what_is_to_come(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_loss_of_any_lease_stops_what_is_to_come(repository: Repository) -> None:
     """Also of the last spec's: the outcome says whose, and that is why the rest was not started."""
-    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.01)
     for name in ("calls", "desk"):
         repository.write(name)
     noticed, wait = threading.Event(), repository.gateway.wait
@@ -365,9 +364,9 @@ def test_the_loss_of_any_lease_stops_what_is_to_come(repository: Repository, mon
             assert noticed.wait(60)
         return wait(key, progress, stopped)
 
-    monkeypatch.setattr(repository.gateway, "wait", waiting)
-    terms = lease.Terms(tell=lambda _: noticed.set())
-    applied = batch.apply(repository.plan(), repository.gateway, batch.ApplyOptions(lease=terms))
+    terms = lease.Terms(tell=lambda _: noticed.set(), renew_seconds=0.01)
+    gateway: Any = answering(repository.gateway, wait=waiting)
+    applied = batch.apply(repository.plan(), gateway, batch.ApplyOptions(lease=terms))
     outcome, held_back = applied.outcome, applied.held_back
     assert not held_back and outcome.lost is not None
     assert outcome.lost.code == "FF531" and "shop/desk" in outcome.lost.message

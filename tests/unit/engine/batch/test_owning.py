@@ -18,7 +18,7 @@ from fineforge.engine import batch, orphans, selection
 from fineforge.planner import check_plan
 from fineforge.resources.kinds import KINDS
 from tests.support import single
-from tests.support.memory import path_of
+from tests.support.azure_bodies import path_of
 from tests.unit.engine.batch.test_batch import CLUSTER, Repository, repository
 from tests.unit.planner.case import crossing
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from fineforge.core.plan import Action
 from fineforge.engine import pinning
 from tests.scenarios.stories.telling import Telling
 from tests.support import single
+from tests.support.memory import answering
 
 COMMIT, LATER = "0" * 39 + "1", "0" * 39 + "2"
 
@@ -107,11 +110,11 @@ def _as_read(targets: Any) -> dict[str, Pins]:
     }
 
 
-def test_locking_again_moves_nothing_and_asks_nothing(telling: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locking_again_moves_nothing_and_asks_nothing(telling: Telling) -> None:
     locked(telling)
     before = (telling.folder / names.LOCK_FILE).read_bytes()
-    for name in ("read_model", "read_component", "read_sizes"):
-        monkeypatch.setattr(telling.gateway, name, lambda *_: pytest.fail("was asked"))
+    reads = ("read_model", "read_component", "read_sizes")
+    telling.gateway = answering(telling.gateway, **{name: lambda *_: pytest.fail("was asked") for name in reads})  # type: ignore[assignment]
     assert locked(telling)[1] == []
     assert (telling.folder / names.LOCK_FILE).read_bytes() == before
 
@@ -279,3 +282,40 @@ def test_a_pinned_component_that_no_snapshot_knows_is_validated_offline(telling:
     assert not errors(engine.validate(telling.loaded().at("dev")).diagnostics)
     telling.data["training"]["num_train_epoch"] = 1
     assert [d.code for d in errors(engine.validate(telling.loaded().at("dev")).diagnostics)] == ["FF131"]
+
+
+def pinned(path: Path, source: str, target: str = "dev") -> Lock:
+    return Lock(path, {target: Pins(datasets={source: COMMIT})})
+
+
+def test_pins_that_another_process_wrote_meanwhile_stay(tmp_path: Path) -> None:
+    """Both read an empty file; each saves a pin of its own."""
+    path = tmp_path / names.LOCK_FILE
+    before = lock.find(tmp_path)
+    lock.save(pinned(path, "hf://a/one"), before)
+    lock.save(pinned(path, "hf://a/two"), before)
+    lock.save(pinned(path, "hf://a/three", "prod"), before)
+    found = lock.find(tmp_path)
+    assert set(found.at("dev").datasets) == {"hf://a/one", "hf://a/two"} and set(found.at("prod").datasets) == {"hf://a/three"}
+
+
+def test_a_pin_that_was_not_changed_takes_nothing_back(tmp_path: Path) -> None:
+    """Another process upgraded it after it was read."""
+    path = tmp_path / names.LOCK_FILE
+    lock.write(pinned(path, "hf://a/one"))
+    before = lock.find(tmp_path)
+    lock.save(Lock(path, {"dev": Pins(datasets={"hf://a/one": LATER})}), before)
+    lock.save(Lock(path, {"dev": Pins({}, {}, {"hf://a/one": COMMIT, "hf://a/two": COMMIT})}), before)
+    assert lock.find(tmp_path).at("dev").datasets == {"hf://a/one": LATER, "hf://a/two": COMMIT}
+
+
+def test_many_that_save_at_once(tmp_path: Path) -> None:
+    before, begin = lock.find(tmp_path), threading.Barrier(8)
+
+    def save(number: int) -> None:
+        begin.wait(60)
+        lock.save(pinned(tmp_path / names.LOCK_FILE, f"hf://a/{number}"), before)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(save, range(8)))
+    assert len(lock.find(tmp_path).at("dev").datasets) == 8

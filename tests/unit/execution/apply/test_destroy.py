@@ -7,7 +7,7 @@ import shutil
 from fineforge.core.objects import ResourceKey
 from fineforge.core.plan import Action, Mode
 from tests.scenarios.stories.telling import Telling
-from tests.support.memory import path_of
+from tests.support.azure_bodies import path_of
 
 
 def test_the_files_of_the_data_are_gone(told: Telling) -> None:

@@ -7,7 +7,7 @@ import pytest
 from fineforge.core.diagnostics import errors
 from fineforge.core.plan import WRITES
 from tests.scenarios.stories.telling import Telling
-from tests.support.memory import path_of
+from tests.support.azure_bodies import path_of
 
 PREEMPTED = ("PreemptionError", "Nodes of this job got pre-empted")
 OWN_FAULT = ("UserError", "Execution failed. User process exited with status code 1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,35 +18,46 @@ from fineforge.core.plan import Action, Plan
 from fineforge.documents.summary import estimate
 from tests.scenarios.stories.telling import Telling
 from tests.support import single
-from tests.support.memory import path_of
+from tests.support.azure_bodies import path_of
+from tests.support.memory import MemoryGateway, answering
+
+
+class Slow(MemoryGateway):
+    """Jobs run until `over` is set or they are cancelled: the service says Running whenever it is asked."""
+
+    over: threading.Event | None = None
+
+    def get(self, key: ResourceKey) -> Raw | None:
+        raw = super().get(key)
+        if key.kind == "job" and raw is not None and self.over is not None and not self.over.is_set():
+            raw = {**raw, "properties": {**raw["properties"], "status": "Running"}}
+        return raw
+
+    def cancel(self, key: ResourceKey) -> None:
+        super().cancel(key)
+        if self.over is not None:
+            self.over.set()
 
 
 @pytest.fixture
 def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Telling:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return Telling(tmp_path)
+    return Telling(tmp_path, Slow)
 
 
 def detached(told: Telling, made: Plan, listen: Callable[[Event], None] = lambda _: None) -> Outcome:
     return single.apply(made, told.loaded(), told.gateway, listen, threading.Event(), detach=True)
 
 
-def slow(told: Telling, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Jobs run until the event is set: the service says Running whenever it is asked."""
-    over, get = threading.Event(), told.gateway.get
-
-    def running(key: ResourceKey) -> Raw | None:
-        raw = get(key)
-        if key.kind == "job" and raw is not None and not over.is_set():
-            raw = {**raw, "properties": {**raw["properties"], "status": "Running"}}
-        return raw
-
-    monkeypatch.setattr(told.gateway, "get", running)
-    return over
+def slow(told: Telling) -> threading.Event:
+    """Let jobs run until the event is set."""
+    assert isinstance(told.gateway, Slow)
+    told.gateway.over = threading.Event()
+    return told.gateway.over
 
 
-def test_the_job_goes_on_alone(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
-    over = slow(told, monkeypatch)
+def test_the_job_goes_on_alone(told: Telling) -> None:
+    over = slow(told)
     made = told.plan()
     seen: list[Event] = []
     outcome = detached(told, made, seen.append)
@@ -73,8 +85,8 @@ def test_the_job_goes_on_alone(told: Telling, monkeypatch: pytest.MonkeyPatch) -
     assert told.pending() == [] and len(told.gateway.submitted) == 1
 
 
-def test_an_apply_that_waits_goes_on_from_a_detached_one(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
-    over = slow(told, monkeypatch)
+def test_an_apply_that_waits_goes_on_from_a_detached_one(told: Telling) -> None:
+    over = slow(told)
     detached(told, told.plan())
     over.set()
     told.apply()
@@ -106,13 +118,13 @@ def test_stopped_while_other_things_are_waited_for(told: Telling) -> None:
         stop.set()
         return wait(key, progress, stopped)
 
-    told.gateway.wait = stopping  # type: ignore[method-assign]
-    outcome = single.apply(told.plan(), told.loaded(), told.gateway, lambda _: None, stop, detach=True)
+    gateway: Any = answering(told.gateway, wait=stopping)
+    outcome = single.apply(told.plan(), told.loaded(), gateway, lambda _: None, stop, detach=True)
     assert not outcome.detached and engine.outcome_exit_code(outcome) == 130
 
 
-def test_a_superseded_job_is_found_while_the_wanted_one_runs(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
-    slow(told, monkeypatch)
+def test_a_superseded_job_is_found_while_the_wanted_one_runs(told: Telling) -> None:
+    slow(told)
     detached(told, told.plan())
     told.data["job"] = {"on_superseded": "keep"}
     told.data["training"] = {**told.data["training"], "learning_rate": 2e-5}
@@ -127,19 +139,12 @@ def test_a_superseded_job_is_found_while_the_wanted_one_runs(told: Telling, monk
     assert [action for action, _ in jobs()] == [Action.CANCEL, Action.WAIT]
 
 
-def test_a_superseded_job_is_waited_for_until_it_has_ended(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_superseded_job_is_waited_for_until_it_has_ended(told: Telling) -> None:
     """The new one is submitted only then: two at once would cost twice."""
-    over = slow(told, monkeypatch)
+    slow(told)
     detached(told, told.plan())
     told.data["training"] = {**told.data["training"], "learning_rate": 2e-5}
     made = told.plan()
     cancel = next(step for step in made.steps if step.action is Action.CANCEL)
-    post = told.gateway.cancel
-
-    def cancelled(key: ResourceKey) -> None:
-        post(key)
-        over.set()
-
-    monkeypatch.setattr(told.gateway, "cancel", cancelled)
     outcome = detached(told, made)
     assert cancel.id in outcome.done and len(told.gateway.submitted) == 2

@@ -16,7 +16,7 @@ from fineforge.core.plan import Action, Mode, Plan, Step
 from fineforge.core.runs import Run, Series
 from tests.scenarios.stories.telling import Telling
 from tests.support import single
-from tests.support.memory import MemoryGateway
+from tests.support.memory import MemoryGateway, answering
 
 ASKED = {"messages": [{"role": "user", "content": "What is moon 0?"}]}
 
@@ -119,16 +119,16 @@ def test_all_gates_must_pass_and_all_that_do_not_are_told(world: World) -> None:
     assert refused.message == "`loss` is 0.4, more than 0; the run has no metric `x`"
 
 
-def test_metrics_that_cannot_be_read_are_no_refusal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_that_cannot_be_read_are_no_refusal(world: World) -> None:
     """The apply failed to ask; run again, it asks, and nothing is trained twice."""
     world.data["gates"] = {"metrics": [{"name": "eval_loss", "max": 0.6}]}
 
     def unreadable(job: str) -> Any:
         raise FineforgeError(Diagnostic("FF407", "503"))
 
-    with monkeypatch.context() as patch:
-        patch.setattr(world.gateway, "read_metrics", unreadable)
-        outcome = world.outcome()
+    gateway, world.gateway = world.gateway, answering(world.gateway, read_metrics=unreadable)
+    outcome = world.outcome()
+    world.gateway = gateway
     assert engine.outcome_exit_code(outcome) == 1 and not outcome.refused
     assert [found.code for found in outcome.failed.values()] == ["FF407"]
     world.apply()
@@ -178,7 +178,7 @@ def test_a_smoke_gate_stands_before_the_first_share_of_traffic(world: World) -> 
     assert world.traffic() == {asked: 100} and world.pending() == []
 
 
-def test_a_rollout_that_was_broken_off_is_asked_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rollout_that_was_broken_off_is_asked_again(world: World) -> None:
     """At ten percent the old one still carries the load: there is time to ask once more."""
     world.data["gates"] = {"smoke": [ASKED]}
     world.data["deployment"]["traffic_steps"] = [10, 100]
@@ -193,9 +193,9 @@ def test_a_rollout_that_was_broken_off_is_asked_again(world: World, monkeypatch:
             raise FineforgeError(Diagnostic("FF409", "cut off"))
         update(key, body)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(world.gateway, "update", cut_off)
-        assert world.outcome().failed
+    gateway, world.gateway = world.gateway, answering(world.gateway, update=cut_off)
+    assert world.outcome().failed
+    world.gateway = gateway
     assert sorted(world.traffic().values()) == [10, 90]
     assert len(gates(world.apply())) == 1
     assert list(world.traffic().values()) == [100] and world.pending() == []

@@ -97,12 +97,11 @@ def test_an_apply_tells_log_metrics_and_pace() -> None:
     assert second == {"step": 4, "loss": 0.5, "epoch": 1.0, "percent": 50.0}
 
 
-def test_metrics_are_read_also_where_the_log_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_are_read_also_where_the_log_stands_still() -> None:
     """On Azure a log may not be readable while the job runs; every half minute is soon enough then."""
     now = [100.0]
-    monkeypatch.setattr("fineforge.execution.follower.time.monotonic", lambda: now[0])
     told: list[Event] = []
-    follower = Follower(STEP, Telling(loss=((1, 1.0),)), told.append)  # type: ignore[arg-type]
+    follower = Follower(STEP, Telling(loss=((1, 1.0),)), told.append, lambda: now[0])  # type: ignore[arg-type]
     for second in (101.0, 129.0, 131.0, 132.0):
         now[0] = second
         follower.follow(body())
@@ -143,12 +142,11 @@ def test_the_log_alone() -> None:
     assert told == ["a", "b"]
 
 
-def test_lines_tell_metrics_seldom_and_the_last_ones_always(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_tell_metrics_seldom_and_the_last_ones_always() -> None:
     """A training may log every second; where no line can be overwritten, that would bury all else."""
     now = [100.0]
-    monkeypatch.setattr("fineforge.views.data.time.monotonic", lambda: now[0])
     lines: list[str] = []
-    view = Lines(lines.append, Paint())
+    view = Lines(lines.append, Paint(), clock=lambda: now[0])
     for second, step in ((100.0, 1), (101.0, 2), (109.0, 3), (110.0, 4), (115.0, 5)):
         now[0] = second
         view(Event(EventKind.METRIC, STEP, values={"step": step, "loss": 1.0, "grad_norm": 2.0}))

@@ -6,13 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from fineforge.azure import AzureGateway, runs
+from fineforge.azure import AzureGateway, connection, runs
+from fineforge.azure.http import Http
 from fineforge.core.diagnostics import FineforgeError
 from fineforge.core.runs import Last, LogText, Run, deciding
+from fineforge.host import emulator as local
 from tests.emulator import wire
 from tests.support.running_emulator import ML_AUDIENCE, RunningEmulator
 
@@ -43,17 +46,21 @@ def test_metrics_of_the_job_and_which_of_its_steps_has_them_too(gateway: AzureGa
     assert [run.name for run in found["loss"].also] == ["ft"]
 
 
-def test_every_page_of_a_metric(
-    gateway: AzureGateway, done: str, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runs, "POINTS_PAGE", 3)
-    assert gateway.read_metrics(done)["loss"].points == LOSSES
+@pytest.fixture
+def make_runs(emulator: RunningEmulator) -> Iterator[Callable[..., runs.Runs]]:
+    reached = connection.to_emulator(local.workspace(local.Emulator(emulator.facts)), emulator.facts)
+    http = Http(reached)
+    yield lambda **pages: runs.Runs(http, reached.workspace, "eastus", **pages)
+    http.close()
+
+
+def test_every_page_of_a_metric(make_runs: Callable[..., runs.Runs], done: str, emulator: RunningEmulator) -> None:
+    assert make_runs(points_page=3).read_metrics(done)["loss"].points == LOSSES
     assert asked(emulator, "get-history") == 3, "two pages of one metric, one of the other"
 
 
-def test_every_page_of_runs(gateway: AzureGateway, done: str, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "RUNS_PAGE", 1)
-    assert [run.name for run in gateway.read_metrics(done)["loss"].also] == ["ft"]
+def test_every_page_of_runs(make_runs: Callable[..., runs.Runs], done: str, emulator: RunningEmulator) -> None:
+    assert [run.name for run in make_runs(runs_page=1).read_metrics(done)["loss"].also] == ["ft"]
     assert asked(emulator, "runs/search") == 2
 
 

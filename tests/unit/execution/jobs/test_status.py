@@ -17,7 +17,8 @@ from fineforge.planner.costs import State
 from fineforge.views.paint import Paint
 from fineforge.views.status import status_data, write_status
 from tests.scenarios.stories.telling import Telling
-from tests.support.memory import path_of
+from tests.support.azure_bodies import path_of
+from tests.support.memory import answering
 
 CREATED = "2026-11-20T10:00:00+00:00"
 NOW = datetime(2026, 11, 20, 12, 10, tzinfo=UTC)
@@ -39,10 +40,7 @@ def seen(told: Telling, **edits: dict[str, Any]) -> list[State]:
             return None
         return {**raw, "systemData": {"createdAt": CREATED}, "properties": raw["properties"] | edits.get(key.kind, {})}
 
-    told.gateway.get = edited  # type: ignore[method-assign]
-    found = list(engine.status(told.loaded().at("dev"), told.gateway))
-    told.gateway.get = get  # type: ignore[method-assign]
-    return found
+    return list(engine.status(told.loaded().at("dev"), answering(told.gateway, get=edited)))
 
 
 def line(shown: str, kind: str) -> str:
@@ -124,7 +122,6 @@ def test_what_cannot_be_read_is_not_absent(told: Telling) -> None:
             raise FineforgeError(Diagnostic("FF403", "no"))
         return None
 
-    told.gateway.get = refused  # type: ignore[method-assign]
     with pytest.raises(FineforgeError) as caught:
-        engine.status(told.loaded().at("dev"), told.gateway)
+        engine.status(told.loaded().at("dev"), answering(told.gateway, get=refused))
     assert {found.code for found in caught.value.diagnostics} == {"FF403"}

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 
 from fineforge import engine
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
-from fineforge.core.events import Event, EventKind
+from fineforge.core.events import Event, EventKind, Outcome
 from fineforge.core.gateway import Progress
 from fineforge.core.objects import ResourceKey
 from fineforge.core.plan import Mode, Plan
@@ -26,11 +26,20 @@ from fineforge.host import holder
 from fineforge.host.holder import Holder
 from tests.scenarios.stories.telling import Telling
 from tests.support import single
-from tests.support.memory import MemoryLeases
-from tests.unit.execution.lease.conftest import new, patient
+from tests.support.memory import MemoryGateway, MemoryLeases
+from tests.unit.execution.lease.conftest import new
 
 NAME = "support/support"
+OFTEN = leasing.Terms(renew_seconds=0.01)
+OUT_OF_REACH = FineforgeError(Diagnostic("FF532", "the storage is out of reach"))
 THEIRS, THEIR_ID = Holder("bob", "elsewhere", "2026-03-01T12:00:05Z", "apply"), new()
+
+
+class NoRenewals(MemoryLeases):
+    """No renewal gets an answer."""
+
+    def renew(self, name: str, lease: str) -> bool:
+        raise OUT_OF_REACH
 
 
 @pytest.fixture
@@ -82,15 +91,15 @@ def test_held_while_it_writes_and_given_back(told: Telling) -> None:
     assert leasing.held(told.gateway) == [] and left_behind() == []
 
 
-def test_given_back_where_a_job_is_left_alone(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_given_back_where_a_job_is_left_alone(tmp_path: Path) -> None:
     """The job goes on for hours; the next apply may begin."""
-    get = told.gateway.get
 
-    def running(key: ResourceKey) -> Any:
-        raw = get(key)
-        return raw if key.kind != "job" or raw is None else {**raw, "properties": {**raw["properties"], "status": "Running"}}
+    class Running(MemoryGateway):
+        def get(self, key: ResourceKey) -> Any:
+            raw = super().get(key)
+            return raw if key.kind != "job" or raw is None else {**raw, "properties": {**raw["properties"], "status": "Running"}}
 
-    monkeypatch.setattr(told.gateway, "get", running)
+    told = Telling(tmp_path, Running)
     outcome = single.apply(told.plan(), told.loaded(), told.gateway, lambda _: None, detach=True)
     assert outcome.detached and outcome.running
     assert leasing.held(told.gateway) == []
@@ -134,9 +143,8 @@ def test_not_wanted(told: Telling) -> None:
     assert carry_out(told, told.plan(), leasing.Terms(wanted=False)) == 0
 
 
-def test_waits_until_it_is_free(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waits_until_it_is_free(told: Telling) -> None:
     leases, said = held_by_bob(told), list[str]()
-    monkeypatch.setattr(leasing, "POLL_SECONDS", 0.01)
 
     def tell(message: str) -> None:
         said.append(message)
@@ -144,19 +152,23 @@ def test_waits_until_it_is_free(told: Telling, monkeypatch: pytest.MonkeyPatch) 
 
     made = told.plan()
     with leasing.ensured(
-        leasing.Terms(timeout=60, tell=tell), made, ("support", "support"), told.folder, told.gateway, threading.Event()
+        leasing.Terms(timeout=60, tell=tell, poll_seconds=0.01),
+        made,
+        ("support", "support"),
+        told.folder,
+        told.gateway,
+        threading.Event(),
     ) as lease:
         assert lease is not None and lease.waited
     (message,) = said
     assert message.startswith(f"`{NAME}` is held by `bob` on `elsewhere`") and message.endswith("waiting up to 60 s")
 
 
-def test_the_wait_has_an_end(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wait_has_an_end(told: Telling) -> None:
     held_by_bob(told)
-    monkeypatch.setattr(leasing, "POLL_SECONDS", 0.01)
     said: list[str] = []
     with pytest.raises(FineforgeError, match="FF530"):
-        carry_out(told, told.plan(), patient(said, 0.05))
+        carry_out(told, told.plan(), leasing.Terms(timeout=0.05, tell=said.append, poll_seconds=0.01))
     assert len(said) == 1, "who is waited for is told once"
 
 
@@ -169,39 +181,39 @@ def test_the_wait_is_interrupted(told: Telling) -> None:
     assert caught.value.exit_code == 130
 
 
-def test_renewed_while_it_lives(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leasing, "RENEW_SECONDS", 0.01)
-    renewed, renew = threading.Semaphore(0), MemoryLeases.renew
+def test_renewed_while_it_lives(told: Telling) -> None:
+    renewed = threading.Semaphore(0)
 
-    def counting(self: MemoryLeases, name: str, lease: str) -> bool:
-        renewed.release()
-        told.gateway.cloud.planted.later(40)
-        return renew(self, name, lease)
+    class Counting(MemoryLeases):
+        def renew(self, name: str, lease: str) -> bool:
+            renewed.release()
+            told.gateway.cloud.planted.later(40)
+            return super().renew(name, lease)
 
-    monkeypatch.setattr(MemoryLeases, "renew", counting)
-    with held(told, leasing.AT_ONCE) as lease:
+    told.gateway.leases_type = Counting
+    with held(told, OFTEN) as lease:
         assert lease is not None
         assert all(renewed.acquire(timeout=60) for _ in range(5)), "40 s later each time: it outlives the 60 s by far"
         assert not lease.lost()
 
 
-def test_many_leases_have_one_keeper(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_leases_have_one_keeper(told: Telling) -> None:
     """Each is renewed, and the threads are not as many as the specs. The last one ends it, the next one begins it again."""
-    monkeypatch.setattr(leasing, "RENEW_SECONDS", 0.01)
-    names, renewed, renew = {f"shop/{number}" for number in range(40)}, dict[str, threading.Event](), MemoryLeases.renew
-    renewed.update((name, threading.Event()) for name in names)
+    names = {f"shop/{number}" for number in range(40)}
+    renewed = {name: threading.Event() for name in names}
 
-    def noting(self: MemoryLeases, name: str, lease: str) -> bool:
-        renewed[name].set()
-        return renew(self, name, lease)
+    class Noting(MemoryLeases):
+        def renew(self, name: str, lease: str) -> bool:
+            renewed[name].set()
+            return super().renew(name, lease)
 
-    monkeypatch.setattr(MemoryLeases, "renew", noting)
+    told.gateway.leases_type = Noting
     made, before = told.plan(), threading.active_count()
     for _ in range(2):
         with ExitStack() as stack:
             for name in names:
                 project, _, spec = name.partition("/")
-                held = leasing.ensured(leasing.AT_ONCE, made, (project, spec), told.folder, told.gateway, threading.Event())
+                held = leasing.ensured(OFTEN, made, (project, spec), told.folder, told.gateway, threading.Event())
                 assert stack.enter_context(held) is not None
             assert all(event.wait(60) for event in renewed.values())
             assert threading.active_count() - before <= 1 + leasing.RENEWED_AT_ONCE
@@ -210,43 +222,43 @@ def test_many_leases_have_one_keeper(told: Telling, monkeypatch: pytest.MonkeyPa
     assert leasing.held(told.gateway) == []
 
 
-def test_a_lease_runs_from_when_it_was_asked_for(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lease_runs_from_when_it_was_asked_for(told: Telling) -> None:
     """The storage answered late; what it gave has been running since."""
-    now, take = [0.0], MemoryLeases.take
-    monkeypatch.setattr(leasing, "_now", lambda: (now[0], 1e9))
-    monkeypatch.setattr(MemoryLeases, "renew", _unreachable)
+    now = [0.0]
 
-    def late(self: MemoryLeases, name: str, lease: str, seconds: int) -> bool:
-        taken = take(self, name, lease, seconds)
-        now[0] += 30
-        return taken
+    class Late(NoRenewals):
+        def take(self, name: str, lease: str, seconds: int) -> bool:
+            taken = super().take(name, lease, seconds)
+            now[0] += 30
+            return taken
 
-    monkeypatch.setattr(MemoryLeases, "take", late)
-    with held(told, leasing.AT_ONCE) as lease:
+    told.gateway.leases_type = Late
+    terms = leasing.Terms(clocks=lambda: (now[0], 1e9))
+    with held(told, terms) as lease:
         assert lease is not None and not lease.lost()
         now[0] += 26
         assert lease.lost()
 
 
-def test_ended_by_hand_nothing_new_is_started(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ended_by_hand_nothing_new_is_started(tmp_path: Path) -> None:
     """What runs is waited for; the steps that need it are not begun."""
-    monkeypatch.setattr(leasing, "RENEW_SECONDS", 0.01)
-    noticed, said, wait = threading.Event(), list[str](), told.gateway.wait
+    noticed, said = threading.Event(), list[str]()
 
     def tell(message: str) -> None:
         said.append(message)
         noticed.set()
 
-    def waiting(key: ResourceKey, progress: Progress, stopped: Callable[[], bool]) -> object:
-        if key.kind == "job":
-            assert leasing.end(told.gateway, NAME)
-            held_by_bob(told)
-            assert noticed.wait(60)
-        return wait(key, progress, stopped)
+    class Waiting(MemoryGateway):
+        def wait(self, key: ResourceKey, progress: Progress, stopped: Callable[[], bool]) -> Any:
+            if key.kind == "job":
+                assert leasing.end(self, NAME)
+                held_by_bob(told)
+                assert noticed.wait(60)
+            return super().wait(key, progress, stopped)
 
-    monkeypatch.setattr(told.gateway, "wait", waiting)
+    told = Telling(tmp_path, Waiting)
     made = told.plan()
-    outcome = single.apply(made, told.loaded(), told.gateway, lambda _: None, lease=leasing.Terms(tell=tell))
+    outcome = single.apply(made, told.loaded(), told.gateway, lambda _: None, lease=leasing.Terms(tell=tell, renew_seconds=0.01))
     steps = {step.id: step.key.kind for step in made.steps}
     assert engine.outcome_exit_code(outcome) == 5
     assert outcome.lost is not None and outcome.lost.code == "FF531"
@@ -258,13 +270,13 @@ def test_ended_by_hand_nothing_new_is_started(told: Telling, monkeypatch: pytest
     assert leasing.held(told.gateway, NAME) == [(NAME, THEIRS)], "what somebody else has is not given back"
 
 
-def test_storage_out_of_reach(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_storage_out_of_reach(told: Telling) -> None:
     """No renewal comes through: as long as the lease lasts nothing is lost, then everything."""
     now = [0.0]
-    monkeypatch.setattr(leasing, "_now", lambda: (now[0], 1e9))
-    monkeypatch.setattr(MemoryLeases, "renew", _unreachable)
+    told.gateway.leases_type = NoRenewals
     said: list[str] = []
-    with held(told, leasing.Terms(tell=said.append)) as lease:
+    terms = leasing.Terms(tell=said.append, clocks=lambda: (now[0], 1e9))
+    with held(told, terms) as lease:
         assert lease is not None
         now[0] = 54
         assert not lease.lost()
@@ -273,11 +285,11 @@ def test_storage_out_of_reach(told: Telling, monkeypatch: pytest.MonkeyPatch) ->
     assert len(said) == 1
 
 
-def test_a_machine_that_slept(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_slept(told: Telling) -> None:
     """One clock stood still: before anything new is started the storage is asked, and it is still ours."""
     clocks = [(0.0, 1e9)]
-    monkeypatch.setattr(leasing, "_now", lambda: clocks[0])
-    with held(told, leasing.AT_ONCE) as lease:
+    terms = leasing.Terms(clocks=lambda: clocks[0])
+    with held(told, terms) as lease:
         assert lease is not None
         told.gateway.cloud.planted.later(7200)
         clocks[0] = (1.0, 1e9 + 7200)
@@ -288,27 +300,32 @@ def test_a_machine_that_slept(told: Telling, monkeypatch: pytest.MonkeyPatch) ->
         assert lease.lost()
 
 
-def test_what_cannot_be_given_back_is_told(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MemoryLeases, "release", _unreachable)
+def test_what_cannot_be_given_back_is_told(told: Telling) -> None:
+    class NoReleases(MemoryLeases):
+        def release(self, name: str, lease: str) -> None:
+            raise OUT_OF_REACH
+
+    told.gateway.leases_type = NoReleases
     said: list[str] = []
     assert carry_out(told, told.plan(), leasing.Terms(tell=said.append)) == 0, "all is done"
     assert [message.partition("; ")[2] for message in said] == ["the apply lease expires within 60 s"]
-    monkeypatch.undo()
+    told.gateway.leases_type = MemoryLeases
     told.data["deployment"]["instances"] = 2
     assert carry_out(told, told.plan(), leasing.AT_ONCE) == 0, "its holder is known to be gone"
 
 
-def test_taken_without_an_answer(told: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_taken_without_an_answer(told: Telling) -> None:
     """The storage gave it to us, and we were never told: the next apply takes it from us."""
-    take = MemoryLeases.take
 
-    def unanswered(self: MemoryLeases, name: str, lease: str, seconds: int) -> bool:
-        assert take(self, name, lease, seconds)
-        return _unreachable(self, name, lease)
+    class Unanswered(MemoryLeases):
+        def take(self, name: str, lease: str, seconds: int) -> bool:
+            assert super().take(name, lease, seconds)
+            raise OUT_OF_REACH
 
-    with monkeypatch.context() as patch, pytest.raises(FineforgeError, match="FF532"):
-        patch.setattr(MemoryLeases, "take", unanswered)
+    told.gateway.leases_type = Unanswered
+    with pytest.raises(FineforgeError, match="FF532"):
         carry_out(told, told.plan(), leasing.AT_ONCE)
+    told.gateway.leases_type = MemoryLeases
     assert told.gateway.cloud.leases.look("leases", NAME).locks
     assert carry_out(told, told.plan(), leasing.AT_ONCE) == 0
     assert left_behind() == []
@@ -338,6 +355,70 @@ def test_a_holder_of_this_machine_that_died_is_not_waited_for(told: Telling) -> 
     assert left_behind() == []
 
 
+@pytest.fixture
+def killed(told: Telling) -> str:
+    """The id of a lease whose holder was killed on this machine."""
+    lease, place = new(), f"{told.gateway.workspace.id} {NAME}"
+    code = f"import os\nfrom fineforge.host import holder\nwith holder.alive({lease!r}, {place!r}):\n    os.kill(os.getpid(), 9)"
+    environment = {**os.environ, "TMPDIR": tempfile.gettempdir()}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, timeout=60).returncode == -signal.SIGKILL
+    return lease
+
+
+def test_a_rerun_that_writes_nothing_releases_the_lease_of_a_killed_run(told: Telling, killed: str) -> None:
+    """Everything was done, and then it was killed."""
+    told.apply()
+    killed_run = told.gateway.leases()
+    assert killed_run.take(NAME, killed, 60)
+    killed_run.write(NAME, killed, THEIRS.note())
+    made = told.plan()
+    assert not made.writes and carry_out(told, made, leasing.AT_ONCE) == 0
+    assert leasing.held(told.gateway) == [] and left_behind() == []
+
+
+def test_a_rerun_that_writes_nothing_leaves_the_lease_of_a_living_holder(told: Telling) -> None:
+    told.apply()
+    held_by_bob(told)
+    assert carry_out(told, told.plan(), leasing.AT_ONCE) == 0
+    assert leasing.held(told.gateway, NAME) == [(NAME, THEIRS)]
+
+
+def test_a_storage_that_refuses_stops_no_rerun_that_writes_nothing(told: Telling, killed: str) -> None:
+    told.apply()
+    made, leases = told.plan(), told.gateway.leases()
+    assert leases.take(NAME, killed, 60)
+    told.gateway.refuses_leases = True
+    assert carry_out(told, made, leasing.AT_ONCE) == 0
+    assert left_behind() == [f"fineforge-lease-{killed}"], "the next run tries again"
+
+
+def held_for(plan: Plan, told: Telling) -> AbstractContextManager[leasing.Lease | None]:
+    """The lease that an apply of the plan holds."""
+    spec = told.loaded()
+    return leasing.ensured(leasing.AT_ONCE, plan, spec.owner, spec.path.parent, told.gateway, threading.Event())
+
+
+@pytest.mark.parametrize(("skipped", "lost"), [({"update endpoint/e": "the apply lease, which was lost"}, True), ({}, False)])
+def test_a_lease_that_is_lost_when_all_is_done_is_no_failure(skipped: dict[str, str], lost: bool, told: Telling) -> None:
+    made = told.plan()
+    with held_for(made, told) as lease:
+        assert lease is not None and leasing.end(told.gateway, NAME)
+        held_by_bob(told)
+        lease.renew()
+        assert lease.why is not None
+        outcome = leasing.judged(Outcome(made, (), {}, {}, skipped), [lease])
+    assert (outcome.lost is lease.why) if lost else (outcome.lost is None)
+
+
+def test_a_lease_whose_blob_was_deleted(told: Telling) -> None:
+    with held_for(told.plan(), told) as lease:
+        assert lease is not None and leasing.end(told.gateway, NAME)
+        held_by_bob(told)
+        del told.gateway.notes[NAME]
+        lease.renew()
+        assert lease.why is not None and "somebody ended it" in lease.why.message
+
+
 def test_what_is_no_holders_is_left_alone(told: Telling) -> None:
     """Only a file of ours that nobody has locked speaks of a dead holder; a link does not."""
     place, elsewhere = "place", told.folder / "elsewhere"
@@ -349,10 +430,6 @@ def test_what_is_no_holders_is_left_alone(told: Telling) -> None:
     assert len(list(holder.died_here(place))) == 1
     for file in left_behind():
         (Path(tempfile.gettempdir()) / file).unlink()
-
-
-def _unreachable(self: MemoryLeases, name: str, lease: str) -> bool:
-    raise FineforgeError(Diagnostic("FF532", "the storage is out of reach"))
 
 
 SURROUNDINGS = {

@@ -120,16 +120,16 @@ def test_another_binding_is_another_job() -> None:
 @pytest.mark.parametrize(
     "where", [{"name": "gpu", "size": "Standard_NC24ads_A100_v4"}, {"serverless": True, "size": "Standard_NC24ads_A100_v4"}]
 )
-def test_the_sdk_loads_a_job_of_such_a_component(kind: str, where: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sdk_loads_a_job_of_such_a_component(kind: str, where: dict[str, Any]) -> None:
     """It has no inputs that say where it runs, so the job does."""
     from azure.ai import ml
 
     fact = component(kind=kind, inputs={**INPUTS, "base": {"type": "string"}})
     known = {**CATALOG.components, ("distil", "2"): fact}
-    monkeypatch.setattr(snapshot, "load", lambda: snapshot.Snapshot(CATALOG.date, CATALOG.models, known, CATALOG.sizes))
+    catalog = snapshot.Snapshot(CATALOG.date, CATALOG.models, known, CATALOG.sizes)
     data = {**yaml.safe_load(SPEC), "compute": where, "job": {"nodes": 1}}
     data["component"] = {**data["component"], "assets": {"model": "base"}}
-    made = offline.make(yaml.safe_dump(data))
+    made = offline.make(yaml.safe_dump(data), catalog=catalog)
     assert not [problem for problem in made.problems if problem.severity == "error"]
     sent = ml.load_job(io.StringIO(made["job"].text))._to_rest_object().as_dict()["properties"]
     node = sent["jobs"]["distil"]
