@@ -99,7 +99,7 @@ def test_data_that_git_does_not_hold_is_not_there_at_a_commit(told: Telling) -> 
     with git.at(first, [told.folder / "spec.yaml"]) as (spec,), pytest.raises(FineforgeError) as caught:
         single.plan(single.load(spec), told.gateway)
     assert {found.code for found in caught.value.diagnostics} == {"FF601"}
-    assert all(found.hint.startswith(f"commit {first[:12]} does not hold it") for found in caught.value.diagnostics)
+    assert all(found.hint.startswith(f"commit {first[:12]} does not contain it") for found in caught.value.diagnostics)
     assert told.plan().writes, "here it is"
 
 

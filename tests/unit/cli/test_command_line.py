@@ -68,7 +68,7 @@ def test_an_internal_error_shows_no_traceback_and_keeps_one(tmp_path: Path) -> N
     places = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path), "PYTHONPATH": f"{tmp_path}:{ROOT}"}
     ran = call("render", str(ROOT / "specs" / "quickstart.yaml"), environment=places)
     assert ran.returncode == 1
-    assert "error[FF001]: fineforge itself failed" in ran.stderr and "Traceback" not in ran.stderr
+    assert "error[FF001]: internal error" in ran.stderr and "Traceback" not in ran.stderr
     (report,) = tmp_path.rglob("error-*.txt")
     assert "Traceback (most recent call last)" in report.read_text(encoding="utf-8")
     assert report.stat().st_mode & 0o777 == 0o600

@@ -40,7 +40,7 @@ def test_what_is_in_the_way_has_its_own_hint(
         Path(file).write_text("{}\n", encoding="utf-8")
     assert run(["init", "other", "--project"]) == 1
     said = capsys.readouterr().err
-    assert "leave `--project` out" in said and "`fineforge schema > fineforge.schema.json` updates it" in said
+    assert "omit `--project`" in said and "`fineforge schema > fineforge.schema.json` updates it" in said
     assert not Path("other.yaml").exists()
     with Path("fineforge.schema.json").open("w", encoding="utf-8") as out, monkeypatch.context() as patch:
         patch.setattr("sys.stdout", out)

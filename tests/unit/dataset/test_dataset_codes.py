@@ -101,14 +101,14 @@ CASES: dict[str, tuple[Case, str]] = {
     "FF604": (_train(), "`data/train.jsonl` has no rows"),
     "FF605": (_no_cache, "cache` cannot be written: file exists"),
     "FF606": (_changed, "`data/train.jsonl` changed while it was read"),
-    "FF607": (_train(row("Where?"), train={"rows": 7}), "has 1 rows, 7 were asked for"),
+    "FF607": (_train(row("Where?"), train={"rows": 7}), "has 1 rows, but 7 were requested"),
     "FF608": (_train(row("Where?"), b'{"messages": "Z\xfcrich"}'), "line 2: byte 16 of it, 0xfc, is not UTF-8"),
     "FF609": (_train('{"messages": ['), "line 1: not JSON: expecting value at column 15"),
     "FF610": (_train(row("x" * MAX_LINE)), "line 1 is longer than 16 MiB"),
     "FF611": (_train('{"text": "Where?"}'), "line 1: no `messages`"),
-    "FF612": (_train(_messages(ASK, ASK, ANSWER)), "line 1: message 2 is of `user`, expected `assistant`"),
+    "FF612": (_train(_messages(ASK, ASK, ANSWER)), "line 1: message 2 has the role `user`, expected `assistant`"),
     "FF613": (_train(_messages({**ASK, "content": " \n"}, ANSWER)), "line 1: message 1 is empty"),
-    "FF614": (_train(_messages(ASK, {**ANSWER, "content": "Gone \ud83d"})), "message 2 holds half a character"),
+    "FF614": (_train(_messages(ASK, {**ANSWER, "content": "Gone \ud83d"})), "message 2 contains a lone surrogate"),
     "FF615": (_train(row("Where?"), row("When?"), row("Where?", "Here.")), "line 3: the same prompt as line 1"),
     "FF616": (_shared, "`data/test.jsonl`: 1 prompt also appears in `data/train.jsonl`: line 2"),
     "FF617": (_train(row("Where?", "x" * 400), context=100), "line 1: about 102 tokens, but the model's context is 100"),
@@ -116,11 +116,11 @@ CASES: dict[str, tuple[Case, str]] = {
     "FF623": (_train(row("Where?"), train={"filter": "size(messages"}), "invalid filter: missing `)`"),
     "FF624": (
         _train(row("Where?"), train={"filter": "lang == 'en'"}),
-        "line 1: the filter fails: there is no column or function",
+        "line 1: the filter fails: unknown column or function",
     ),
     "FF625": (_train('{"text": "Where?"}', train={"columns": {"messages": "talk"}}), "line 1: column `talk`"),
     "FF626": (_of("ftp://a.example/b.jsonl"), "`ftp://a.example/b.jsonl` is not a known kind of source"),
-    "FF627": (_damaged, "`data/train.parquet` is damaged: it does not begin and end with `PAR1`"),
+    "FF627": (_damaged, "`data/train.parquet` is damaged: a parquet file starts and ends with `PAR1`"),
     "FF628": (_image, "the rows of `data/train.parquet` cannot be written as JSON: "),
     "FF629": (_of("azureml:talks:3", train={"rows": 5}), "`rows` does not apply to `azureml:talks:3`"),
     "FF630": (_no_size, "FINEFORGE_CACHE_GIB is `much`, which is not a valid size"),
@@ -189,7 +189,7 @@ def test_the_user_may_have_the_last_word_in_the_test_split(tmp_path: Path) -> No
         write(tmp_path / f"data/{split}.jsonl", *unanswered)
     trained = findings(tmp_path, train={}, validation={})
     assert [(d.code, d.severity) for d in trained if d.code == "FF612"] == [("FF612", Severity.ERROR)] * 4
-    assert "or leave them out with `filter`" in trained[0].hint
+    assert "or exclude them with `filter`" in trained[0].hint
     write(tmp_path / "data/good.jsonl", row("When?"))
     [found] = findings(tmp_path, train={"from": "good"}, test={})
     assert (found.severity, found.span and found.span.line) == (Severity.WARNING, 2)
@@ -247,7 +247,7 @@ def test_the_rows_of_all_splits_at_once(tmp_path: Path) -> None:
 
 
 NOT_THERE: dict[str, tuple[str, dict[str, Any], str, str, tuple[str, ...]]] = {
-    "a folder's name": ("dta", {"train": {}}, "file or folder `dta`", "did you mean `data`?", ("dataset", "source")),
+    "a folder's name": ("dta", {"train": {}}, "file or folder `dta` does not exist", "did you mean `data`?", ("dataset", "source")),
     "a split": ("data", {"test": {}}, "`data` contains no `test.jsonl`", "it holds `train.jsonl`", ("dataset", "splits", "test")),
     "a source split": (
         *("data", {"train": {"from": "trains"}}, "`data` contains no `trains.jsonl`", "did you mean `train`?"),
@@ -258,10 +258,10 @@ NOT_THERE: dict[str, tuple[str, dict[str, Any], str, str, tuple[str, ...]]] = {
         *("use a folder with a `validation.jsonl`, or set `from: train` to use the same rows",),
         ("dataset", "splits", "validation"),
     ),
-    "a pattern": ("data/*.csv", {"train": {}}, "no file matches `data/*.csv`", "paths are from", ("dataset", "source")),
+    "a pattern": ("data/*.csv", {"train": {}}, "no file matches `data/*.csv`", "paths are relative to", ("dataset", "source")),
     "a split of a pattern": (
         *("data/*.jsonl", {"test": {}}, "`data/*.jsonl` is one source split, `train`; it has no split `test`"),
-        *("or say `from: train` to use the same rows", ("dataset", "splits", "test")),
+        *("or set `from: train` to use the same rows", ("dataset", "splits", "test")),
     ),
 }
 
@@ -332,7 +332,7 @@ def test_ragged_rows_are_told_once_and_by_us(tmp_path: Path, capfd: pytest.Captu
     write(tmp_path / "train.csv", "prompt,response\nWhere?,Here.\nWhen?,Now,or never\n")
     [problem] = findings(tmp_path, "train.csv")
     assert problem.code == "FF627" and "expected 2 fields in line 3, saw 3" in problem.message
-    assert problem.hint.startswith("mend it")
+    assert problem.hint.startswith("repair or rewrite")
     assert capfd.readouterr() == ("", "")
 
 

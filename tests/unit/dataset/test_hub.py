@@ -211,7 +211,7 @@ def test_a_dataset_without_files_that_can_be_read(hub: Hub, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("source", "code", "words"),
     [
-        (f"hf://shop/gone@{COMMIT}", "FF619", "dataset `hf://shop/gone`, does not exist or is private"),
+        (f"hf://shop/gone@{COMMIT}", "FF619", "dataset `hf://shop/gone` does not exist or is private"),
         (f"hf://{NAME}@{'0' * 40}", "FF619", f"revision `hf://{NAME}@0000000` does not exist"),
     ],
 )
@@ -266,8 +266,8 @@ LASTING: dict[str, tuple[Fault, str, str]] = {
         ),
     ),
     "no service": (Fault("status", "/cdn/", 500, times=99), "the server answers 500", "run the same command again"),
-    "a connection that breaks": (Fault("break", "/cdn/", times=99), "the connection broke", "what has arrived is kept"),
-    "a shard cut short": (Fault("short", "/cdn/", times=99), "bytes early", "what has arrived is kept"),
+    "a connection that breaks": (Fault("break", "/cdn/", times=99), "the connection broke", "downloaded parts are kept"),
+    "a shard cut short": (Fault("short", "/cdn/", times=99), "bytes early", "downloaded parts are kept"),
     "a refusal": (Fault("status", "/cdn/", 418), "the server answers 418", ""),
 }
 
@@ -500,7 +500,7 @@ def test_pins(hub: Hub) -> None:
     assert resolve(bare) == resolve(f"{bare}@main") == resolve(SOURCE) == COMMIT
     found = facts(f"{bare}@main", pins={f"{bare}@main": COMMIT})["train"]
     assert (found.revision, found.rows, found.selection) == (COMMIT, None, {"source": bare, "from": "train", "percent": 100})
-    with pytest.raises(FineforgeError, match="FF619 there is no revision"):
+    with pytest.raises(FineforgeError, match="FF619 revision"):
         resolve(f"{bare}@nobody")
     assert len(hub.requests) == 4, "describing asks nobody, resolving asks once"
 

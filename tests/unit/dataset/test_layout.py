@@ -111,7 +111,7 @@ def test_configurations(tmp_path: Path) -> None:
         (SEVERAL, "mian", "has no configuration `mian`", ("main", "extra", "listed")),
         ("", "main", "has no configuration `main`", ("default",)),
         ("---\n: [\n---\n", None, "has a README whose front matter is not valid YAML", ()),
-        ("---\nconfigs:\n- config_name: a\n  data_files: [{path: x}]\n---\n", None, "has a README whose `data_files` cannot", ()),
+        ("---\nconfigs:\n- config_name: a\n  data_files: [{path: x}]\n---\n", None, "has a README with invalid `data_files`", ()),
     ],
 )
 def test_what_is_unclear_is_said(readme: str, wanted: str | None, words: str, known: tuple[str, ...]) -> None:

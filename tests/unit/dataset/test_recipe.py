@@ -218,7 +218,7 @@ NO_FORMS: dict[str, tuple[dict[str, Any], dict[str, str], str, str]] = {
     "no such column": ({"a": "A"}, {"prompt": "q", "response": "a"}, "FF625", "column `q`"),
     "no list": ({"chat": "A"}, {"messages": "chat"}, "FF611", "`chat` is not a list of messages"),
     "no text": ({"q": 1, "a": "A"}, {"prompt": "q", "response": "a"}, "FF611", "`q` is not text"),
-    "no turns": ({"chat": [{"x": 1}]}, {"messages": "chat"}, "FF611", "message 1 of `chat` has neither `role` and `content`"),
+    "no turns": ({"chat": [{"x": 1}]}, {"messages": "chat"}, "FF611", "message 1 of `chat` needs the text fields `role` and `content`"),
     "an empty answer": ({"q": "Q", "a": " "}, {"prompt": "q", "response": "a"}, "FF613", "message 2 is empty"),
     "nobody answers": (
         {"chat": [{"from": "human", "value": "Q"}]},
@@ -253,7 +253,7 @@ HINTS: dict[str, dict[str, Any]] = {
 def test_rows_of_a_known_form_get_the_mapping_as_a_hint(mapping: str, tmp_path: Path) -> None:
     write(tmp_path / "data/train.jsonl", json.dumps(HINTS[mapping]))
     [problem] = findings(tmp_path)
-    assert (problem.code, problem.hint) == ("FF611", f"write `{mapping}` to the split")
+    assert (problem.code, problem.hint) == ("FF611", f"add `{mapping}` to the split")
 
 
 def test_a_hint_quotes_no_row() -> None:

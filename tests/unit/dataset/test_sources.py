@@ -132,7 +132,7 @@ def test_files_of_different_formats_are_refused(tmp_path: Path) -> None:
 def test_a_packed_file_is_called_one(tmp_path: Path) -> None:
     write(tmp_path / "train.jsonl.gz", gzip.compress(row("Where?").encode()))
     [problem] = findings(tmp_path, "train.jsonl.gz")
-    assert (problem.code, problem.message) == ("FF626", "`train.jsonl.gz` is packed") and "unpack it" in problem.hint
+    assert (problem.code, problem.message) == ("FF626", "`train.jsonl.gz` is packed") and "unpack the file" in problem.hint
 
 
 @pytest.mark.parametrize("source", ["../*.jsonl", "/etc/*.conf", "data/../../*.jsonl", "data/link/*.jsonl"])
@@ -245,7 +245,7 @@ def test_what_is_no_longer_what_was_pinned(etags: bool, web: Hub, tmp_path: Path
 
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_large_file_breaks_off(ranges: bool, web: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In blocks where the server can, and what has arrived is kept; else from the start again."""
+    """In blocks where the server can, and downloaded parts are kept; else from the start again."""
     monkeypatch.setattr(whole, "BLOCK", 1 << 16)
     web.no_ranges = not ranges
     file = write(web.root / "train.jsonl", *(row(f"What is {n}?", "x" * 3000) for n in range(100)))
@@ -258,9 +258,9 @@ def test_a_large_file_breaks_off(ranges: bool, web: Hub, tmp_path: Path, monkeyp
 
 
 def test_a_file_that_is_not_there(web: Hub, tmp_path: Path) -> None:
-    with pytest.raises(FineforgeError, match=r"FF619 .* is not there \(404\)"):
+    with pytest.raises(FineforgeError, match=r"FF619 .* does not exist \(404\)"):
         at(web, "train.jsonl")
-    with pytest.raises(FineforgeError, match=r"FF619 .* is not there \(404\)"):
+    with pytest.raises(FineforgeError, match=r"FF619 .* does not exist \(404\)"):
         prepare(at(web, "train.jsonl", "sha256:" + "0" * 64), tmp_path / "cache")
 
 

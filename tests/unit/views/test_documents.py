@@ -237,6 +237,6 @@ def test_a_file_of_an_earlier_run_stays_where_the_command_line_is_wrong(
     file = tmp_path / "plan.json"
     file.write_text("earlier", encoding="utf-8")
     assert run(["plan", "a.yaml", "--json-into", str(file), "--json", "--output", "markdown"]) == 1
-    assert "two formats" in capsys.readouterr().out
+    assert "different formats" in capsys.readouterr().out
     assert file.read_text(encoding="utf-8") == "earlier"
     assert list(tmp_path.iterdir()) == [file]

@@ -255,7 +255,7 @@ def test_when_nothing_may_be_pruned(repository: Repository) -> None:
     (specs / "bad.yaml").unlink()
     (specs / "team" / "two.yaml").unlink()
     (specs / "fineforge.yaml").unlink()
-    assert "not of one project" in refused(repository)
+    assert "do not belong to one project" in refused(repository)
 
 
 def test_a_shallow_clone_is_refused(repository: Repository, tmp_path: Path) -> None:

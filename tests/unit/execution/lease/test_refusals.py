@@ -31,7 +31,7 @@ def found_by(gateway: AzureGateway) -> Diagnostic:
 CAUSES = {
     "AuthorizationPermissionMismatch": "the role Storage Blob Data Contributor on the storage account",
     "AuthorizationFailure": "the firewall of the storage account `fineforgelocal`",
-    "KeyBasedAuthenticationNotPermitted": "`fineforgelocal` takes no keys",
+    "KeyBasedAuthenticationNotPermitted": "`fineforgelocal` rejects keys",
     "AuthorizationServiceMismatch": "it needs the role Storage Blob Data Contributor on `fineforgelocal`, and a network",
 }
 
@@ -45,7 +45,7 @@ def test_the_storage_refuses(code: str, emulator: RunningEmulator, gateway: Azur
 
 def test_the_storage_is_out_of_reach(emulator: RunningEmulator, gateway: AzureGateway) -> None:
     emulator.faults({"what": "drop", "path": LEASES})
-    assert "may be open to its own network only" in found_by(gateway).hint
+    assert "may only be reachable from its own network" in found_by(gateway).hint
 
 
 def test_a_container_that_is_not_there(emulator: RunningEmulator, gateway: AzureGateway) -> None:
@@ -56,7 +56,7 @@ def test_a_container_that_is_not_there(emulator: RunningEmulator, gateway: Azure
 def test_the_storage_is_busy(emulator: RunningEmulator, gateway: AzureGateway) -> None:
     """That is nobody's missing role."""
     emulator.faults(refused("ServerBusy", 503))
-    assert found_by(gateway).hint.startswith("a fault of the service")
+    assert found_by(gateway).hint.startswith("an error of the service")
 
 
 def test_the_secrets_may_not_be_listed(emulator: RunningEmulator, gateway: AzureGateway) -> None:

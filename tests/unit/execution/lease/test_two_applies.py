@@ -172,7 +172,7 @@ def test_killed_and_waited_for_elsewhere(client: Client, later: Callable[[float]
 
 def test_released_by_hand(client: Client, elsewhere: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     words = ("lease", "release", "{spec}", "--target", "local")
-    assert client.run(*words).stdout == f"the lease of `{LEASE}`\n"
+    assert client.run(*words).stdout == f"the lease of `{LEASE}` is not held\n"
     assert client.killed({"path": "/jobs/", "when": "after"}, "apply", "{spec}", *WORDS) == -signal.SIGKILL
     unasked = elsewhere(*words)
     assert unasked.returncode == 1 and "FF533" in unasked.stderr and "--force" in unasked.stderr
