@@ -57,6 +57,17 @@ class ChangeReason(StrEnum):
     OWNERSHIP = "ownership"
 
 
+class Billing(StrEnum):
+    """What an hourly price is for. `documents.summary` has the words."""
+
+    NODE = "node"
+    """Each node, while a job runs on it."""
+    RUN = "run"
+    """All nodes, while the object runs."""
+    EXISTENCE = "existence"
+    """All instances, for as long as the object exists."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldChange:
     path: str
@@ -135,8 +146,10 @@ class Step:
     fallback: Step | None = None
     """The one alternative, shown in the plan."""
     usd_hour: float | None = None
-    """About what an hour costs, where that is known: of a cluster each node while a job runs, of a job all its nodes while it
-    runs, of a deployment all its instances for as long as it exists."""
+    """About what an hour costs, where that is known; `billing` says of what."""
+    billing: Billing | None = None
+    is_output: bool = False
+    """True if the object is one of the outputs that an apply reports."""
     path: SpecPath = ()
 
     @property

@@ -110,12 +110,11 @@ def output_shapes(outcome: Outcome) -> dict[str, dict[str, shapes.Output]]:
     kept: dict[str, dict[str, shapes.Output]] = {}
     for step in outcome.plan.steps if outcome.plan.mode is Mode.APPLY else ():
         key = step.key
-        if step.id in done and key.kind in _OUTPUTS and step.action in _STANDS:
+        if step.id in done and step.is_output and step.action in _STANDS:
             kept.setdefault(spec_of(outcome.plan, step), {})[key.kind] = shapes.Output(key.name, key.version, key.parent)
     return kept
 
 
-_OUTPUTS = ("job", "model", "publication", "endpoint", "deployment")
 _STANDS = (Action.NOOP, Action.READ, Action.UPDATE, Action.CREATE, Action.NEW_VERSION, Action.RESTORE, Action.WAIT)
 
 

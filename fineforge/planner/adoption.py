@@ -12,7 +12,7 @@ from fineforge.planner.case import Case
 from fineforge.planner.steps import step_on
 from fineforge.resources import ownership
 from fineforge.resources.fields import field_digests
-from fineforge.resources.kinds import KINDS
+from fineforge.resources.kinds import KINDS, child_kind, parent_of
 from fineforge.resources.kinds.base import End
 
 
@@ -47,20 +47,20 @@ def forget(case: Case, kinds: Sequence[str]) -> list[Step]:
 
 def _endpoint_first(steps: Sequence[Step]) -> list[Step]:
     """Deployments are not written to while their endpoint is (azure-sdk-for-net#36961)."""
-    writes = {step.key.name: step.id for step in steps if step.key.kind == "endpoint" and step.action is Action.UPDATE}
+    writes = {step.key: step.id for step in steps if step.action is Action.UPDATE and child_kind(step.key.kind)}
 
     def ordered(step: Step) -> Step:
-        first = writes.get(step.key.parent or "") if step.action is Action.UPDATE else None
+        endpoint = parent_of(step.key) if step.action is Action.UPDATE else None
+        first = writes.get(endpoint) if endpoint else None
         return replace(step, depends_on=(first,)) if first else step
 
     return [ordered(step) for step in steps]
 
 
 def _refused(case: Case, key: ResourceKey, have: Observed | None) -> Diagnostic | None:
-    block = {"compute": case.spec.compute, "endpoint": case.spec.endpoint}.get(key.kind)
     if have is None:
         return Diagnostic("FF190", f"`{key}` does not exist", hint="adopt what exists; `apply` makes the rest")
-    if block is not None and block.existing:
+    if case.is_existing(key):
         hint = f"take `{key.kind}.existing` out of the spec first"
         return Diagnostic("FF190", f"`{key}` is somebody else's: the spec says so", path=(key.kind, "existing"), hint=hint)
     if have.owner is not None and not case.is_ours(have):

@@ -9,6 +9,8 @@ from typing import Any
 from fineforge.config.spec import Spec
 from fineforge.core.facts import Facts, World
 from fineforge.core.objects import Observed, ResourceKey
+from fineforge.core.plan import Billing
+from fineforge.resources.kinds import KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class State:
     @property
     def bills(self) -> str:
         """The same in words; empty where nothing is known."""
-        until = " until it ends" if self.key.kind == "job" else ""
+        until = " until it ends" if KINDS[self.key.kind].billing is Billing.RUN else ""
         return f"about {self.usd_hour:.2f} USD/h{until}" if self.usd_hour else ""
 
 

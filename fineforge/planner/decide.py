@@ -156,10 +156,7 @@ def _published(want: Desired, have: Observed) -> Decision:
 
 def _is_existing(case: Case, want: Desired) -> bool:
     """`existing: true`, or an object that the spec only names: somebody else looks after it, whatever its tags say."""
-    if want.existing:
-        return True
-    block = {"compute": case.spec.compute, "endpoint": case.spec.endpoint}.get(want.key.kind)
-    return block is not None and block.existing
+    return want.existing or case.is_existing(want.key)
 
 
 def _was_written(case: Case, change: FieldChange, kind: str) -> bool:

@@ -12,6 +12,7 @@ from fineforge.planner.case import ABSENT, Case, Decision
 from fineforge.planner.decide import decide
 from fineforge.planner.steps import DOES_NOT_EXIST, create, prevented, step_on, until_gone
 from fineforge.planner.traffic import foreign_traffic, shift, to_zero, traffic_of
+from fineforge.resources.kinds import parent_of
 
 
 def decide_endpoint(case: Case, want: Desired) -> Decision:
@@ -30,7 +31,7 @@ def decide_endpoint(case: Case, want: Desired) -> Decision:
 
 def decide_deployment(case: Case, want: Desired) -> Decision:
     """Steps for the deployment, its smoke gate, the traffic, and our older deployments on the same endpoint."""
-    endpoint = ResourceKey("endpoint", want.key.parent or "")
+    endpoint = _endpoint(want.key)
     if (owner := case.desired.get(endpoint)) and _goes(decide(case, owner), endpoint):
         case = _emptied(case, endpoint)
     traffic = traffic_of(case, endpoint)
@@ -45,10 +46,16 @@ def decide_deployment(case: Case, want: Desired) -> Decision:
     return _blue_green(case, want, endpoint, traffic, older)
 
 
+def _endpoint(key: ResourceKey) -> ResourceKey:
+    endpoint = parent_of(key)
+    assert endpoint is not None, key
+    return endpoint
+
+
 def deployments(case: Case, endpoint: ResourceKey) -> list[Observed]:
     """Every deployment of an endpoint that was read, whoever owns it."""
     found = (have for have in case.world.observed.values() if have is not None)
-    return [have for have in found if have.key.kind == "deployment" and have.key.parent == endpoint.name]
+    return [have for have in found if parent_of(have.key) == endpoint]
 
 
 def _blue_green(case: Case, want: Desired, endpoint: ResourceKey, traffic: Mapping[str, int], older: list[Observed]) -> Decision:
@@ -134,7 +141,7 @@ def _smoke(case: Case, want: Desired, before: list[Step], moves: bool = True) ->
 
 def _retire(case: Case, want: Desired, old: list[Observed], before: list[Step]) -> tuple[list[Step], list[Diagnostic]]:
     """Deletes deployments of ours that are no longer needed, once the last traffic step has taken theirs away."""
-    moved = tuple(step.id for step in before if step.key.kind == "endpoint")[-1:]
+    moved = tuple(step.id for step in before if step.key == _endpoint(want.key))[-1:]
     reason = f"`{want.key.name}` takes its place"
     steps = [
         until_gone(have, want.path)
@@ -148,7 +155,7 @@ def _retire(case: Case, want: Desired, old: list[Observed], before: list[Step]) 
 def _older(case: Case, want: Desired) -> list[Observed]:
     """Our other deployments on the endpoint: first what answers, then what has answered, the newest first. What a gate refused
     has no entry in the traffic, however new it is: it is nothing to go back to."""
-    endpoint = ResourceKey("endpoint", want.key.parent or "")
+    endpoint = _endpoint(want.key)
     traffic = traffic_of(case, endpoint)
     found = [have for have in deployments(case, endpoint) if have.key != want.key and case.is_ours(have)]
 

@@ -12,7 +12,7 @@ from fineforge.planner.deployment import deployments
 from fineforge.planner.steps import prevented, step_on, until_gone
 from fineforge.planner.traffic import to_zero, traffic_of
 from fineforge.resources import ownership
-from fineforge.resources.kinds import KINDS
+from fineforge.resources.kinds import KINDS, child_kind, parent_of
 from fineforge.resources.kinds.base import End
 
 
@@ -26,7 +26,7 @@ def steps(case: Case) -> tuple[list[Step], list[Diagnostic]]:
         for have in case.world.observed.values()
         if have is not None and case.is_ours(have) and KINDS[have.key.kind].end is not End.STAY
     ]
-    for have in sorted(ours, key=lambda have: _ORDER.index(have.key.kind)):
+    for have in sorted(ours, key=lambda have: KINDS[have.key.kind].end_order):
         planned += _end(case, have, planned)
     for have in ours:
         if end := _fate(have.key, planned):
@@ -43,22 +43,20 @@ def steps(case: Case) -> tuple[list[Step], list[Diagnostic]]:
 def _fate(key: ResourceKey, planned: list[Step]) -> str:
     """How the object ends, in a word; a deployment ends with its endpoint too."""
     ends = {step.key: step.action for step in planned if step.action in (Action.DELETE, Action.ARCHIVE)}
-    end = ends.get(key) or (ends.get(ResourceKey("endpoint", key.parent)) if key.parent else None)
+    parent = parent_of(key)
+    end = ends.get(key) or (ends.get(parent) if parent else None)
     return {Action.DELETE: "deleted", Action.ARCHIVE: "archived"}[end] if end else ""
-
-
-_ORDER = ("endpoint", "deployment", "model", "job", "data", "compute")
 
 
 def _end(case: Case, have: Observed, planned: list[Step]) -> list[Step]:
     key = have.key
     if have.leaving:
         return [until_gone(have)]
-    if key.kind == "endpoint":
+    if child_kind(key.kind) is not None:
         return _end_endpoint(case, have)
-    if key.kind == "deployment":
-        return _end_deployment(case, have, planned)
-    if key.kind == "job":
+    if (endpoint := parent_of(key)) is not None:
+        return _end_deployment(case, have, endpoint, planned)
+    if KINDS[key.kind].is_followed:
         return _end_job(have, planned)
     if KINDS[key.kind].end is End.ARCHIVE:
         if have.archived:
@@ -68,14 +66,14 @@ def _end(case: Case, have: Observed, planned: list[Step]) -> list[Step]:
     if others:
         names = ", ".join(f"`{name}`" for name in sorted(others))
         return [step_on(key, Action.NOOP, f"still used by {names}")]
-    running = tuple(step.id for step in planned if step.key.kind == "job")
+    running = tuple(step.id for step in planned if KINDS[step.key.kind].is_followed)
     return [step_on(key, Action.DELETE, "created by this spec", expected=have.fingerprint, depends_on=running)]
 
 
 def _end_endpoint(case: Case, have: Observed) -> list[Step]:
     """Deleting an endpoint deletes its deployments: only where all of them were read, and every one is ours."""
     inside = deployments(case, have.key)
-    if "deployment" not in case.world.listed:
+    if child_kind(have.key.kind) not in case.world.listed:
         return []
     if foreign := [f"`{other.key.name}`" for other in inside if not case.is_ours(other)]:
         return [step_on(have.key, Action.NOOP, f"stays: {', '.join(foreign)} in it is not this spec's")]
@@ -84,8 +82,7 @@ def _end_endpoint(case: Case, have: Observed) -> list[Step]:
     return [step_on(have.key, Action.DELETE, reason, expected=have.fingerprint)]
 
 
-def _end_deployment(case: Case, have: Observed, planned: list[Step]) -> list[Step]:
-    endpoint = ResourceKey("endpoint", have.key.parent or "")
+def _end_deployment(case: Case, have: Observed, endpoint: ResourceKey, planned: list[Step]) -> list[Step]:
     if any(step.key == endpoint and step.action in (Action.DELETE, Action.WAIT) for step in planned):
         return []
     ours = [other.key.name for other in deployments(case, endpoint) if case.is_ours(other)]

@@ -10,6 +10,7 @@ from fineforge.core.plan import Action, MetricCheck, MetricLimit, Step
 from fineforge.planner.case import Case, Decision
 from fineforge.planner.decide import decide
 from fineforge.planner.steps import step_on
+from fineforge.resources.kinds.job import JOB
 
 
 def decide_model(case: Case, want: Desired) -> Decision:
@@ -19,7 +20,7 @@ def decide_model(case: Case, want: Desired) -> Decision:
     """
     decision = decide(case, want)
     creates = [step for step in decision.steps if step.action in (Action.CREATE, Action.NEW_VERSION)]
-    job = next(iter(case.wanted("job")), None)
+    job = next(iter(case.wanted(JOB.name)), None)
     if not creates or job is None or not case.spec.gates.metrics:
         return decision
     if case.facts.model is not None and case.facts.model.twin:

@@ -10,6 +10,8 @@ from fineforge.core.objects import Desired, Observed, Status
 from fineforge.core.plan import Action, Step
 from fineforge.planner.case import Case, Decision
 from fineforge.planner.steps import at_low_priority, compare, create, make, restore, step_on, taken, update
+from fineforge.resources.kinds.compute import COMPUTE
+from fineforge.resources.kinds.model import MODEL
 
 
 def decide_job(case: Case, want: Desired) -> Decision:
@@ -68,7 +70,7 @@ def _completed(case: Case, want: Desired, have: Observed) -> Decision:
 
 def _model(case: Case) -> Observed | None:
     """The model of exactly this job: while it exists the job is never needed again, not even if it was deleted."""
-    for want in case.wanted("model"):
+    for want in case.wanted(MODEL.name):
         have = case.have(want.key)
         if have is not None and case.is_ours(have) and have.owner is not None and have.owner.digest == want.digest:
             return have
@@ -86,7 +88,7 @@ def _ended(want: Desired, have: Observed) -> Diagnostic:
 
 def _usd_hour(case: Case) -> float | None:
     """What its nodes cost while it runs, at the region's price, else at any (undated)."""
-    clusters = [have for want in case.wanted("compute") if (have := case.have(want.key)) is not None]
+    clusters = [have for want in case.wanted(COMPUTE.name) if (have := case.have(want.key)) is not None]
     named = case.spec.compute.size if case.spec.compute else None
     size = case.facts.size(named or next((have.document.get("size") for have in clusters), None))
     price = size.price_in(case.facts.location, at_low_priority(case)) if size else None
@@ -101,7 +103,11 @@ def _superseded(case: Case, want: Desired) -> list[Step]:
         if keep
         else step_on(key, Action.CANCEL, "superseded: the spec wants another job", path=want.path, expected=have.fingerprint)
         for key, have in case.world.observed.items()
-        if key.kind == "job" and key != want.key and have is not None and have.status is Status.RUNNING and case.is_ours(have)
+        if key.kind == want.key.kind
+        and key != want.key
+        and have is not None
+        and have.status is Status.RUNNING
+        and case.is_ours(have)
     ]
 
 

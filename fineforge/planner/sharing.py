@@ -8,6 +8,7 @@ from dataclasses import replace
 from fineforge.core.diagnostics import errors
 from fineforge.core.objects import ResourceKey
 from fineforge.core.plan import WRITES, Action, ChangeReason, FieldChange, Mode, Plan, Step
+from fineforge.planner.steps import step_on
 from fineforge.resources import ownership
 from fineforge.resources.kinds import KINDS
 
@@ -95,14 +96,12 @@ def _joined(steps: Sequence[Step], key: ResourceKey, spec: str) -> list[Step]:
     old = [step for step in steps if step.key == key and step.action in WRITES]
     tag = ownership.USED_BY + spec
     change = FieldChange(f"tags.{tag}", None, "true", Action.UPDATE, ChangeReason.SHARED)
-    name = f"{Action.UPDATE} {key}"
-    step = Step(
-        name, key, Action.UPDATE, "made by another spec; also used by this one", changes=(change,), spec=spec, path=old[0].path
-    )
+    reason = "made by another spec; also used by this one"
+    step = step_on(key, Action.UPDATE, reason, changes=(change,), spec=spec, path=old[0].path)
     gone = {entry.id for entry in old}
 
     def renamed(entry: Step) -> Step:
-        needs = tuple(dict.fromkeys(name if need in gone else need for need in entry.depends_on))
+        needs = tuple(dict.fromkeys(step.id if need in gone else need for need in entry.depends_on))
         return replace(entry, depends_on=needs)
 
     kept = [renamed(entry) for entry in steps if entry.id not in gone]

@@ -55,7 +55,8 @@ def make(want: Desired, action: Action, reason: str, **more: Any) -> Step:
 def step_on(key: ResourceKey, action: Action, reason: str, *, path: SpecPath = (), suffix: str = "", **more: Any) -> Step:
     """A step on an object that need not be desired."""
     name = f"{action} {key}" + (f" {suffix}" if suffix else "")
-    return Step(name, key, action, reason, path=path, **more)
+    kind = KINDS[key.kind]
+    return Step(name, key, action, reason, path=path, billing=kind.billing, is_output=kind.is_output, **more)
 
 
 def until_gone(have: Observed, path: SpecPath = ()) -> Step:

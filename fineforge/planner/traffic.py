@@ -14,6 +14,7 @@ from fineforge.core.plan import Action, ChangeReason, FieldChange, Step
 from fineforge.planner.case import Case
 from fineforge.planner.decide import decide
 from fineforge.planner.steps import compare, fingerprint_after, step_on
+from fineforge.resources.kinds import child_kind
 
 
 def traffic_of(case: Case, endpoint: ResourceKey) -> dict[str, int]:
@@ -25,7 +26,7 @@ def live_traffic(world: World) -> dict[str, dict[str, int]]:
     """What share of the requests each deployment gets now, by endpoint; for whoever wants to know who answers."""
     found: dict[str, dict[str, int]] = {}
     for key, have in world.observed.items():
-        if have is not None and key.kind == "endpoint":
+        if have is not None and child_kind(key.kind):
             found[key.name] = {str(name): int(value) for name, value in (have.document.get("traffic") or {}).items()}
     return found
 

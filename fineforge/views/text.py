@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fineforge.core.diagnostics import errors
 from fineforge.core.gateway import LOCAL
-from fineforge.core.plan import Action, ChangeReason, FieldChange, Mode, Plan, Step
+from fineforge.core.plan import Action, Billing, ChangeReason, FieldChange, Mode, Plan, Step
 from fineforge.core.redaction import visible_value
 from fineforge.documents.summary import CHANGE_WORDS, estimate, gate_name, summary, summary_of, undone
 from fineforge.host.files import shown_path
@@ -247,8 +247,10 @@ def _bills(plan: Plan, paint: Paint) -> str:
 def bills(plan: Plan) -> list[tuple[str, str]]:
     """What costs money once this plan is applied, as far as the steps say: the object, and how much in words."""
     steps = [step for step in plan.steps if step.usd_hour is not None]
-    cluster = any(step.key.kind == "compute" for step in steps)  # It says already what its nodes cost while the job runs.
-    return [(f"{step.key.kind} {step.key.name}", estimate(step)) for step in steps if not (cluster and step.key.kind == "job")]
+    cluster = any(step.billing is Billing.NODE for step in steps)  # It says already what its nodes cost while the job runs.
+    return [
+        (f"{step.key.kind} {step.key.name}", estimate(step)) for step in steps if not (cluster and step.billing is Billing.RUN)
+    ]
 
 
 def _end(plan: Plan, paint: Paint) -> str:

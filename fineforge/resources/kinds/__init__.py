@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
-from fineforge.core.objects import Desired, Document, Ownership
+from fineforge.core.objects import Desired, Document, Ownership, ResourceKey
 from fineforge.resources.fields import field_digests, get
 from fineforge.resources.kinds.base import Context, Kind, Wanted
 from fineforge.resources.kinds.compute import COMPUTE
@@ -25,7 +25,18 @@ from fineforge.resources.templates import Templates
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (COMPUTE, DATA, JOB, MODEL, PUBLICATION, ENDPOINT, DEPLOYMENT)}
 """In the order in which a spec's objects are shown."""
 
-__all__ = ["KINDS", "Context", "Kind", "desired_all"]
+__all__ = ["KINDS", "Context", "Kind", "child_kind", "desired_all", "parent_of"]
+
+
+def parent_of(key: ResourceKey) -> ResourceKey | None:
+    """Return the key of the object that contains this one; None where the kind has no parent."""
+    kind = KINDS[key.kind].parent
+    return ResourceKey(kind, key.parent or "") if kind else None
+
+
+def child_kind(kind: str) -> str | None:
+    """Return the kind of the objects that an object of this kind contains, if any."""
+    return next((other.name for other in KINDS.values() if other.parent == kind), None)
 
 
 def desired_all(context: Context, templates: Templates) -> tuple[Desired, ...]:
