@@ -18,6 +18,7 @@ from fineforge.documents import shapes
 from fineforge.documents.diagnostics import problem
 from fineforge.documents.effects import effects
 from fineforge.documents.summary import CHANGE_WORDS, counts, estimate, summary, summary_of
+from fineforge.documents.wording import reason_text
 
 Unplanned = Mapping[str, Sequence[Diagnostic]]
 """Specs that could not be planned, by path, with what is wrong."""
@@ -64,7 +65,7 @@ def step_shape(plan: Plan, step: Step) -> shapes.ResourceChange:
         version=step.key.version,
         parent=step.key.parent,
         action=step.action.value,
-        reason=redact(step.reason),
+        reason=redact(reason_text(step)),
         depends_on=list(step.depends_on),
         only_if=step.only_if or None,
         changes={change.path: _change(change) for change in step.changes},

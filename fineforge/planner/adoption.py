@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Observed, Ownership, ResourceKey
-from fineforge.core.plan import Action, ChangeReason, FieldChange, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Step, StepReason
 from fineforge.planner.case import Case
 from fineforge.planner.steps import step_on
 from fineforge.resources import ownership
@@ -28,9 +28,9 @@ def adopt(case: Case, keys: Sequence[ResourceKey]) -> tuple[list[Step], list[Dia
         if problem := _refused(case, key, have):
             found.append(problem)
         elif have is not None and case.is_ours(have):
-            steps.append(step_on(key, Action.NOOP, "is this spec's already"))
+            steps.append(step_on(key, Action.NOOP, StepReason.OURS))
         elif have is not None:
-            steps.append(_tagged(have, _owner_tags(case, have), "becomes this spec's"))
+            steps.append(_tagged(have, _owner_tags(case, have), StepReason.ADOPTED))
     return _endpoint_first(steps), found
 
 
@@ -41,7 +41,7 @@ def forget(case: Case, kinds: Sequence[str]) -> list[Step]:
     steps = []
     for have in wanted:
         gone = {name: None for name in have.tags if ownership.says_whose(name, case.spec.name)}
-        steps.append(_tagged(have, gone, "is let go; nothing else of it changes"))
+        steps.append(_tagged(have, gone, StepReason.RELEASED))
     return _endpoint_first(steps)
 
 
@@ -78,7 +78,7 @@ def _owner_tags(case: Case, have: Observed) -> dict[str, str | None]:
     return dict(kind.owner_tags(owner))
 
 
-def _tagged(have: Observed, tags: Mapping[str, str | None], reason: str) -> Step:
+def _tagged(have: Observed, tags: Mapping[str, str | None], reason: StepReason) -> Step:
     changes = tuple(
         FieldChange(f"tags.{name}", have.tags.get(name), value, Action.UPDATE, ChangeReason.OWNERSHIP)
         for name, value in tags.items()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Observed, ResourceKey, Status
-from fineforge.core.plan import Action, ChangeReason, FieldChange, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Step, StepReason
 from fineforge.planner.case import Case
 from fineforge.planner.deployment import deployments
 from fineforge.planner.steps import prevented, step_on, until_gone
@@ -33,7 +33,7 @@ def steps(case: Case) -> tuple[list[Step], list[Diagnostic]]:
             found += prevented(case, have.key, (have.key.kind,), end)
     planned += _leave_shared(case)
     planned += [
-        step_on(key, Action.NOOP, "stays: other workspaces may use it")
+        step_on(key, Action.NOOP, StepReason.COPIED)
         for key, have in case.world.observed.items()
         if have is not None and KINDS[key.kind].end is End.STAY
     ]
@@ -61,13 +61,12 @@ def _end(case: Case, have: Observed, planned: list[Step]) -> list[Step]:
     if KINDS[key.kind].end is End.ARCHIVE:
         if have.archived:
             return []
-        return [step_on(key, Action.ARCHIVE, "kept, but out of sight; apply restores it", expected=have.fingerprint)]
+        return [step_on(key, Action.ARCHIVE, StepReason.ARCHIVE, expected=have.fingerprint)]
     others = ownership.used_by(have.tags) - {case.spec.name}
     if others:
-        names = ", ".join(f"`{name}`" for name in sorted(others))
-        return [step_on(key, Action.NOOP, f"still used by {names}")]
+        return [step_on(key, Action.NOOP, StepReason.STILL_USED, names=tuple(sorted(others)))]
     running = tuple(step.id for step in planned if KINDS[step.key.kind].is_followed)
-    return [step_on(key, Action.DELETE, "created by this spec", expected=have.fingerprint, depends_on=running)]
+    return [step_on(key, Action.DELETE, StepReason.CREATED_HERE, expected=have.fingerprint, depends_on=running)]
 
 
 def _end_endpoint(case: Case, have: Observed) -> list[Step]:
@@ -75,11 +74,11 @@ def _end_endpoint(case: Case, have: Observed) -> list[Step]:
     inside = deployments(case, have.key)
     if child_kind(have.key.kind) not in case.world.listed:
         return []
-    if foreign := [f"`{other.key.name}`" for other in inside if not case.is_ours(other)]:
-        return [step_on(have.key, Action.NOOP, f"stays: {', '.join(foreign)} in it is not this spec's")]
-    names = ", ".join(f"`{deployment.key.name}`" for deployment in inside)
-    reason = f"with its deployment {names}" if names else "created by this spec"
-    return [step_on(have.key, Action.DELETE, reason, expected=have.fingerprint)]
+    if foreign := tuple(other.key.name for other in inside if not case.is_ours(other)):
+        return [step_on(have.key, Action.NOOP, StepReason.HOLDS_FOREIGN, names=foreign)]
+    names = tuple(deployment.key.name for deployment in inside)
+    reason = StepReason.WITH_DEPLOYMENTS if names else StepReason.CREATED_HERE
+    return [step_on(have.key, Action.DELETE, reason, names=names, expected=have.fingerprint)]
 
 
 def _end_deployment(case: Case, have: Observed, endpoint: ResourceKey, planned: list[Step]) -> list[Step]:
@@ -89,18 +88,17 @@ def _end_deployment(case: Case, have: Observed, endpoint: ResourceKey, planned: 
     moved = any(step.key == endpoint and step.action is Action.UPDATE for step in planned)
     stop = [] if moved else to_zero(case, endpoint, traffic_of(case, endpoint), ours)[0]
     after = tuple(step.id for step in [*planned, *stop] if step.key == endpoint and step.action is Action.UPDATE)
-    return [*stop, step_on(have.key, Action.DELETE, "created by this spec", expected=have.fingerprint, depends_on=after)]
+    return [*stop, step_on(have.key, Action.DELETE, StepReason.CREATED_HERE, expected=have.fingerprint, depends_on=after)]
 
 
 def _end_job(have: Observed, planned: list[Step]) -> list[Step]:
     cancel = []
     if have.status is Status.RUNNING:
-        cancel = [step_on(have.key, Action.CANCEL, "is running", expected=have.fingerprint)]
+        cancel = [step_on(have.key, Action.CANCEL, StepReason.RUNNING, expected=have.fingerprint)]
     if have.archived:
         return cancel
     after = tuple(step.id for step in cancel)
-    reason = "kept, but out of sight; a completed job is never run again"
-    return [*cancel, step_on(have.key, Action.ARCHIVE, reason, expected=have.fingerprint, depends_on=after)]
+    return [*cancel, step_on(have.key, Action.ARCHIVE, StepReason.ARCHIVE_JOB, expected=have.fingerprint, depends_on=after)]
 
 
 def _leave_shared(case: Case) -> list[Step]:
@@ -111,7 +109,7 @@ def _leave_shared(case: Case) -> list[Step]:
         step_on(
             key,
             Action.UPDATE,
-            "no longer used by this spec",
+            StepReason.UNUSED,
             expected=have.fingerprint,
             changes=(FieldChange(f"tags.{tag}", "true", None, Action.UPDATE, ChangeReason.SHARED),),
         )

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Desired, Observed, Status
-from fineforge.core.plan import Action, Step
+from fineforge.core.plan import Action, Step, StepReason
 from fineforge.planner.case import Case, Decision
 from fineforge.planner.steps import at_low_priority, compare, create, make, restore, step_on, taken, update
 from fineforge.resources.kinds.compute import COMPUTE
@@ -44,7 +44,7 @@ def _wanted(case: Case, want: Desired) -> Decision:
         case Status.FAILED | Status.CANCELED:
             return Decision(diagnostics=[_ended(want, have)])
         case Status.RUNNING | Status.BUSY:
-            return Decision([replace(make(want, Action.WAIT, "is running"), usd_hour=_usd_hour(case))])
+            return Decision([replace(make(want, Action.WAIT, StepReason.RUNNING), usd_hour=_usd_hour(case))])
         case Status.COMPLETED | Status.READY:
             return _completed(case, want, have)
         case _:
@@ -57,15 +57,15 @@ def _not_needed(case: Case, want: Desired, have: Observed | None, model: Observe
         changes = compare(case, want, have)
         if changes:
             return Decision([update(want, have, changes)])
-    state = "archived, and is restored" if model.archived else "registered"
-    return Decision([make(want, Action.NOOP, f"its model is {state}; the job is not needed")])
+    reason = StepReason.MODEL_ARCHIVED if model.archived else StepReason.MODEL_REGISTERED
+    return Decision([make(want, Action.NOOP, reason)])
 
 
 def _completed(case: Case, want: Desired, have: Observed) -> Decision:
     if have.archived:
-        return Decision(restore(case, want, have, "completed and archived; nothing is trained again"))
+        return Decision(restore(case, want, have, StepReason.COMPLETED_ARCHIVED))
     changes = compare(case, want, have)
-    return Decision([update(want, have, changes)] if changes else [make(want, Action.NOOP, "completed")])
+    return Decision([update(want, have, changes)] if changes else [make(want, Action.NOOP, StepReason.COMPLETED)])
 
 
 def _model(case: Case) -> Observed | None:
@@ -99,9 +99,9 @@ def _superseded(case: Case, want: Desired) -> list[Step]:
     """Our jobs of another digest that still run and cost money: cancelled, or said to run on."""
     keep = case.spec.job.on_superseded == "keep"
     return [
-        step_on(key, Action.NOOP, KEPT, path=want.path)
+        step_on(key, Action.NOOP, StepReason.SUPERSEDED_RUNS, path=want.path)
         if keep
-        else step_on(key, Action.CANCEL, "superseded: the spec wants another job", path=want.path, expected=have.fingerprint)
+        else step_on(key, Action.CANCEL, StepReason.SUPERSEDED, path=want.path, expected=have.fingerprint)
         for key, have in case.world.observed.items()
         if key.kind == want.key.kind
         and key != want.key
@@ -109,6 +109,3 @@ def _superseded(case: Case, want: Desired) -> list[Step]:
         and have.status is Status.RUNNING
         and case.is_ours(have)
     ]
-
-
-KEPT = "superseded, but `job.on_superseded: keep`: it runs on, and bills"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fineforge.core.diagnostics import errors
 from fineforge.core.objects import ResourceKey
-from fineforge.core.plan import WRITES, Action, ChangeReason, FieldChange, Mode, Plan, Step
+from fineforge.core.plan import WRITES, Action, ChangeReason, FieldChange, Mode, Plan, Step, StepReason
 from fineforge.planner.steps import step_on
 from fineforge.resources import ownership
 from fineforge.resources.kinds import KINDS
@@ -56,7 +56,7 @@ def disagrees(plan: Plan) -> bool:
 def spare(plan: Plan, wanted: frozenset[ResourceKey]) -> Plan:
     """Return the plan without the deletion of objects that other specs want: a cluster may outlive the spec that made it."""
     steps = [
-        replace(step, action=Action.NOOP, reason="stays: another spec uses it", expected="", changes=())
+        replace(step, action=Action.NOOP, reason=StepReason.WANTED_ELSEWHERE, expected="", changes=())
         if step.key in wanted and step.action is Action.DELETE
         else step
         for step in plan.steps
@@ -96,8 +96,7 @@ def _joined(steps: Sequence[Step], key: ResourceKey, spec: str) -> list[Step]:
     old = [step for step in steps if step.key == key and step.action in WRITES]
     tag = ownership.USED_BY + spec
     change = FieldChange(f"tags.{tag}", None, "true", Action.UPDATE, ChangeReason.SHARED)
-    reason = "made by another spec; also used by this one"
-    step = step_on(key, Action.UPDATE, reason, changes=(change,), spec=spec, path=old[0].path)
+    step = step_on(key, Action.UPDATE, StepReason.SHARED_NEW, changes=(change,), spec=spec, path=old[0].path)
     gone = {entry.id for entry in old}
 
     def renamed(entry: Step) -> Step:

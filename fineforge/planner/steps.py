@@ -10,49 +10,42 @@ from typing import Any
 from fineforge.catalog.snapshot import still_offered
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Desired, Observed, ResourceKey, SpecPath
-from fineforge.core.plan import Action, ChangeReason, FieldChange, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Step, StepReason
 from fineforge.planner.case import ABSENT, Case
 from fineforge.resources import ownership
 from fineforge.resources.fields import FieldRule, differences, rule_of
 from fineforge.resources.kinds import KINDS
 
 
-def create(case: Case, want: Desired, reason: str = "", after: tuple[str, ...] = ()) -> Step:
+def create(case: Case, want: Desired, reason: StepReason | None = None, after: tuple[str, ...] = ()) -> Step:
     """The one write that makes an object; what must lie in the datastore first goes with it."""
     older = any(_is_older(case, want, have) for have in case.world.observed.values() if have is not None)
     action = Action.NEW_VERSION if older and not after else Action.CREATE
     retry = re.search(r"-r(\d+)\Z", want.key.name) if want.key.kind == "job" else None
     if retry:
-        why = f"attempt {retry[1]}, after the last one failed"
+        why = StepReason.RETRY
     elif want.key.kind == "job":
-        why = "what decides its result changed" if older else DOES_NOT_EXIST
+        why = StepReason.JOB_CHANGED if older else StepReason.ABSENT
     else:
-        why = "a new version: its content changed" if older else DOES_NOT_EXIST
+        why = StepReason.NEW_CONTENT if older else StepReason.ABSENT
     expected = "" if after else ABSENT
     step = make(want, action, reason or why, expected=expected, text=want.text, uploads=want.uploads, depends_on=after)
-    cheaper = replace(step, id=f"{step.id} at low priority", text=want.fallback, reason=IF_REFUSED) if want.fallback else None
+    step = replace(step, value=retry[1]) if retry else step
+    cheaper = (
+        replace(step, id=f"{step.id} at low priority", text=want.fallback, reason=StepReason.IF_REFUSED)
+        if want.fallback
+        else None
+    )
     low_priority = want.key.kind == "compute" and case.spec.compute is not None and case.spec.compute.tier == "low_priority"
     return replace(step, usd_hour=_usd_hour(case, want.key.kind, low_priority), fallback=cheaper)
 
 
-DOES_NOT_EXIST = "does not exist"
-
-
-IF_REFUSED = "low priority, where quota is the reason"
-
-
-LOW_PRIORITY = "at low priority: the quota of dedicated cores was refused"
-
-
-EVICTED = "at low priority, whose nodes may be taken away while a job runs"
-
-
-def make(want: Desired, action: Action, reason: str, **more: Any) -> Step:
+def make(want: Desired, action: Action, reason: StepReason, **more: Any) -> Step:
     """A step on a desired object, named after its action and object."""
     return step_on(want.key, action, reason, path=want.path, **more)
 
 
-def step_on(key: ResourceKey, action: Action, reason: str, *, path: SpecPath = (), suffix: str = "", **more: Any) -> Step:
+def step_on(key: ResourceKey, action: Action, reason: StepReason, *, path: SpecPath = (), suffix: str = "", **more: Any) -> Step:
     """A step on an object that need not be desired."""
     name = f"{action} {key}" + (f" {suffix}" if suffix else "")
     kind = KINDS[key.kind]
@@ -61,7 +54,7 @@ def step_on(key: ResourceKey, action: Action, reason: str, *, path: SpecPath = (
 
 def until_gone(have: Observed, path: SpecPath = ()) -> Step:
     """For what the service is deleting already: it needs no second deletion, and its name is free only afterwards."""
-    return step_on(have.key, Action.WAIT, "is being deleted", path=path, expected=ABSENT)
+    return step_on(have.key, Action.WAIT, StepReason.LEAVING, path=path, expected=ABSENT)
 
 
 def compare(case: Case, want: Desired, have: Observed) -> tuple[FieldChange, ...]:
@@ -83,13 +76,12 @@ def _spec_entry(change: FieldChange, rules: Sequence[FieldRule]) -> str:
 
 def update(want: Desired, have: Observed, changes: tuple[FieldChange, ...], after: tuple[str, ...] = ()) -> Step:
     """The one write that changes an object in place."""
-    reason = (
-        "drift: somebody changed it" if all(change.reason is ChangeReason.DRIFT for change in changes) else "changed in the spec"
-    )
+    drifted = all(change.reason is ChangeReason.DRIFT for change in changes)
+    reason = StepReason.DRIFTED if drifted else StepReason.CHANGED
     return make(want, Action.UPDATE, reason, changes=changes, tags=want.owner_tags, expected=have.fingerprint, depends_on=after)
 
 
-def restore(case: Case, want: Desired, have: Observed, reason: str) -> list[Step]:
+def restore(case: Case, want: Desired, have: Observed, reason: StepReason) -> list[Step]:
     """Out of the archive, and then as the spec wants it: what was archived long ago may carry old tags."""
     back = make(want, Action.RESTORE, reason, expected=have.fingerprint)
     changes = compare(case, want, have)
