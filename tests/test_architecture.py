@@ -273,7 +273,7 @@ def _name(requirement: str) -> str:
     return re.split(r"[^\w.-]", requirement)[0].lower().replace("_", "-")
 
 
-KIND_LITERALS = 184
+KIND_LITERALS = 171
 """String constants that name a kind outside the places that define kinds, places of a spec included. Lower it, never raise it."""
 
 

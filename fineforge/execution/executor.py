@@ -24,9 +24,9 @@ from fineforge.core.plan import Action, MetricCheck, Plan, Step
 from fineforge.execution.follower import Follower
 from fineforge.execution.gates import refusals
 from fineforge.execution.schedule import INTERRUPTED, Detached, Listener, Moved, Refused, Schedule, Stopped, Unbegun
+from fineforge.planner.attempts import fallback_after
 from fineforge.resources import fields
 from fineforge.resources.kinds import KINDS, child_kind
-from fineforge.resources.kinds.compute import refused_for_quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +138,10 @@ def _create(step: Step, execution: Execution) -> None:
         execution.gateway.create(step.key, step.text)
         _wait(step, execution)
     except FineforgeError as error:
-        if step.fallback is None or not refused_for_quota(error.diagnostics[0].message):
+        fallback = fallback_after(step, error.diagnostics[0].message)
+        if fallback is None:
             raise
-        _fall_back(step.fallback, error.diagnostics[0], execution)
+        _fall_back(fallback, error.diagnostics[0], execution)
 
 
 def _fall_back(step: Step, refusal: Diagnostic, execution: Execution) -> None:

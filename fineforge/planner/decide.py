@@ -8,11 +8,10 @@ from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Desired, Observed, Status
 from fineforge.core.plan import Action, ChangeReason, FieldChange, Step, StepReason
 from fineforge.planner.case import Case, Decision
+from fineforge.planner.costs import at_low_priority, planned
 from fineforge.planner.steps import (
     _field_path,
     _others,
-    _usd_hour,
-    at_low_priority,
     compare,
     create,
     make,
@@ -72,7 +71,7 @@ def _ours(case: Case, want: Desired, have: Observed) -> Decision:
         return _replace(case, want, have, changes, waits)
     step = update(want, have, changes, tuple(step.id for step in waits))
     scaled = any(change.path == "instance_count" for change in changes)
-    return Decision([*waits, replace(step, usd_hour=_usd_hour(case, want.key.kind, False)) if scaled else step])
+    return Decision([*waits, replace(step, usd_hour=planned(case, want.key.kind)) if scaled else step])
 
 
 def _fixed(want: Desired, have: Observed, changes: tuple[FieldChange, ...]) -> Decision | None:
@@ -100,7 +99,7 @@ def _heal(case: Case, want: Desired, have: Observed) -> Decision:
     delete = make(want, Action.DELETE, why, value=have.message, expected=have.fingerprint)
     again = create(case, want, StepReason.AFTER_FAILURE, (delete.id,))
     if again.fallback is not None and refused_for_quota(have.message):
-        usd_hour = _usd_hour(case, want.key.kind, low_priority=True)
+        usd_hour = planned(case, want.key.kind, low_priority=True)
         again = replace(again, text=want.fallback, reason=StepReason.QUOTA_REFUSED, fallback=None, usd_hour=usd_hour)
     return Decision([delete, again], prevented(case, want.key, want.path))
 

@@ -9,8 +9,8 @@ from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Desired, Observed, Status
 from fineforge.core.plan import Action, Step, StepReason
 from fineforge.planner.case import Case, Decision
-from fineforge.planner.steps import at_low_priority, compare, create, make, restore, step_on, taken, update
-from fineforge.resources.kinds.compute import COMPUTE
+from fineforge.planner.costs import planned
+from fineforge.planner.steps import compare, create, make, restore, step_on, taken, update
 from fineforge.resources.kinds.model import MODEL
 
 
@@ -37,14 +37,14 @@ def _wanted(case: Case, want: Desired) -> Decision:
     if model is not None and (have is None or not model.archived):
         return _not_needed(case, want, have, model)
     if have is None:
-        return Decision([replace(create(case, want), usd_hour=_usd_hour(case))])
+        return Decision([create(case, want)])
     if not case.is_ours(have):
         return Decision(diagnostics=[taken(case, want, have)])
     match have.status:
         case Status.FAILED | Status.CANCELED:
             return Decision(diagnostics=[_ended(want, have)])
         case Status.RUNNING | Status.BUSY:
-            return Decision([replace(make(want, Action.WAIT, StepReason.RUNNING), usd_hour=_usd_hour(case))])
+            return Decision([replace(make(want, Action.WAIT, StepReason.RUNNING), usd_hour=planned(case, want.key.kind))])
         case Status.COMPLETED | Status.READY:
             return _completed(case, want, have)
         case _:
@@ -84,15 +84,6 @@ def _ended(want: Desired, have: Observed) -> Diagnostic:
     if have.status is Status.FAILED:
         hint += "; `job.retries` does so by itself, where the platform failed it"
     return Diagnostic("FF305", f"`{want.key}` {word}{said}", path=want.path, hint=hint)
-
-
-def _usd_hour(case: Case) -> float | None:
-    """What its nodes cost while it runs, at the region's price, else at any (undated)."""
-    clusters = [have for want in case.wanted(COMPUTE.name) if (have := case.have(want.key)) is not None]
-    named = case.spec.compute.size if case.spec.compute else None
-    size = case.facts.size(named or next((have.document.get("size") for have in clusters), None))
-    price = size.price_in(case.facts.location, at_low_priority(case)) if size else None
-    return None if price is None else round(price * case.spec.job.nodes, 4)
 
 
 def _superseded(case: Case, want: Desired) -> list[Step]:

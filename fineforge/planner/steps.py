@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Desired, Observed, ResourceKey, SpecPath
 from fineforge.core.plan import Action, ChangeReason, FieldChange, Step, StepReason
 from fineforge.planner.case import ABSENT, Case
+from fineforge.planner.costs import planned
 from fineforge.resources import ownership
 from fineforge.resources.fields import FieldRule, differences, rule_of
 from fineforge.resources.kinds import KINDS
@@ -21,23 +21,20 @@ def create(case: Case, want: Desired, reason: StepReason | None = None, after: t
     """The one write that makes an object; what must lie in the datastore first goes with it."""
     older = any(_is_older(case, want, have) for have in case.world.observed.values() if have is not None)
     action = Action.NEW_VERSION if older and not after else Action.CREATE
-    retry = re.search(r"-r(\d+)\Z", want.key.name) if want.key.kind == "job" else None
-    if retry:
+    if want.key.attempt > 1:
         why = StepReason.RETRY
-    elif want.key.kind == "job":
+    elif want.key.version is None:
         why = StepReason.JOB_CHANGED if older else StepReason.ABSENT
     else:
         why = StepReason.NEW_CONTENT if older else StepReason.ABSENT
     expected = "" if after else ABSENT
     step = make(want, action, reason or why, expected=expected, text=want.text, uploads=want.uploads, depends_on=after)
-    step = replace(step, value=retry[1]) if retry else step
-    cheaper = (
-        replace(step, id=f"{step.id} at low priority", text=want.fallback, reason=StepReason.IF_REFUSED)
-        if want.fallback
-        else None
-    )
-    low_priority = want.key.kind == "compute" and case.spec.compute is not None and case.spec.compute.tier == "low_priority"
-    return replace(step, usd_hour=_usd_hour(case, want.key.kind, low_priority), fallback=cheaper)
+    step = replace(step, value=str(want.key.attempt)) if step.reason is StepReason.RETRY else step
+    usd_hour = planned(case, want.key.kind, case.spec.compute is not None and case.spec.compute.tier == "low_priority")
+    if want.fallback:
+        cheaper = replace(step, id=f"{step.id} at low priority", text=want.fallback, reason=StepReason.IF_REFUSED)
+        return replace(step, usd_hour=usd_hour, fallback=cheaper)
+    return replace(step, usd_hour=usd_hour)
 
 
 def make(want: Desired, action: Action, reason: StepReason, **more: Any) -> Step:
@@ -142,21 +139,3 @@ def _is_older(case: Case, want: Desired, have: Observed) -> bool:
     if have.key.kind != want.key.kind or have.key == want.key:
         return False
     return case.is_ours(have) if want.key.kind == "job" else want.key.version is not None and have.key.name == want.key.name
-
-
-def at_low_priority(case: Case) -> bool:
-    """Whether the spec's cluster is, or is about to be, one of low priority."""
-    for want in case.wanted("compute"):
-        if (have := case.have(want.key)) is not None:
-            return bool(have.document.get("tier") == "low_priority")
-    return case.spec.compute is not None and case.spec.compute.tier == "low_priority"
-
-
-def _usd_hour(case: Case, kind: str, low_priority: bool) -> float | None:
-    """What a cluster's node or a deployment costs by existing; pay-as-you-go prices of the region, else of any (undated)."""
-    deployment = case.spec.deployment
-    block = {"compute": case.spec.compute, "deployment": deployment}.get(kind)
-    size = case.facts.size(block.size) if block else None
-    price = size.price_in(case.facts.location, low_priority) if size else None
-    instances = deployment.instances if deployment and kind == "deployment" else 1
-    return None if price is None else round(price * instances, 4)
