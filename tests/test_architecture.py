@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from fineforge.core.codes import CODES
+from fineforge.resources.kinds import KINDS
 from tests.support.architecture import DYNAMIC_IMPORTS, PURE, dynamic_imports, impurities, is_pure, is_within
 
 PACKAGE = Path(__file__).parent.parent / "fineforge"
@@ -270,3 +271,19 @@ def _upwards(module: str) -> Iterator[str]:
 
 def _name(requirement: str) -> str:
     return re.split(r"[^\w.-]", requirement)[0].lower().replace("_", "-")
+
+
+KIND_LITERALS = 155
+"""String constants that name a kind outside the places that define kinds, places of a spec included. Lower it, never raise it."""
+
+
+def test_what_is_known_of_a_kind_stays_in_its_file() -> None:
+    defining = ("fineforge.resources.kinds", "fineforge.resources.naming", "fineforge.config.spec", "fineforge.emulator")
+    others = [path for module, path in MODULES.items() if not any(is_within(module, home) for home in defining)]
+    places = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in others
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in KINDS
+    ]
+    assert len(places) <= KIND_LITERALS, places

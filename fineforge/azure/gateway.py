@@ -81,9 +81,7 @@ class AzureGateway:
         return found
 
     def names(self, kind: str) -> Sequence[str]:
-        collection = {"data": "data", "model": "models"}[kind]
-        rows = self._rows(kind, f"{paths.workspace(self.workspace)}/{collection}", "&listViewType=All")
-        return [str(raw["name"]) for raw in rows]
+        return [str(raw["name"]) for raw in self._rows(kind, *paths.names(self.workspace, kind))]
 
     def create(self, key: ResourceKey, text: str) -> None:
         from fineforge.azure import writes
@@ -96,8 +94,8 @@ class AzureGateway:
         self._remember(key, answer)
 
     def delete(self, key: ResourceKey) -> None:
-        suffix = "&underlyingResourceAction=Delete" if key.kind == "compute" else ""
-        answer = self._send("DELETE", paths.resource(self.workspace, key), key.kind, suffix=suffix)
+        query = paths.api(key.kind).delete_query
+        answer = self._send("DELETE", paths.resource(self.workspace, key), key.kind, suffix=query)
         if not is_missing(answer.status, answer.body):
             self._accepted(answer, key)
             self._remember(key, answer)
@@ -244,15 +242,13 @@ class AzureGateway:
 
     def _read(self, key: ResourceKey) -> tuple[Raw | None, float | None]:
         """The body, None where the object does not exist; and when the service wants to be asked again, in seconds."""
-        if key.kind in ("model", "publication") and key.parent is not None:
+        if key.parent is not None and not KINDS[key.kind].parent:  # a model in a registry
             return self._registry.read(key.parent, "models", key.name, key.version), None
         answer = self._send("GET", paths.resource(self.workspace, key), key.kind)
         if is_missing(answer.status, answer.body):
             return None, None
         self._good(answer, key)
-        return dict(object_of(answer, "name", "properties") if key.kind != "compute" else object_of(answer)), _retry_after(
-            answer.headers
-        )
+        return dict(object_of(answer, *paths.api(key.kind).required)), _retry_after(answer.headers)
 
     def _good(self, answer: Answer, what: ResourceKey | str) -> Mapping[str, Any]:
         """The body of a success; a refusal is raised in the service's words."""
@@ -306,7 +302,7 @@ class AzureGateway:
 
     def _words(self, key: ResourceKey, raw: Raw) -> dict[str, str]:
         """Why an object failed. Endpoints and deployments keep the address of their last operation; jobs tell run history."""
-        if key.kind == "job":
+        if KINDS[key.kind].is_followed:
             return self._runs().read_error(key.name)
         operation = get(raw, "properties.properties.AzureAsyncOperationUri")
         if isinstance(operation, str) and _is_arm(operation):

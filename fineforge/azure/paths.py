@@ -1,22 +1,20 @@
-"""Where each kind lives in ARM, and at which API version. A read and the update that follows it use the same version."""
+"""Paths and API versions of ARM, from what each kind declares. A read and the update that follows it use the same version."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from fineforge.core.gateway import Workspace
 from fineforge.core.objects import ResourceKey
+from fineforge.resources.kinds import KINDS
+from fineforge.resources.kinds.base import Api
 
 API_VERSIONS = {
     "workspace": "2024-10-01-preview",
-    "compute": "2023-08-01-preview",
-    "data": "2023-04-01-preview",
-    "job": "2024-01-01-preview",
-    "model": "2023-08-01-preview",
-    "endpoint": "2022-02-01-preview",
-    "deployment": "2023-04-01-preview",
     "datastore": "2024-10-01-preview",
     "sizes": "2023-08-01-preview",
+    **{kind.name: kind.api.version for kind in KINDS.values() if kind.api is not None},
 }
 """The versions that azure-ai-ml 1.35.2 uses for the same objects."""
 
@@ -29,50 +27,42 @@ def workspace(where: Workspace) -> str:
 
 
 def resource(where: Workspace, key: ResourceKey) -> str:
-    """Path of one object below ARM's host."""
-    root, name = workspace(where), _segment(key.name)
-    match key.kind:
-        case "compute":
-            return f"{root}/computes/{name}"
-        case "data" | "model":
-            collection = "data" if key.kind == "data" else "models"
-            return f"{root}/{collection}/{name}/versions/{_segment(key.version)}"
-        case "job":
-            return f"{root}/jobs/{name}"
-        case "endpoint":
-            return f"{root}/onlineEndpoints/{name}"
-        case "deployment":
-            return f"{root}/onlineEndpoints/{_segment(key.parent)}/deployments/{name}"
-        case _:
-            raise KeyError(key.kind)
+    """Return the path of one object below ARM's host."""
+    return _path(where, key.kind, {"name": key.name, "version": key.version, "parent": key.parent})
 
 
 def collection(where: Workspace, kind: str, parent: str | None) -> tuple[str, str]:
-    """Path of a list, and its own parameters: archived objects are listed too, and only jobs of ours."""
-    root, name = workspace(where), _segment(parent)
-    match kind:
-        case "compute":
-            return f"{root}/computes", ""
-        case "data":
-            return f"{root}/data/{name}/versions", "&listViewType=All"
-        case "model":
-            return f"{root}/models/{name}/versions", "&listViewType=All"
-        case "job":
-            return f"{root}/jobs", "&listViewType=All&jobType=Pipeline&tag=fineforge-spec"
-        case "endpoint":
-            return f"{root}/onlineEndpoints", ""
-        case "deployment":
-            return f"{root}/onlineEndpoints/{name}/deployments", ""
-        case _:
-            raise KeyError(kind)
+    """Return the path of a list and its query: archived objects are included, and only jobs of fineforge.
+
+    `parent` is the name whose versions are wanted where the kind has versions, else the object that contains the listed ones.
+    """
+    path = _path(where, kind, {"name": parent if api(kind).is_versioned else "", "parent": parent})
+    return path.rpartition("/")[0], api(kind).list_query
+
+
+def names(where: Workspace, kind: str) -> tuple[str, str]:
+    """Return the path of the list of a versioned kind's names, and its query."""
+    return f"{workspace(where)}/{api(kind).path.partition('/')[0]}", api(kind).list_query
 
 
 def key_of(kind: str, parent: str | None, raw: object) -> ResourceKey:
-    """The key of an object in a list answer. Assets answer their version as `name`."""
+    """Return the key of an object in a list answer. Assets answer their version as `name`."""
     name = str(raw.get("name", "")) if isinstance(raw, dict) else ""
-    if kind in ("data", "model"):
+    if api(kind).is_versioned:
         return ResourceKey(kind, parent or "", name)
-    return ResourceKey(kind, name, parent=parent if kind == "deployment" else None)
+    return ResourceKey(kind, name, parent=parent if KINDS[kind].parent else None)
+
+
+def api(kind: str) -> Api:
+    """Return how ARM keeps the kind. Raise KeyError where the workspace does not have it."""
+    if (entry := KINDS[kind].api) is None:
+        raise KeyError(kind)
+    return entry
+
+
+def _path(where: Workspace, kind: str, names: Mapping[str, str | None]) -> str:
+    segments = {name: _segment(names.get(name)) for name in ("name", "version", "parent")}
+    return f"{workspace(where)}/{api(kind).path.format_map(segments)}"
 
 
 def _segment(name: str | None) -> str:

@@ -18,6 +18,8 @@ from fineforge.azure.errors import diagnose, words
 from fineforge.azure.quiet import quiet, silence_loggers
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
 from fineforge.core.objects import ResourceKey
+from fineforge.resources.kinds import KINDS
+from fineforge.resources.kinds.base import Api
 
 _LOCAL = threading.local()
 
@@ -49,10 +51,11 @@ def create(connection: Connection, key: ResourceKey, text: str) -> None:
 
 
 def _create(connection: Connection, key: ResourceKey, text: str) -> None:
-    if key.kind == "publication":
+    api = KINDS[key.kind].api
+    if api is None:
         _publish(connection, key, text)
     else:
-        _submit(_client(connection), key.kind, _load(key.kind, text))
+        _submit(_client(connection), api, text)
 
 
 def _client(connection: Connection, registry: str | None = None) -> Any:
@@ -80,34 +83,11 @@ def _client(connection: Connection, registry: str | None = None) -> Any:
     return clients[connection, registry]
 
 
-def _load(kind: str, text: str) -> Any:
+def _submit(client: Any, api: Api, text: str) -> None:
     from azure.ai import ml
 
-    loaders = {
-        "compute": ml.load_compute,
-        "data": ml.load_data,
-        "job": ml.load_job,
-        "model": ml.load_model,
-        "endpoint": ml.load_online_endpoint,
-        "deployment": ml.load_online_deployment,
-    }
-    return loaders[kind](io.StringIO(text))
-
-
-def _submit(client: Any, kind: str, entity: Any) -> None:
-    match kind:
-        case "compute":
-            client.compute.begin_create_or_update(entity)
-        case "data":
-            client.data.create_or_update(entity)
-        case "job":
-            client.jobs.create_or_update(entity)
-        case "model":
-            client.models.create_or_update(entity)
-        case "endpoint":
-            client.online_endpoints.begin_create_or_update(entity)
-        case "deployment":
-            client.online_deployments.begin_create_or_update(entity, skip_script_validation=True)
+    entity = getattr(ml, api.load)(io.StringIO(text))
+    getattr(getattr(client, api.client), api.create)(entity, **api.options)
 
 
 def _publish(connection: Connection, key: ResourceKey, text: str) -> None:

@@ -34,6 +34,8 @@ class ResourceKey:
     """Only `data`, `model` and `publication` have versions."""
     parent: str | None = None
     """The endpoint of a `deployment`; the registry of a `publication`, and of a `model` that is no workspace's."""
+    attempt: int = field(default=1, compare=False)
+    """Of a job that the spec wants, counted from 1. Keys that were read have 1: the name alone identifies the job."""
 
     def __str__(self) -> str:
         owner = f"{self.parent}/" if self.parent else ""

@@ -57,6 +57,72 @@ class ChangeReason(StrEnum):
     OWNERSHIP = "ownership"
 
 
+class StepReason(StrEnum):
+    """Why a step is planned. `documents.wording` has the words, and says which of them mention values."""
+
+    ABSENT = "absent"
+    JOB_CHANGED = "job_changed"
+    NEW_CONTENT = "new_content"
+    RETRY = "retry"
+    IF_REFUSED = "if_refused"
+    QUOTA_REFUSED = "quota_refused"
+    AT_LOW_PRIORITY = "at_low_priority"
+    AS_WANTED = "as_wanted"
+    FITS = "fits"
+    PUBLISHED = "published"
+    CHANGED = "changed"
+    DRIFTED = "drifted"
+    SHARED = "shared"
+    SHARED_NEW = "shared_new"
+    UNUSED = "unused"
+    ARCHIVED = "archived"
+    BUSY = "busy"
+    LEAVING = "leaving"
+    FAILED = "failed"
+    FAILED_WITH_MESSAGE = "failed_with_message"
+    FIXED_FIELDS = "fixed_fields"
+    REPLACED = "replaced"
+    AFTER_DELETION = "after_deletion"
+    AFTER_FAILURE = "after_failure"
+    AFTER_OLD = "after_old"
+    SUCCEEDED = "succeeded"
+    TRAFFIC = "traffic"
+    NO_TRAFFIC = "no_traffic"
+    SMOKE = "smoke"
+    SMOKE_BEFORE_TRAFFIC = "smoke_before_traffic"
+    METRICS = "metrics"
+    TWIN = "twin"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    COMPLETED_ARCHIVED = "completed_archived"
+    MODEL_REGISTERED = "model_registered"
+    MODEL_ARCHIVED = "model_archived"
+    SUPERSEDED = "superseded"
+    SUPERSEDED_RUNS = "superseded_runs"
+    OURS = "ours"
+    ADOPTED = "adopted"
+    RELEASED = "released"
+    CREATED_HERE = "created_here"
+    WITH_DEPLOYMENTS = "with_deployments"
+    ARCHIVE = "archive"
+    ARCHIVE_JOB = "archive_job"
+    STILL_USED = "still_used"
+    HOLDS_FOREIGN = "holds_foreign"
+    COPIED = "copied"
+    WANTED_ELSEWHERE = "wanted_elsewhere"
+
+
+class Billing(StrEnum):
+    """What an hourly price is for. `documents.summary` has the words."""
+
+    NODE = "node"
+    """Each node, while a job runs on it."""
+    RUN = "run"
+    """All nodes, while the object runs."""
+    EXISTENCE = "existence"
+    """All instances, for as long as the object exists."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldChange:
     path: str
@@ -113,7 +179,7 @@ class Step:
     id: str
     key: ResourceKey
     action: Action
-    reason: str
+    reason: StepReason
     changes: tuple[FieldChange, ...] = ()
     spec: str = ""
     """The spec that the step belongs to."""
@@ -135,9 +201,17 @@ class Step:
     fallback: Step | None = None
     """The one alternative, shown in the plan."""
     usd_hour: float | None = None
-    """About what an hour costs, where that is known: of a cluster each node while a job runs, of a job all its nodes while it
-    runs, of a deployment all its instances for as long as it exists."""
+    """About what an hour costs, where that is known; `billing` says of what."""
+    billing: Billing | None = None
+    is_output: bool = False
+    """True if the object is one of the outputs that an apply reports."""
     path: SpecPath = ()
+    names: tuple[str, ...] = ()
+    """What the reason names: objects, specs, fields or metrics."""
+    value: str = ""
+    """What else the words of the reason need: a number, or the service's own message."""
+    beside: tuple[str, ...] = ()
+    """Names of the deployments that keep their quota while this one is created."""
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -175,7 +175,7 @@ def _not_judged(text: bytes | None, value: Any, reason: str | None) -> BadRow:
         return bad
     if not isinstance(row, dict):
         return BadRow("FF624", "not an object, so it cannot be filtered")
-    return BadRow("FF624", f"the filter fails: {reason or 'the row is nested too deeply'}", f"it has {_names(row)}")
+    return BadRow("FF624", f"the filter fails: {reason or 'the row is nested too deeplyly'}", f"it has {_names(row)}")
 
 
 def _until_failure(rows: Iterator[Row], failures: list[FineforgeError]) -> Iterator[Row]:

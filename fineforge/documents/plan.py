@@ -18,6 +18,7 @@ from fineforge.documents import shapes
 from fineforge.documents.diagnostics import problem
 from fineforge.documents.effects import effects
 from fineforge.documents.summary import CHANGE_WORDS, counts, estimate, summary, summary_of
+from fineforge.documents.wording import reason_text
 
 Unplanned = Mapping[str, Sequence[Diagnostic]]
 """Specs that could not be planned, by path, with what is wrong."""
@@ -64,7 +65,7 @@ def step_shape(plan: Plan, step: Step) -> shapes.ResourceChange:
         version=step.key.version,
         parent=step.key.parent,
         action=step.action.value,
-        reason=redact(step.reason),
+        reason=redact(reason_text(step)),
         depends_on=list(step.depends_on),
         only_if=step.only_if or None,
         changes={change.path: _change(change) for change in step.changes},
@@ -110,12 +111,11 @@ def output_shapes(outcome: Outcome) -> dict[str, dict[str, shapes.Output]]:
     kept: dict[str, dict[str, shapes.Output]] = {}
     for step in outcome.plan.steps if outcome.plan.mode is Mode.APPLY else ():
         key = step.key
-        if step.id in done and key.kind in _OUTPUTS and step.action in _STANDS:
+        if step.id in done and step.is_output and step.action in _STANDS:
             kept.setdefault(spec_of(outcome.plan, step), {})[key.kind] = shapes.Output(key.name, key.version, key.parent)
     return kept
 
 
-_OUTPUTS = ("job", "model", "publication", "endpoint", "deployment")
 _STANDS = (Action.NOOP, Action.READ, Action.UPDATE, Action.CREATE, Action.NEW_VERSION, Action.RESTORE, Action.WAIT)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from fineforge.core.plan import Action, ChangeReason, Plan, SmokeCheck, Step
+from fineforge.core.plan import Action, Billing, ChangeReason, Plan, SmokeCheck, Step
 
 CHANGE_WORDS: Mapping[ChangeReason, str] = {
     ChangeReason.SPEC: "changed in the spec",
@@ -64,11 +64,13 @@ def counts(plan: Plan) -> dict[str, int]:
 
 def estimate(step: Step) -> str:
     """What a step's object costs, in words; empty where that is not known. Prices are undated, so about."""
-    return f"about {step.usd_hour:.2f} USD/h {_WHILE.get(step.key.kind, '')}".rstrip() if step.usd_hour is not None else ""
+    if step.usd_hour is None or step.billing is None:
+        return ""
+    return f"about {step.usd_hour:.2f} USD/h {_BILLED[step.billing]}"
 
 
-_WHILE = {
-    "compute": "per node while a job runs, nothing when idle",
-    "job": "while it runs",
-    "deployment": "for as long as it exists",
+_BILLED: Mapping[Billing, str] = {
+    Billing.NODE: "per node while a job runs, nothing when idle",
+    Billing.RUN: "while it runs",
+    Billing.EXISTENCE: "for as long as it exists",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,7 +13,7 @@ from fineforge.core.gateway import Reader
 from fineforge.core.objects import Observed, ResourceKey, Status
 from fineforge.core.plan import Mode
 from fineforge.engine.facts import GatheredFacts, Lists, observe_one, read_all
-from fineforge.planner.attempts import attempt_after, has_ended_badly
+from fineforge.planner.attempts import attempt_after, has_ended_badly, without_lost
 from fineforge.resources.kinds import KINDS
 from fineforge.resources.naming import Identity, identify
 
@@ -95,13 +95,7 @@ def add_listed(gateway: Reader, world: World, lists: Iterable[tuple[str, str | N
                 observed[key] = KINDS[key.kind].observe(key, raw)
     unread = {ResourceKey(kind, parent or "(all)"): diagnostic for (kind, parent), diagnostic in problems.items()}
     complete = {kind for kind, _ in found} - {kind for kind, _ in problems}
-    return World(_without_lost(observed), world.listed | complete, {**world.unread, **unread})
-
-
-def _without_lost(observed: Mapping[ResourceKey, Observed | None]) -> Mapping[ResourceKey, Observed | None]:
-    """A deployment whose endpoint does not exist is gone too: it was read a moment before the endpoint's deletion ended."""
-    gone = {key.name for key, have in observed.items() if key.kind == "endpoint" and have is None}
-    return {key: None if key.kind == "deployment" and key.parent in gone else have for key, have in observed.items()}
+    return World(without_lost(observed), world.listed | complete, {**world.unread, **unread})
 
 
 def lists_for_apply(world: World, keys: Iterable[ResourceKey], whose: str) -> list[tuple[str, str | None]]:

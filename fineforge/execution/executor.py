@@ -25,9 +25,9 @@ from fineforge.execution.follower import Follower
 from fineforge.execution.gates import refusals
 from fineforge.execution.races import find_winner
 from fineforge.execution.schedule import INTERRUPTED, Detached, Listener, Moved, Refused, Schedule, Stopped, Unbegun
+from fineforge.planner.attempts import fallback_after
 from fineforge.resources import fields
-from fineforge.resources.kinds import KINDS
-from fineforge.resources.kinds.compute import refused_for_quota
+from fineforge.resources.kinds import KINDS, child_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +139,10 @@ def _create(step: Step, execution: Execution) -> None:
         _write(step, execution, lambda: execution.gateway.create(step.key, step.text))
         _wait(step, execution)
     except FineforgeError as error:
-        if step.fallback is None or not refused_for_quota(error.diagnostics[0].message):
+        fallback = fallback_after(step, error.diagnostics[0].message)
+        if fallback is None:
             raise
-        _fall_back(step.fallback, error.diagnostics[0], execution)
+        _fall_back(fallback, error.diagnostics[0], execution)
 
 
 def _fall_back(step: Step, refusal: Diagnostic, execution: Execution) -> None:
@@ -204,16 +205,16 @@ def _delete(step: Step, execution: Execution) -> None:
     raw = _still(step, execution)
     if raw is None:
         return
-    if step.key.kind == "endpoint":
-        _only_ours_inside(step, raw, execution)
+    if kind := child_kind(step.key.kind):
+        _only_ours_inside(step, raw, kind, execution)
     _write(step, execution, lambda: execution.gateway.delete(step.key))
     _until_gone(step, execution)
 
 
-def _only_ours_inside(step: Step, raw: Raw, execution: Execution) -> None:
+def _only_ours_inside(step: Step, raw: Raw, kind: str, execution: Execution) -> None:
     """Deleting an endpoint deletes its deployments; what somebody else made in it since the plan, another spec too, must not go
     with it."""
-    inside = execution.gateway.list("deployment", step.key.name)
+    inside = execution.gateway.list(kind, step.key.name)
     ours = _whose(step.key, raw)
     strangers = [key.name for key, other in inside.items() if _whose(key, other) != ours]
     if strangers:
@@ -278,7 +279,7 @@ def _settled(step: Step, execution: Execution, follower: Follower | None = None)
 
 def _wait(step: Step, execution: Execution) -> None:
     """Until the object is what it was made to be. A job tells its log and metrics meanwhile."""
-    runs = step.key.kind == "job" and step.action is not Action.UPDATE
+    runs = KINDS[step.key.kind].is_followed and step.action is not Action.UPDATE
     follower = Follower(step, execution.gateway, execution.listener) if runs else None
     raw = _settled(step, execution, follower)
     if raw is None:
@@ -306,7 +307,7 @@ def _until_gone(step: Step, execution: Execution) -> None:
 
 def _failed(key: ResourceKey, message: str) -> Diagnostic:
     said = f": {message}" if message else ""
-    if key.kind == "job":
+    if KINDS[key.kind].is_followed:
         hint = "mend the cause, then `fineforge apply --retry-failed` submits it again"
         return Diagnostic("FF503", f"`{key}` failed{said}", hint=hint)
     return Diagnostic("FF503", f"`{key}` could not be provisioned{said}", hint="apply again: it is deleted and created")

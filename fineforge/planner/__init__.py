@@ -7,6 +7,7 @@ what every plan must keep.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from fineforge.config.spec import Spec
@@ -22,6 +23,12 @@ from fineforge.planner.job import decide_job
 from fineforge.planner.steps import retired
 from fineforge.planner.traffic import live_traffic
 from fineforge.resources.kinds import KINDS
+from fineforge.resources.kinds.base import End
+from fineforge.resources.kinds.compute import COMPUTE
+from fineforge.resources.kinds.deployment import DEPLOYMENT
+from fineforge.resources.kinds.endpoint import ENDPOINT
+from fineforge.resources.kinds.job import JOB
+from fineforge.resources.kinds.model import MODEL
 from fineforge.resources.ownership import digest
 
 PLAN_FORMAT = 2
@@ -77,7 +84,7 @@ def _of_spec(step: Step, spec: str) -> Step:
 
 def _unread(case: Case) -> list[Diagnostic]:
     """What could not be read; a registry that is not there is named by the spec."""
-    places = {want.key: want.path for want in case.desired.values() if want.key.kind == "publication"}
+    places = {want.key: want.path for want in case.desired.values() if KINDS[want.key.kind].end is End.STAY}
     return [replace(problem, path=problem.path or places.get(key, ())) for key, problem in case.world.unread.items()]
 
 
@@ -130,7 +137,7 @@ def _apply_steps(case: Case) -> tuple[list[Step], list[Diagnostic]]:
             blocked |= set() if made else {want.key}
         own = {step.id for step in made}
         steps += [_after_needs(step, want, steps, own) for step in made]
-    if any(step.key.kind == "job" and step.action in (Action.CREATE, Action.NEW_VERSION) for step in steps):
+    if any(step.key.kind == JOB.name and step.action in (Action.CREATE, Action.NEW_VERSION) for step in steps):
         found += retired(case)
     return _spare_running(steps), found
 
@@ -139,22 +146,21 @@ _QUIET = frozenset({Action.NOOP, Action.READ})
 
 
 def _decide(case: Case, want: Desired) -> Decision:
-    match want.key.kind:
-        case "job":
-            return decide_job(case, want)
-        case "model":
-            return gates.decide_model(case, want)
-        case "endpoint":
-            return deployment.decide_endpoint(case, want)
-        case "deployment":
-            return deployment.decide_deployment(case, want)
-        case _:
-            return decide(case, want)
+    return _DECISIONS.get(want.key.kind, decide)(case, want)
+
+
+_DECISIONS: Mapping[str, Callable[[Case, Desired], Decision]] = {
+    JOB.name: decide_job,
+    MODEL.name: gates.decide_model,
+    ENDPOINT.name: deployment.decide_endpoint,
+    DEPLOYMENT.name: deployment.decide_deployment,
+}
+"""Kinds with a decision of their own; all others are decided alike."""
 
 
 def _unread_list(key: ResourceKey) -> ResourceKey:
     """The key under which the list that a deployment's decision needs is named where it could not be read."""
-    return ResourceKey("deployment", key.parent) if key.parent else key
+    return ResourceKey(DEPLOYMENT.name, key.parent) if key.parent else key
 
 
 def _after_needs(step: Step, want: Desired, before: list[Step], own: set[str]) -> Step:
@@ -163,11 +169,11 @@ def _after_needs(step: Step, want: Desired, before: list[Step], own: set[str]) -
     Of a rollout the first steps wait, whatever they do: an old deployment is not taken away while its successor still trains.
     A model comes out of the archive after its job: were it there alone, its job would count as not needed, and stay.
     """
-    first = want.key.kind == "deployment" and step.action in WRITES and not own.intersection(step.depends_on)
+    first = want.key.kind == DEPLOYMENT.name and step.action in WRITES and not own.intersection(step.depends_on)
     if step.action is Action.CHECK:
         needed: tuple[ResourceKey, ...] = (step.key,)
     else:
-        waits = step.action in _NEEDING or (step.action is Action.RESTORE and step.key.kind == "model")
+        waits = step.action in _NEEDING or (step.action is Action.RESTORE and step.key.kind == MODEL.name)
         needed = want.depends_on if first or (step.key.kind == want.key.kind and waits) else ()
     needs = [other.id for other in before if other.key in needed and other.action not in _QUIET]
     return replace(step, depends_on=tuple(dict.fromkeys((*step.depends_on, *needs))))
@@ -178,12 +184,12 @@ _NEEDING = frozenset({Action.CREATE, Action.NEW_VERSION, Action.UPDATE})
 
 def _spare_running(steps: list[Step]) -> list[Step]:
     """A cluster is not deleted under a job of ours: first the job ends, by itself or by the plan's own cancel."""
-    jobs = tuple(step.id for step in steps if step.key.kind == "job" and step.action in (Action.WAIT, Action.CANCEL))
+    jobs = tuple(step.id for step in steps if step.key.kind == JOB.name and step.action in (Action.WAIT, Action.CANCEL))
     return [replace(step, depends_on=(*step.depends_on, *jobs)) if _deletes_compute(step) else step for step in steps]
 
 
 def _deletes_compute(step: Step) -> bool:
-    return step.key.kind == "compute" and step.action is Action.DELETE
+    return step.key.kind == COMPUTE.name and step.action is Action.DELETE
 
 
 def _is_drift(step: Step) -> bool:

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Observed, Ownership, ResourceKey
-from fineforge.core.plan import Action, ChangeReason, FieldChange, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Step, StepReason
 from fineforge.planner.case import Case
 from fineforge.planner.steps import step_on
 from fineforge.resources import ownership
 from fineforge.resources.fields import field_digests
-from fineforge.resources.kinds import KINDS
+from fineforge.resources.kinds import KINDS, child_kind, parent_of
 from fineforge.resources.kinds.base import End
 
 
@@ -28,9 +28,9 @@ def adopt(case: Case, keys: Sequence[ResourceKey]) -> tuple[list[Step], list[Dia
         if problem := _refused(case, key, have):
             found.append(problem)
         elif have is not None and case.is_ours(have):
-            steps.append(step_on(key, Action.NOOP, "is this spec's already"))
+            steps.append(step_on(key, Action.NOOP, StepReason.OURS))
         elif have is not None:
-            steps.append(_tagged(have, _owner_tags(case, have), "becomes this spec's"))
+            steps.append(_tagged(have, _owner_tags(case, have), StepReason.ADOPTED))
     return _endpoint_first(steps), found
 
 
@@ -41,26 +41,26 @@ def forget(case: Case, kinds: Sequence[str]) -> list[Step]:
     steps = []
     for have in wanted:
         gone = {name: None for name in have.tags if ownership.says_whose(name, case.spec.name)}
-        steps.append(_tagged(have, gone, "is let go; nothing else of it changes"))
+        steps.append(_tagged(have, gone, StepReason.RELEASED))
     return _endpoint_first(steps)
 
 
 def _endpoint_first(steps: Sequence[Step]) -> list[Step]:
     """Deployments are not written to while their endpoint is (azure-sdk-for-net#36961)."""
-    writes = {step.key.name: step.id for step in steps if step.key.kind == "endpoint" and step.action is Action.UPDATE}
+    writes = {step.key: step.id for step in steps if step.action is Action.UPDATE and child_kind(step.key.kind)}
 
     def ordered(step: Step) -> Step:
-        first = writes.get(step.key.parent or "") if step.action is Action.UPDATE else None
+        endpoint = parent_of(step.key) if step.action is Action.UPDATE else None
+        first = writes.get(endpoint) if endpoint else None
         return replace(step, depends_on=(first,)) if first else step
 
     return [ordered(step) for step in steps]
 
 
 def _refused(case: Case, key: ResourceKey, have: Observed | None) -> Diagnostic | None:
-    block = {"compute": case.spec.compute, "endpoint": case.spec.endpoint}.get(key.kind)
     if have is None:
         return Diagnostic("FF190", f"`{key}` does not exist", hint="adopt what exists; `apply` makes the rest")
-    if block is not None and block.existing:
+    if case.is_existing(key):
         hint = f"take `{key.kind}.existing` out of the spec first"
         return Diagnostic("FF190", f"`{key}` is somebody else's: the spec says so", path=(key.kind, "existing"), hint=hint)
     if have.owner is not None and not case.is_ours(have):
@@ -78,7 +78,7 @@ def _owner_tags(case: Case, have: Observed) -> dict[str, str | None]:
     return dict(kind.owner_tags(owner))
 
 
-def _tagged(have: Observed, tags: Mapping[str, str | None], reason: str) -> Step:
+def _tagged(have: Observed, tags: Mapping[str, str | None], reason: StepReason) -> Step:
     changes = tuple(
         FieldChange(f"tags.{name}", have.tags.get(name), value, Action.UPDATE, ChangeReason.OWNERSHIP)
         for name, value in tags.items()

@@ -31,6 +31,10 @@ class Case:
     def have(self, key: ResourceKey) -> Observed | None:
         return self.world.observed.get(key)
 
+    def is_existing(self, key: ResourceKey) -> bool:
+        """Return True if the spec says `existing: true`, in the block of the kind's name: the object has another owner."""
+        return bool(getattr(getattr(self.spec, key.kind, None), "existing", False))
+
     def is_ours(self, have: Observed) -> bool:
         owner = have.owner
         return owner is not None and owner.project == self.project and owner.spec == self.spec.name

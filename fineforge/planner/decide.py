@@ -6,15 +6,12 @@ from dataclasses import replace
 
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Desired, Observed, Status
-from fineforge.core.plan import Action, ChangeReason, FieldChange, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Step, StepReason
 from fineforge.planner.case import Case, Decision
+from fineforge.planner.costs import at_low_priority, planned
 from fineforge.planner.steps import (
-    EVICTED,
-    LOW_PRIORITY,
     _field_path,
     _others,
-    _usd_hour,
-    at_low_priority,
     compare,
     create,
     make,
@@ -40,7 +37,7 @@ def decide(case: Case, want: Desired) -> Decision:
         return _published(want, have)
     if have.leaving and not _is_existing(case, want):
         gone = until_gone(have, want.path)
-        return Decision([gone, create(case, want, "created again once the old one is gone", (gone.id,))])
+        return Decision([gone, create(case, want, StepReason.AFTER_DELETION, (gone.id,))])
     if not case.is_ours(have) or _is_existing(case, want):
         return _foreign(case, want, have)
     return _ours(case, want, have)
@@ -66,15 +63,15 @@ def _ours(case: Case, want: Desired, have: Observed) -> Decision:
     if refused := _fixed(want, have, changes):
         return refused
     if have.archived:
-        return Decision(restore(case, want, have, "is archived"))
-    waits = [make(want, Action.WAIT, "another operation is still running")] if have.status is Status.BUSY else []
+        return Decision(restore(case, want, have, StepReason.ARCHIVED))
+    waits = [make(want, Action.WAIT, StepReason.BUSY)] if have.status is Status.BUSY else []
     if not changes:
         return Decision(waits or [make(want, Action.NOOP, _fits(case, want))])
     if any(change.action is Action.DELETE for change in changes):
         return _replace(case, want, have, changes, waits)
     step = update(want, have, changes, tuple(step.id for step in waits))
     scaled = any(change.path == "instance_count" for change in changes)
-    return Decision([*waits, replace(step, usd_hour=_usd_hour(case, want.key.kind, False)) if scaled else step])
+    return Decision([*waits, replace(step, usd_hour=planned(case, want.key.kind)) if scaled else step])
 
 
 def _fixed(want: Desired, have: Observed, changes: tuple[FieldChange, ...]) -> Decision | None:
@@ -98,12 +95,12 @@ def _heal(case: Case, want: Desired, have: Observed) -> Decision:
     if others := _others(case, have):
         message = f"`{want.key}` failed and must be created again, but {others} uses it too"
         return Decision(diagnostics=[Diagnostic("FF302", message, path=want.path)])
-    why = f"its provisioning failed: {have.message}" if have.message else "its provisioning failed"
-    delete = make(want, Action.DELETE, why, expected=have.fingerprint)
-    again = create(case, want, "created again after the failure", (delete.id,))
+    why = StepReason.FAILED_WITH_MESSAGE if have.message else StepReason.FAILED
+    delete = make(want, Action.DELETE, why, value=have.message, expected=have.fingerprint)
+    again = create(case, want, StepReason.AFTER_FAILURE, (delete.id,))
     if again.fallback is not None and refused_for_quota(have.message):
-        usd_hour = _usd_hour(case, want.key.kind, low_priority=True)
-        again = replace(again, text=want.fallback, reason=LOW_PRIORITY, fallback=None, usd_hour=usd_hour)
+        usd_hour = planned(case, want.key.kind, low_priority=True)
+        again = replace(again, text=want.fallback, reason=StepReason.QUOTA_REFUSED, fallback=None, usd_hour=usd_hour)
     return Decision([delete, again], prevented(case, want.key, want.path))
 
 
@@ -111,11 +108,18 @@ def _replace(case: Case, want: Desired, have: Observed, changes: tuple[FieldChan
     if others := _others(case, have):
         message = f"`{want.key}` must be replaced, but {others} uses it too"
         return Decision(diagnostics=[Diagnostic("FF302", message, path=want.path, hint="give this spec an object of its own")])
-    fields = ", ".join(f"`{change.path}`" for change in changes if change.action is Action.DELETE)
-    why = f"{fields} cannot be changed in place"
+    fields = tuple(change.path for change in changes if change.action is Action.DELETE)
     after = tuple(step.id for step in waits)
-    delete = make(want, Action.DELETE, why, changes=changes, expected=have.fingerprint, depends_on=after)
-    again = create(case, want, "replaced", (delete.id,))
+    delete = make(
+        want,
+        Action.DELETE,
+        StepReason.FIXED_FIELDS,
+        names=fields,
+        changes=changes,
+        expected=have.fingerprint,
+        depends_on=after,
+    )
+    again = create(case, want, StepReason.REPLACED, (delete.id,))
     return Decision([*waits, delete, again], prevented(case, want.key, want.path))
 
 
@@ -134,16 +138,14 @@ def _foreign(case: Case, want: Desired, have: Observed) -> Decision:
         hint = "write in the spec what it is, or use another name"
         message = f"`{want.key}` is not this spec's and differs: {told}"
         return Decision(diagnostics=[Diagnostic("FF302", message, path=_field_path(want, changes[0]), hint=hint)])
-    waits = [make(want, Action.WAIT, "another operation is still running")] if have.status is Status.BUSY else []
+    waits = [make(want, Action.WAIT, StepReason.BUSY)] if have.status is Status.BUSY else []
     if KINDS[want.key.kind].shared and case.is_siblings(have) and case.spec.name not in ownership.used_by(have.tags):
         tag = ownership.USED_BY + case.spec.name
         change = FieldChange(f"tags.{tag}", None, "true", Action.UPDATE, ChangeReason.SHARED)
         after = tuple(step.id for step in waits)
-        share = make(
-            want, Action.UPDATE, "also used by this spec", changes=(change,), expected=have.fingerprint, depends_on=after
-        )
+        share = make(want, Action.UPDATE, StepReason.SHARED, changes=(change,), expected=have.fingerprint, depends_on=after)
         return Decision([*waits, share])
-    return Decision(waits or [make(want, Action.READ, "exists and fits; fineforge only uses it")])
+    return Decision(waits or [make(want, Action.READ, StepReason.FITS)])
 
 
 def _published(want: Desired, have: Observed) -> Decision:
@@ -151,15 +153,12 @@ def _published(want: Desired, have: Observed) -> Decision:
     if have.owner is not None and have.owner.digest != want.digest:
         message = f"`{want.key}` exists with another digest, and cannot be changed"
         return Decision(diagnostics=[Diagnostic("FF304", message, path=want.path, hint="rename the model in `register.name`")])
-    return Decision([make(want, Action.NOOP, "published")])
+    return Decision([make(want, Action.NOOP, StepReason.PUBLISHED)])
 
 
 def _is_existing(case: Case, want: Desired) -> bool:
     """`existing: true`, or an object that the spec only names: somebody else looks after it, whatever its tags say."""
-    if want.existing:
-        return True
-    block = {"compute": case.spec.compute, "endpoint": case.spec.endpoint}.get(want.key.kind)
-    return block is not None and block.existing
+    return want.existing or case.is_existing(want.key)
 
 
 def _was_written(case: Case, change: FieldChange, kind: str) -> bool:
@@ -170,6 +169,6 @@ def _was_written(case: Case, change: FieldChange, kind: str) -> bool:
     return bool(key) and given is not None and key in given.model_fields_set
 
 
-def _fits(case: Case, want: Desired) -> str:
+def _fits(case: Case, want: Desired) -> StepReason:
     """A cluster that was refused as dedicated once is as the spec wants it, and yet another than its readers think of."""
-    return EVICTED if want.fallback and at_low_priority(case) else "as the spec wants it"
+    return StepReason.AT_LOW_PRIORITY if want.fallback and at_low_priority(case) else StepReason.AS_WANTED

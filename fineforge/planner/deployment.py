@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Desired, Observed, ResourceKey, Status
-from fineforge.core.plan import Action, ChatTurn, SmokeCheck, SmokeRequest, Step
+from fineforge.core.plan import Action, ChatTurn, SmokeCheck, SmokeRequest, Step, StepReason
 from fineforge.planner.case import ABSENT, Case, Decision
 from fineforge.planner.decide import decide
-from fineforge.planner.steps import DOES_NOT_EXIST, create, prevented, step_on, until_gone
+from fineforge.planner.steps import create, prevented, step_on, until_gone
 from fineforge.planner.traffic import foreign_traffic, shift, to_zero, traffic_of
+from fineforge.resources.kinds import parent_of
 
 
 def decide_endpoint(case: Case, want: Desired) -> Decision:
@@ -30,7 +31,7 @@ def decide_endpoint(case: Case, want: Desired) -> Decision:
 
 def decide_deployment(case: Case, want: Desired) -> Decision:
     """Steps for the deployment, its smoke gate, the traffic, and our older deployments on the same endpoint."""
-    endpoint = ResourceKey("endpoint", want.key.parent or "")
+    endpoint = _endpoint(want.key)
     if (owner := case.desired.get(endpoint)) and _goes(decide(case, owner), endpoint):
         case = _emptied(case, endpoint)
     traffic = traffic_of(case, endpoint)
@@ -45,10 +46,16 @@ def decide_deployment(case: Case, want: Desired) -> Decision:
     return _blue_green(case, want, endpoint, traffic, older)
 
 
+def _endpoint(key: ResourceKey) -> ResourceKey:
+    endpoint = parent_of(key)
+    assert endpoint is not None, key
+    return endpoint
+
+
 def deployments(case: Case, endpoint: ResourceKey) -> list[Observed]:
     """Every deployment of an endpoint that was read, whoever owns it."""
     found = (have for have in case.world.observed.values() if have is not None)
-    return [have for have in found if have.key.kind == "deployment" and have.key.parent == endpoint.name]
+    return [have for have in found if parent_of(have.key) == endpoint]
 
 
 def _blue_green(case: Case, want: Desired, endpoint: ResourceKey, traffic: Mapping[str, int], older: list[Observed]) -> Decision:
@@ -67,11 +74,8 @@ def _blue_green(case: Case, want: Desired, endpoint: ResourceKey, traffic: Mappi
 
 def _beside(case: Case, step: Step, older: list[Observed]) -> Step:
     """A new deployment beside one that stands: both need quota, which most subscriptions have little of."""
-    there = [f"`{have.key.name}`" for have in older if not have.leaving]
-    if step.action is not Action.CREATE or not there:
-        return step
-    again = "" if step.reason == DOES_NOT_EXIST else f"{step.reason}; "
-    return replace(step, reason=f"{again}beside {', '.join(there)}: quota is needed for each")
+    there = tuple(have.key.name for have in older if not have.leaving)
+    return replace(step, beside=there) if step.action is Action.CREATE else step
 
 
 def _drained(
@@ -102,8 +106,7 @@ def _recreate(case: Case, want: Desired, endpoint: ResourceKey, traffic: Mapping
     """Downtime for less quota: traffic to zero, the old one deleted, the new one created."""
     stop, left = to_zero(case, endpoint, traffic, [have.key.name for have in older], want.path)
     gone, found = _retire(case, want, older, stop)
-    why = "created after the old one is gone; the endpoint does not answer in between"
-    made = replace(create(case, want, why, tuple(step.id for step in gone)), expected=ABSENT)
+    made = replace(create(case, want, StepReason.AFTER_OLD, tuple(step.id for step in gone)), expected=ABSENT)
     steps = [*stop, *gone, made]
     steps = [*steps, *_smoke(case, want, [made])]
     left = {name: value for name, value in left.items() if name not in {have.key.name for have in older}}
@@ -123,32 +126,28 @@ def _smoke(case: Case, want: Desired, before: list[Step], moves: bool = True) ->
         )
         for gate in case.spec.gates.smoke
     )
-    reason = f"{len(requests)} smoke request{'s' if len(requests) > 1 else ''} must be answered as expected"
-    reason += " before traffic moves" if moves else ""
+    reason = StepReason.SMOKE_BEFORE_TRAFFIC if moves else StepReason.SMOKE
     waits = [step.id for step in before if step.key == want.key and step.action is not Action.NOOP][-1:]
-    path = ("gates", "smoke")
-    return [
-        step_on(want.key, Action.CHECK, reason, suffix="smoke", path=path, gate=SmokeCheck(requests), depends_on=tuple(waits))
-    ]
+    gate, count, path = SmokeCheck(requests), str(len(requests)), ("gates", "smoke")
+    return [step_on(want.key, Action.CHECK, reason, value=count, suffix="smoke", path=path, gate=gate, depends_on=tuple(waits))]
 
 
 def _retire(case: Case, want: Desired, old: list[Observed], before: list[Step]) -> tuple[list[Step], list[Diagnostic]]:
     """Deletes deployments of ours that are no longer needed, once the last traffic step has taken theirs away."""
-    moved = tuple(step.id for step in before if step.key.kind == "endpoint")[-1:]
-    reason = f"`{want.key.name}` takes its place"
-    steps = [
-        until_gone(have, want.path)
-        if have.leaving
-        else step_on(have.key, Action.DELETE, reason, path=want.path, expected=have.fingerprint, depends_on=moved)
-        for have in old
-    ]
+    moved = tuple(step.id for step in before if step.key == _endpoint(want.key))[-1:]
+
+    def delete(have: Observed) -> Step:
+        gone = step_on(have.key, Action.DELETE, StepReason.SUCCEEDED, path=want.path, expected=have.fingerprint)
+        return replace(gone, names=(want.key.name,), depends_on=moved)
+
+    steps = [until_gone(have, want.path) if have.leaving else delete(have) for have in old]
     return steps, [found for have in old if not have.leaving for found in prevented(case, have.key, want.path)]
 
 
 def _older(case: Case, want: Desired) -> list[Observed]:
     """Our other deployments on the endpoint: first what answers, then what has answered, the newest first. What a gate refused
     has no entry in the traffic, however new it is: it is nothing to go back to."""
-    endpoint = ResourceKey("endpoint", want.key.parent or "")
+    endpoint = _endpoint(want.key)
     traffic = traffic_of(case, endpoint)
     found = [have for have in deployments(case, endpoint) if have.key != want.key and case.is_ours(have)]
 

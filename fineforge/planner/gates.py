@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Desired
-from fineforge.core.plan import Action, MetricCheck, MetricLimit, Step
+from fineforge.core.plan import Action, MetricCheck, MetricLimit, Step, StepReason
 from fineforge.planner.case import Case, Decision
 from fineforge.planner.decide import decide
 from fineforge.planner.steps import step_on
+from fineforge.resources.kinds.job import JOB
 
 
 def decide_model(case: Case, want: Desired) -> Decision:
@@ -19,12 +20,11 @@ def decide_model(case: Case, want: Desired) -> Decision:
     """
     decision = decide(case, want)
     creates = [step for step in decision.steps if step.action in (Action.CREATE, Action.NEW_VERSION)]
-    job = next(iter(case.wanted("job")), None)
+    job = next(iter(case.wanted(JOB.name)), None)
     if not creates or job is None or not case.spec.gates.metrics:
         return decision
     if case.facts.model is not None and case.facts.model.twin:
-        why = "metric gates are not judged on a twin"
-        return Decision([replace(step, reason=why) for step in decision.steps], decision.diagnostics)
+        return Decision([replace(step, reason=StepReason.TWIN) for step in decision.steps], decision.diagnostics)
     if case.facts.metrics is not None:
         refusals = _judge(case)
         return Decision(diagnostics=[*decision.diagnostics, *refusals]) if refusals else decision
@@ -53,9 +53,8 @@ def _judge(case: Case) -> list[Diagnostic]:
 
 def _check(case: Case, job: Desired) -> Step:
     gate = MetricCheck(_limits(case))
-    names = ", ".join(f"`{limit.name}`" for limit in gate.metrics)
-    why = f"{names} must pass before the model is registered"
-    return step_on(job.key, Action.CHECK, why, suffix="metrics", path=("gates", "metrics"), gate=gate)
+    names, path = tuple(limit.name for limit in gate.metrics), ("gates", "metrics")
+    return step_on(job.key, Action.CHECK, StepReason.METRICS, names=names, suffix="metrics", path=path, gate=gate)
 
 
 def _limits(case: Case) -> tuple[MetricLimit, ...]:

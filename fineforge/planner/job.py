@@ -7,9 +7,11 @@ from typing import assert_never
 
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Desired, Observed, Status
-from fineforge.core.plan import Action, Step
+from fineforge.core.plan import Action, Step, StepReason
 from fineforge.planner.case import Case, Decision
-from fineforge.planner.steps import at_low_priority, compare, create, make, restore, step_on, taken, update
+from fineforge.planner.costs import planned
+from fineforge.planner.steps import compare, create, make, restore, step_on, taken, update
+from fineforge.resources.kinds.model import MODEL
 
 
 def decide_job(case: Case, want: Desired) -> Decision:
@@ -35,14 +37,14 @@ def _wanted(case: Case, want: Desired) -> Decision:
     if model is not None and (have is None or not model.archived):
         return _not_needed(case, want, have, model)
     if have is None:
-        return Decision([replace(create(case, want), usd_hour=_usd_hour(case))])
+        return Decision([create(case, want)])
     if not case.is_ours(have):
         return Decision(diagnostics=[taken(case, want, have)])
     match have.status:
         case Status.FAILED | Status.CANCELED:
             return Decision(diagnostics=[_ended(want, have)])
         case Status.RUNNING | Status.BUSY:
-            return Decision([replace(make(want, Action.WAIT, "is running"), usd_hour=_usd_hour(case))])
+            return Decision([replace(make(want, Action.WAIT, StepReason.RUNNING), usd_hour=planned(case, want.key.kind))])
         case Status.COMPLETED | Status.READY:
             return _completed(case, want, have)
         case _:
@@ -55,20 +57,20 @@ def _not_needed(case: Case, want: Desired, have: Observed | None, model: Observe
         changes = compare(case, want, have)
         if changes:
             return Decision([update(want, have, changes)])
-    state = "archived, and is restored" if model.archived else "registered"
-    return Decision([make(want, Action.NOOP, f"its model is {state}; the job is not needed")])
+    reason = StepReason.MODEL_ARCHIVED if model.archived else StepReason.MODEL_REGISTERED
+    return Decision([make(want, Action.NOOP, reason)])
 
 
 def _completed(case: Case, want: Desired, have: Observed) -> Decision:
     if have.archived:
-        return Decision(restore(case, want, have, "completed and archived; nothing is trained again"))
+        return Decision(restore(case, want, have, StepReason.COMPLETED_ARCHIVED))
     changes = compare(case, want, have)
-    return Decision([update(want, have, changes)] if changes else [make(want, Action.NOOP, "completed")])
+    return Decision([update(want, have, changes)] if changes else [make(want, Action.NOOP, StepReason.COMPLETED)])
 
 
 def _model(case: Case) -> Observed | None:
     """The model of exactly this job: while it exists the job is never needed again, not even if it was deleted."""
-    for want in case.wanted("model"):
+    for want in case.wanted(MODEL.name):
         have = case.have(want.key)
         if have is not None and case.is_ours(have) and have.owner is not None and have.owner.digest == want.digest:
             return have
@@ -84,25 +86,17 @@ def _ended(want: Desired, have: Observed) -> Diagnostic:
     return Diagnostic("FF305", f"`{want.key}` {word}{said}", path=want.path, hint=hint)
 
 
-def _usd_hour(case: Case) -> float | None:
-    """What its nodes cost while it runs, at the region's price, else at any (undated)."""
-    clusters = [have for want in case.wanted("compute") if (have := case.have(want.key)) is not None]
-    named = case.spec.compute.size if case.spec.compute else None
-    size = case.facts.size(named or next((have.document.get("size") for have in clusters), None))
-    price = size.price_in(case.facts.location, at_low_priority(case)) if size else None
-    return None if price is None else round(price * case.spec.job.nodes, 4)
-
-
 def _superseded(case: Case, want: Desired) -> list[Step]:
     """Our jobs of another digest that still run and cost money: cancelled, or said to run on."""
     keep = case.spec.job.on_superseded == "keep"
     return [
-        step_on(key, Action.NOOP, KEPT, path=want.path)
+        step_on(key, Action.NOOP, StepReason.SUPERSEDED_RUNS, path=want.path)
         if keep
-        else step_on(key, Action.CANCEL, "superseded: the spec wants another job", path=want.path, expected=have.fingerprint)
+        else step_on(key, Action.CANCEL, StepReason.SUPERSEDED, path=want.path, expected=have.fingerprint)
         for key, have in case.world.observed.items()
-        if key.kind == "job" and key != want.key and have is not None and have.status is Status.RUNNING and case.is_ours(have)
+        if key.kind == want.key.kind
+        and key != want.key
+        and have is not None
+        and have.status is Status.RUNNING
+        and case.is_ours(have)
     ]
-
-
-KEPT = "superseded, but `job.on_superseded: keep`: it runs on, and bills"

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from fineforge.core.diagnostics import errors
 from fineforge.core.objects import ResourceKey
-from fineforge.core.plan import WRITES, Action, ChangeReason, FieldChange, Mode, Plan, Step
+from fineforge.core.plan import WRITES, Action, ChangeReason, FieldChange, Mode, Plan, Step, StepReason
+from fineforge.planner.steps import step_on
 from fineforge.resources import ownership
 from fineforge.resources.kinds import KINDS
 
@@ -55,7 +56,7 @@ def disagrees(plan: Plan) -> bool:
 def spare(plan: Plan, wanted: frozenset[ResourceKey]) -> Plan:
     """Return the plan without the deletion of objects that other specs want: a cluster may outlive the spec that made it."""
     steps = [
-        replace(step, action=Action.NOOP, reason="stays: another spec uses it", expected="", changes=())
+        replace(step, action=Action.NOOP, reason=StepReason.WANTED_ELSEWHERE, expected="", changes=())
         if step.key in wanted and step.action is Action.DELETE
         else step
         for step in plan.steps
@@ -95,14 +96,11 @@ def _joined(steps: Sequence[Step], key: ResourceKey, spec: str) -> list[Step]:
     old = [step for step in steps if step.key == key and step.action in WRITES]
     tag = ownership.USED_BY + spec
     change = FieldChange(f"tags.{tag}", None, "true", Action.UPDATE, ChangeReason.SHARED)
-    name = f"{Action.UPDATE} {key}"
-    step = Step(
-        name, key, Action.UPDATE, "made by another spec; also used by this one", changes=(change,), spec=spec, path=old[0].path
-    )
+    step = step_on(key, Action.UPDATE, StepReason.SHARED_NEW, changes=(change,), spec=spec, path=old[0].path)
     gone = {entry.id for entry in old}
 
     def renamed(entry: Step) -> Step:
-        needs = tuple(dict.fromkeys(name if need in gone else need for need in entry.depends_on))
+        needs = tuple(dict.fromkeys(step.id if need in gone else need for need in entry.depends_on))
         return replace(entry, depends_on=needs)
 
     kept = [renamed(entry) for entry in steps if entry.id not in gone]

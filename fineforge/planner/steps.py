@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,57 +9,49 @@ from typing import Any
 from fineforge.catalog.snapshot import still_offered
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import Desired, Observed, ResourceKey, SpecPath
-from fineforge.core.plan import Action, ChangeReason, FieldChange, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Step, StepReason
 from fineforge.planner.case import ABSENT, Case
+from fineforge.planner.costs import planned
 from fineforge.resources import ownership
 from fineforge.resources.fields import FieldRule, differences, rule_of
 from fineforge.resources.kinds import KINDS
 
 
-def create(case: Case, want: Desired, reason: str = "", after: tuple[str, ...] = ()) -> Step:
+def create(case: Case, want: Desired, reason: StepReason | None = None, after: tuple[str, ...] = ()) -> Step:
     """The one write that makes an object; what must lie in the datastore first goes with it."""
     older = any(_is_older(case, want, have) for have in case.world.observed.values() if have is not None)
     action = Action.NEW_VERSION if older and not after else Action.CREATE
-    retry = re.search(r"-r(\d+)\Z", want.key.name) if want.key.kind == "job" else None
-    if retry:
-        why = f"attempt {retry[1]}, after the last one failed"
-    elif want.key.kind == "job":
-        why = "what decides its result changed" if older else DOES_NOT_EXIST
+    if want.key.attempt > 1:
+        why = StepReason.RETRY
+    elif want.key.version is None:
+        why = StepReason.JOB_CHANGED if older else StepReason.ABSENT
     else:
-        why = "a new version: its content changed" if older else DOES_NOT_EXIST
+        why = StepReason.NEW_CONTENT if older else StepReason.ABSENT
     expected = "" if after else ABSENT
     step = make(want, action, reason or why, expected=expected, text=want.text, uploads=want.uploads, depends_on=after)
-    cheaper = replace(step, id=f"{step.id} at low priority", text=want.fallback, reason=IF_REFUSED) if want.fallback else None
-    low_priority = want.key.kind == "compute" and case.spec.compute is not None and case.spec.compute.tier == "low_priority"
-    return replace(step, usd_hour=_usd_hour(case, want.key.kind, low_priority), fallback=cheaper)
+    step = replace(step, value=str(want.key.attempt)) if step.reason is StepReason.RETRY else step
+    usd_hour = planned(case, want.key.kind, case.spec.compute is not None and case.spec.compute.tier == "low_priority")
+    if want.fallback:
+        cheaper = replace(step, id=f"{step.id} at low priority", text=want.fallback, reason=StepReason.IF_REFUSED)
+        return replace(step, usd_hour=usd_hour, fallback=cheaper)
+    return replace(step, usd_hour=usd_hour)
 
 
-DOES_NOT_EXIST = "does not exist"
-
-
-IF_REFUSED = "low priority, where quota is the reason"
-
-
-LOW_PRIORITY = "at low priority: the quota of dedicated cores was refused"
-
-
-EVICTED = "at low priority, whose nodes may be taken away while a job runs"
-
-
-def make(want: Desired, action: Action, reason: str, **more: Any) -> Step:
+def make(want: Desired, action: Action, reason: StepReason, **more: Any) -> Step:
     """A step on a desired object, named after its action and object."""
     return step_on(want.key, action, reason, path=want.path, **more)
 
 
-def step_on(key: ResourceKey, action: Action, reason: str, *, path: SpecPath = (), suffix: str = "", **more: Any) -> Step:
+def step_on(key: ResourceKey, action: Action, reason: StepReason, *, path: SpecPath = (), suffix: str = "", **more: Any) -> Step:
     """A step on an object that need not be desired."""
     name = f"{action} {key}" + (f" {suffix}" if suffix else "")
-    return Step(name, key, action, reason, path=path, **more)
+    kind = KINDS[key.kind]
+    return Step(name, key, action, reason, path=path, billing=kind.billing, is_output=kind.is_output, **more)
 
 
 def until_gone(have: Observed, path: SpecPath = ()) -> Step:
     """For what the service is deleting already: it needs no second deletion, and its name is free only afterwards."""
-    return step_on(have.key, Action.WAIT, "is being deleted", path=path, expected=ABSENT)
+    return step_on(have.key, Action.WAIT, StepReason.LEAVING, path=path, expected=ABSENT)
 
 
 def compare(case: Case, want: Desired, have: Observed) -> tuple[FieldChange, ...]:
@@ -82,13 +73,12 @@ def _spec_entry(change: FieldChange, rules: Sequence[FieldRule]) -> str:
 
 def update(want: Desired, have: Observed, changes: tuple[FieldChange, ...], after: tuple[str, ...] = ()) -> Step:
     """The one write that changes an object in place."""
-    reason = (
-        "drift: somebody changed it" if all(change.reason is ChangeReason.DRIFT for change in changes) else "changed in the spec"
-    )
+    drifted = all(change.reason is ChangeReason.DRIFT for change in changes)
+    reason = StepReason.DRIFTED if drifted else StepReason.CHANGED
     return make(want, Action.UPDATE, reason, changes=changes, tags=want.owner_tags, expected=have.fingerprint, depends_on=after)
 
 
-def restore(case: Case, want: Desired, have: Observed, reason: str) -> list[Step]:
+def restore(case: Case, want: Desired, have: Observed, reason: StepReason) -> list[Step]:
     """Out of the archive, and then as the spec wants it: what was archived long ago may carry old tags."""
     back = make(want, Action.RESTORE, reason, expected=have.fingerprint)
     changes = compare(case, want, have)
@@ -149,21 +139,3 @@ def _is_older(case: Case, want: Desired, have: Observed) -> bool:
     if have.key.kind != want.key.kind or have.key == want.key:
         return False
     return case.is_ours(have) if want.key.kind == "job" else want.key.version is not None and have.key.name == want.key.name
-
-
-def at_low_priority(case: Case) -> bool:
-    """Whether the spec's cluster is, or is about to be, one of low priority."""
-    for want in case.wanted("compute"):
-        if (have := case.have(want.key)) is not None:
-            return bool(have.document.get("tier") == "low_priority")
-    return case.spec.compute is not None and case.spec.compute.tier == "low_priority"
-
-
-def _usd_hour(case: Case, kind: str, low_priority: bool) -> float | None:
-    """What a cluster's node or a deployment costs by existing; pay-as-you-go prices of the region, else of any (undated)."""
-    deployment = case.spec.deployment
-    block = {"compute": case.spec.compute, "deployment": deployment}.get(kind)
-    size = case.facts.size(block.size) if block else None
-    price = size.price_in(case.facts.location, low_priority) if size else None
-    instances = deployment.instances if deployment and kind == "deployment" else 1
-    return None if price is None else round(price * instances, 4)

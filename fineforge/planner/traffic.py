@@ -10,10 +10,11 @@ from dataclasses import replace
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.facts import World
 from fineforge.core.objects import Desired, Observed, ResourceKey, SpecPath, Status
-from fineforge.core.plan import Action, ChangeReason, FieldChange, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Step, StepReason
 from fineforge.planner.case import Case
 from fineforge.planner.decide import decide
 from fineforge.planner.steps import compare, fingerprint_after, step_on
+from fineforge.resources.kinds import child_kind
 
 
 def traffic_of(case: Case, endpoint: ResourceKey) -> dict[str, int]:
@@ -25,7 +26,7 @@ def live_traffic(world: World) -> dict[str, dict[str, int]]:
     """What share of the requests each deployment gets now, by endpoint; for whoever wants to know who answers."""
     found: dict[str, dict[str, int]] = {}
     for key, have in world.observed.items():
-        if have is not None and key.kind == "endpoint":
+        if have is not None and child_kind(key.kind):
             found[key.name] = {str(name): int(value) for name, value in (have.document.get("traffic") or {}).items()}
     return found
 
@@ -50,9 +51,9 @@ def shift(case: Case, want: Desired, endpoint: ResourceKey, traffic: Mapping[str
     steps: list[Step] = []
     for percent in _percents(case, new, current):
         after = split(current, new, percent)
-        step = _step(case, endpoint, f"{percent} % of the traffic to `{new}`", f"traffic {percent}", current, after)
+        step = _step(case, endpoint, StepReason.TRAFFIC, percent, current, after)
         needs = dict.fromkeys((*waits, gate) if gate else waits)
-        steps.append(replace(step, path=want.path, only_if=gate, depends_on=tuple(needs)))
+        steps.append(replace(step, names=(new,), value=str(percent), path=want.path, only_if=gate, depends_on=tuple(needs)))
         waits, current = [step.id], after
     return steps
 
@@ -65,7 +66,7 @@ def to_zero(
         return [], dict(traffic)
     others = {name: value for name, value in traffic.items() if name not in names}
     after = {name: 0 for name in traffic if name in names} | (_shares(others, 100) if any(others.values()) else others)
-    step = _step(case, endpoint, "no traffic to what is deleted next", "traffic 0", traffic, after)
+    step = _step(case, endpoint, StepReason.NO_TRAFFIC, 0, traffic, after)
     return [replace(step, path=path, depends_on=tuple(_endpoint_writes(case, endpoint)))], after
 
 
@@ -94,14 +95,16 @@ def _percents(case: Case, new: str, current: Mapping[str, int]) -> list[int]:
 
 
 def _step(
-    case: Case, endpoint: ResourceKey, words: str, suffix: str, before: Mapping[str, int], after: Mapping[str, int]
+    case: Case, endpoint: ResourceKey, reason: StepReason, percent: int, before: Mapping[str, int], after: Mapping[str, int]
 ) -> Step:
     changes = tuple(
         FieldChange(f"traffic.{name}", before.get(name, 0), value, Action.UPDATE, ChangeReason.ROLLOUT)
         for name, value in after.items()
         if value != before.get(name, 0)
     )
-    return step_on(endpoint, Action.UPDATE, words, suffix=suffix, changes=changes, expected=_expected(case, endpoint))
+    return step_on(
+        endpoint, Action.UPDATE, reason, suffix=f"traffic {percent}", changes=changes, expected=_expected(case, endpoint)
+    )
 
 
 def _expected(case: Case, endpoint: ResourceKey) -> str:

@@ -32,7 +32,6 @@ class Identity:
     endpoint: ResourceKey | None = None
     deployment: ResourceKey | None = None
     digests: Mapping[ResourceKey, str] = field(default_factory=dict)
-    attempt: int = 1
 
     @property
     def keys(self) -> tuple[ResourceKey, ...]:
@@ -57,7 +56,7 @@ def identify(spec: Spec, facts: Facts, parameters: Mapping[str, Parameter], atte
     if spec.trains and facts.component is not None and facts.model is not None:
         job_digest = _job_digest(spec, facts, parameters, {split: digests[key] for split, key in data.items()})
         suffix = f"-r{attempt}" if attempt > 1 else ""
-        job = named(ResourceKey("job", f"{spec.name}-{short(job_digest)}{suffix}"), job_digest)
+        job = named(ResourceKey("job", f"{spec.name}-{short(job_digest)}{suffix}", attempt=attempt), job_digest)
         if spec.register_ is not None:
             model = named(ResourceKey("model", spec.register_.name, model_version(job_digest)), job_digest)
             if spec.register_.registry is not None:
@@ -72,7 +71,7 @@ def identify(spec: Spec, facts: Facts, parameters: Mapping[str, Parameter], atte
     if spec.deployment is not None and endpoint is not None and model is not None:
         content = digest(["deployment", *_served(spec.deployment, model)])
         deployment = named(ResourceKey("deployment", f"d-{short(content)}", parent=endpoint.name), content)
-    return Identity(compute, data, job, model, publication, endpoint, deployment, digests, attempt)
+    return Identity(compute, data, job, model, publication, endpoint, deployment, digests)
 
 
 def recipe_digest(fact: DatasetFact) -> str:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from fineforge.core.events import Event, EventKind, Outcome
-from fineforge.core.plan import WRITES, Action, Step
+from fineforge.core.plan import WRITES, Action, Billing, Step
 from fineforge.documents.summary import estimate
 from fineforge.views.data import Seldom, progress_text
 from fineforge.views.paint import Paint, visible
@@ -192,7 +192,7 @@ def write_outcome(outcome: Outcome, paint: Paint) -> str:
     for name in outcome.running:
         step = next(step for step in outcome.plan.steps if step.id == name)
         known = estimate(step)
-        cost = f" ({known})" if known else " and costs money until it ends" if step.key.kind == "job" else ""
+        cost = f" ({known})" if known else " and costs money until it ends" if step.billing is Billing.RUN else ""
         lines += paint.wrap(f"{object_name(step)} keeps running{cost}", "  ")
     if outcome.running:
         then = "`fineforge apply` continues from there, `fineforge logs -f` follows it, `fineforge destroy` cancels it"

@@ -16,9 +16,10 @@ from fineforge.core.plan import Action, FieldChange, Mode, Plan, Step
 from fineforge.core.redaction import visible_value
 from fineforge.documents.effects import effects, headline, removals, replaced
 from fineforge.documents.summary import CHANGE_WORDS, gate_name, summary_of, undone
+from fineforge.documents.wording import notable_reason, reason_text
 from fineforge.views.markup import Piece, code, page, plain, words
 from fineforge.views.recipe import recipe_text, summary_text
-from fineforge.views.text import LOOK, OBVIOUS, bills, decided, object_name, origin, shown, trains
+from fineforge.views.text import LOOK, bills, decided, object_name, origin, shown, trains
 
 LIMIT = 64_000
 """Bytes. GitHub takes 65,536 characters
@@ -105,7 +106,8 @@ def _lost(plans: Sequence[Plan]) -> Iterator[Piece]:
 
 
 def _because(step: Step) -> str:
-    return f": {words(step.reason)}" if step.reason and step.reason not in OBVIOUS else ""
+    reason = notable_reason(step)
+    return f": {words(reason)}" if reason else ""
 
 
 def _unplanned(unplanned: Unplanned, problems: Sequence[Diagnostic]) -> Iterator[Piece]:
@@ -152,7 +154,7 @@ def _step(plan: Plan, step: Step) -> Iterator[str]:
     if step.only_if:
         yield f"  - only if the {gate_name(plan, step)} check passes"
     if step.fallback is not None:
-        yield f"  - if that is refused: {words(step.fallback.reason)}"
+        yield f"  - if that is refused: {words(reason_text(step.fallback))}"
 
 
 def _change(change: FieldChange) -> str:

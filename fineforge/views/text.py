@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from fineforge.core.diagnostics import errors
 from fineforge.core.gateway import LOCAL
-from fineforge.core.plan import Action, ChangeReason, FieldChange, Mode, Plan, Step
+from fineforge.core.plan import Action, Billing, ChangeReason, FieldChange, Mode, Plan, Step
 from fineforge.core.redaction import visible_value
 from fineforge.documents.summary import CHANGE_WORDS, estimate, gate_name, summary, summary_of, undone
+from fineforge.documents.wording import explains, notable_reason, reason_text
 from fineforge.host.files import shown_path
 from fineforge.views.paint import Paint, cells, pad, visible
 from fineforge.views.recipe import recipe_text, summary_text
@@ -194,27 +195,23 @@ def _step(plan: Plan, step: Step, paint: Paint) -> list[str]:
     lines = paint.wrap(f"{object_name(step)}", f"  {label} ", " " * 18)
     lines[0] = lines[0].replace(label, paint(role, label), 1)
     role = "quiet" if step.action in (Action.NOOP, Action.READ) else ""
-    if step.reason and step.reason not in OBVIOUS:
-        lines += [paint(role, line) for line in paint.wrap(step.reason, " " * 18)]
+    if reason := notable_reason(step):
+        lines += [paint(role, line) for line in paint.wrap(reason, " " * 18)]
     return lines + _details(plan, step, paint)
 
 
-OBVIOUS = ("does not exist", "as the spec wants it")
-"""Reasons that the action's own word already says."""
-
-
 def _details(plan: Plan, step: Step, paint: Paint) -> list[str]:
-    lines = [line for change in step.changes for line in _change(change, step.reason, paint)]
+    lines = [line for change in step.changes for line in _change(change, explains(step, change), paint)]
     for upload in step.uploads:
         lines += paint.wrap(f"the {upload.split} split is uploaded first", " " * 18, " " * 20)
     if step.only_if:
         lines += paint.wrap(f"only if the {gate_name(plan, step)} check passes", " " * 18)
     if step.fallback is not None:
-        lines += paint.wrap(f"if that is refused: {step.fallback.reason}", " " * 18)
+        lines += paint.wrap(f"if that is refused: {reason_text(step.fallback)}", " " * 18)
     return lines
 
 
-def _change(change: FieldChange, known: str, paint: Paint) -> list[str]:
+def _change(change: FieldChange, is_explained: bool, paint: Paint) -> list[str]:
     before, after = (shown(visible_value(change.path, value)) for value in (change.before, change.after))
     if change.before is None:
         told = f"{change.path}: {after} is added"
@@ -223,9 +220,9 @@ def _change(change: FieldChange, known: str, paint: Paint) -> list[str]:
     else:
         told = f"{change.path}: {before} -> {after}"
     lines = paint.wrap(told, " " * 18, " " * 20)
-    reason = f"({CHANGE_WORDS[change.reason]})"
-    if CHANGE_WORDS[change.reason] in known:
+    if is_explained:
         return lines
+    reason = f"({CHANGE_WORDS[change.reason]})"
     if cells(lines[-1]) + cells(reason) + 2 <= paint.width:
         lines[-1] += "  " + paint("quiet", reason)
         return lines
@@ -247,8 +244,10 @@ def _bills(plan: Plan, paint: Paint) -> str:
 def bills(plan: Plan) -> list[tuple[str, str]]:
     """What costs money once this plan is applied, as far as the steps say: the object, and how much in words."""
     steps = [step for step in plan.steps if step.usd_hour is not None]
-    cluster = any(step.key.kind == "compute" for step in steps)  # It says already what its nodes cost while the job runs.
-    return [(f"{step.key.kind} {step.key.name}", estimate(step)) for step in steps if not (cluster and step.key.kind == "job")]
+    cluster = any(step.billing is Billing.NODE for step in steps)  # It says already what its nodes cost while the job runs.
+    return [
+        (f"{step.key.kind} {step.key.name}", estimate(step)) for step in steps if not (cluster and step.billing is Billing.RUN)
+    ]
 
 
 def _end(plan: Plan, paint: Paint) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fineforge.core.diagnostics import Diagnostic, FineforgeError
-from fineforge.core.objects import Desired, Document, Ownership
+from fineforge.core.objects import Desired, Document, Ownership, ResourceKey
 from fineforge.resources.fields import field_digests, get
 from fineforge.resources.kinds.base import Context, Kind, Wanted
 from fineforge.resources.kinds.compute import COMPUTE
@@ -25,7 +25,18 @@ from fineforge.resources.templates import Templates
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (COMPUTE, DATA, JOB, MODEL, PUBLICATION, ENDPOINT, DEPLOYMENT)}
 """In the order in which a spec's objects are shown."""
 
-__all__ = ["KINDS", "Context", "Kind", "desired_all"]
+__all__ = ["KINDS", "Context", "Kind", "child_kind", "desired_all", "parent_of"]
+
+
+def parent_of(key: ResourceKey) -> ResourceKey | None:
+    """Return the key of the object that contains this one; None where the kind has no parent."""
+    kind = KINDS[key.kind].parent
+    return ResourceKey(kind, key.parent or "") if kind else None
+
+
+def child_kind(kind: str) -> str | None:
+    """Return the kind of the objects that an object of this kind contains, if any."""
+    return next((other.name for other in KINDS.values() if other.parent == kind), None)
 
 
 def desired_all(context: Context, templates: Templates) -> tuple[Desired, ...]:
@@ -47,21 +58,21 @@ def _render(kind: Kind, wanted: Wanted, context: Context, templates: Templates) 
     digest = context.identity.digests[wanted.key]
     if wanted.existing:
         return Desired(wanted.key, "", {}, digest, path=wanted.path, existing=True)
-    text, document, tags = _texts(kind, wanted.variables, context, digest, templates)
+    text, document, tags = _texts(kind, wanted.key, wanted.variables, context, templates)
     if problems := [*_changed(kind, wanted, document), *([] if digest in text else [_untagged(kind, wanted)])]:
         raise FineforgeError(*problems)
-    fallback = _texts(kind, {**wanted.variables, **wanted.fallback}, context, digest, templates)[0] if wanted.fallback else ""
+    cheaper = {**wanted.variables, **wanted.fallback}
+    fallback = _texts(kind, wanted.key, cheaper, context, templates)[0] if wanted.fallback else ""
     return Desired(wanted.key, text, document, digest, wanted.depends_on, wanted.path, wanted.uploads, tags, fallback)
 
 
 def _texts(
-    kind: Kind, variables: Mapping[str, Any], context: Context, digest: str, templates: Templates
+    kind: Kind, key: ResourceKey, variables: Mapping[str, Any], context: Context, templates: Templates
 ) -> tuple[str, Document, dict[str, str]]:
     """The text to submit, its document without our tags, and our tags. Rendered twice: the tags hold digests of the document."""
     _, document = templates.render(kind.template, {**variables, "tags": dict(context.tags)})
-    attempt = context.identity.attempt if kind.name == "job" else 1
-    fields = field_digests(document, kind.rules)
-    owner = Ownership(context.project, context.spec.name, digest, fields, attempt, context.source)
+    digest, fields = context.identity.digests[key], field_digests(document, kind.rules)
+    owner = Ownership(context.project, context.spec.name, digest, fields, key.attempt, context.source)
     tags = {**context.tags, **variables.get("lineage", {}), **kind.owner_tags(owner)}
     ours = {name: str(value) for name, value in tags.items() if is_owner_tag(name)}
     return templates.text(kind.template, {**variables, "tags": tags}), document, ours

@@ -13,6 +13,7 @@ from typing import Any
 from fineforge.config.spec import Spec
 from fineforge.core.facts import Facts
 from fineforge.core.objects import Document, Observed, Ownership, Raw, ResourceKey, SpecPath, Status, Upload
+from fineforge.core.plan import Billing
 from fineforge.resources import fields, ownership
 from fineforge.resources.bindings import Bindings, bind
 from fineforge.resources.fields import FieldRule
@@ -26,6 +27,31 @@ class End(StrEnum):
     DELETE = "delete"
     ARCHIVE = "archive"
     STAY = "stay"
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Where Azure Resource Manager keeps objects of a kind, and how azure-ai-ml creates one."""
+
+    path: str
+    """Below the workspace: `{name}`, and `{version}` and `{parent}` if the kind has them. A list is one segment shorter."""
+    version: str
+    """API version of reads and updates; azure-ai-ml 1.35.2 uses the same."""
+    load: str
+    """Function of `azure.ai.ml` that reads the rendered YAML."""
+    client: str
+    """Attribute of `MLClient` that creates the object."""
+    create: str = "create_or_update"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of `create` beyond the object."""
+    list_query: str = ""
+    delete_query: str = ""
+    required: tuple[str, ...] = ("name", "properties")
+    """Keys that every answer with one object must have."""
+
+    @property
+    def is_versioned(self) -> bool:
+        return "{version}" in self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +95,18 @@ class Kind:
     states: Mapping[str, Status]
     """The service's words, lower case; an unknown word is BUSY, for the service alone knows what it does."""
     end: End
+    api: Api | None
+    """None: the kind is a copy in a registry, which the workspace does not list."""
+    end_order: int
+    """Place in the order in which a destroy ends objects, lowest first."""
+    parent: str = ""
+    """Kind of the object that contains objects of this kind, and is deleted with them."""
+    is_output: bool = False
+    """True if an apply reports the object as one of its outputs."""
+    is_followed: bool = False
+    """True if an apply shows the object's log and metrics while it waits for it."""
+    billing: Billing | None = None
+    """What an hourly price is for; None where objects of the kind cost nothing by themselves."""
     shared: bool = False
     """Several specs may use one object; each leaves its `used-by` tag."""
     extra: Mapping[str, str] = field(default_factory=dict)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from fineforge.core.plan import Billing
 from fineforge.resources.fields import Change, FieldRule
-from fineforge.resources.kinds.base import PROVISIONING, USER_TAGS_TOP, Context, End, Kind, Wanted, identity_rules
+from fineforge.resources.kinds.base import PROVISIONING, USER_TAGS_TOP, Api, Context, End, Kind, Wanted, identity_rules
 
 _SCALE = "properties.properties.scaleSettings"
 
@@ -93,5 +94,16 @@ COMPUTE = Kind(
     state="properties.provisioningState",
     states=PROVISIONING,
     end=End.DELETE,
+    api=Api(
+        "computes/{name}",
+        "2023-08-01-preview",
+        "load_compute",
+        "compute",
+        "begin_create_or_update",
+        delete_query="&underlyingResourceAction=Delete",
+        required=(),
+    ),
+    end_order=60,
+    billing=Billing.NODE,
     shared=True,
 )

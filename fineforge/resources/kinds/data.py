@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from fineforge.core.objects import SpecPath, Upload
 from fineforge.resources.fields import Change, FieldRule
-from fineforge.resources.kinds.base import PROVISIONING, USER_TAGS, Context, End, Kind, Wanted, identity_rules
+from fineforge.resources.kinds.base import PROVISIONING, USER_TAGS, Api, Context, End, Kind, Wanted, identity_rules
 from fineforge.resources.naming import upload_path
 
 
@@ -49,5 +49,7 @@ DATA = Kind(
     state="properties.provisioningState",
     states=PROVISIONING,
     end=End.ARCHIVE,
+    api=Api("data/{name}/versions/{version}", "2023-04-01-preview", "load_data", "data", list_query="&listViewType=All"),
+    end_order=50,
     fixed={"name": "name", "version": "version", "path": "path"},
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fineforge.core.objects import ResourceKey
+from fineforge.core.plan import Billing
 from fineforge.resources.fields import FieldRule
-from fineforge.resources.kinds.base import PROVISIONING, USER_TAGS_TOP, Context, End, Kind, Wanted, identity_rules
+from fineforge.resources.kinds.base import PROVISIONING, USER_TAGS_TOP, Api, Context, End, Kind, Wanted, identity_rules
 
 _REQUEST = "properties.requestSettings"
 _PROBE = "properties.livenessProbe"
@@ -91,6 +92,18 @@ DEPLOYMENT = Kind(
     state="properties.provisioningState",
     states=PROVISIONING,
     end=End.DELETE,
+    api=Api(
+        "onlineEndpoints/{parent}/deployments/{name}",
+        "2023-04-01-preview",
+        "load_online_deployment",
+        "online_deployments",
+        "begin_create_or_update",
+        {"skip_script_validation": True},
+    ),
+    end_order=20,
+    parent="endpoint",
+    is_output=True,
+    billing=Billing.EXISTENCE,
     fixed={
         "name": "name",
         "endpoint_name": "endpoint",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fineforge.resources.fields import Change, FieldRule
-from fineforge.resources.kinds.base import PROVISIONING, USER_TAGS_TOP, Context, End, Kind, Wanted, identity_rules
+from fineforge.resources.kinds.base import PROVISIONING, USER_TAGS_TOP, Api, Context, End, Kind, Wanted, identity_rules
 
 
 def _wanted(context: Context) -> Iterable[Wanted]:
@@ -27,5 +27,8 @@ ENDPOINT = Kind(
     state="properties.provisioningState",
     states=PROVISIONING,
     end=End.DELETE,
+    api=Api("onlineEndpoints/{name}", "2022-02-01-preview", "load_online_endpoint", "online_endpoints", "begin_create_or_update"),
+    end_order=10,
+    is_output=True,
     extra={"traffic": "properties.traffic", "mirror_traffic": "properties.mirrorTraffic"},
 )

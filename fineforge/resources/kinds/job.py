@@ -8,9 +8,10 @@ from typing import Any
 from fineforge.catalog.facts import ComponentFact
 from fineforge.config.spec import Spec
 from fineforge.core.objects import Status
+from fineforge.core.plan import Billing
 from fineforge.resources import parameters
 from fineforge.resources.fields import Change, FieldRule
-from fineforge.resources.kinds.base import USER_TAGS, Context, End, Kind, Wanted, asset_bindings, identity_rules
+from fineforge.resources.kinds.base import USER_TAGS, Api, Context, End, Kind, Wanted, asset_bindings, identity_rules
 
 _DIGESTED = "the service cannot change it, and the job's name carries its digest"
 
@@ -112,5 +113,16 @@ JOB = Kind(
         ),
     },
     end=End.ARCHIVE,
+    api=Api(
+        "jobs/{name}",
+        "2024-01-01-preview",
+        "load_job",
+        "jobs",
+        list_query="&listViewType=All&jobType=Pipeline&tag=fineforge-spec",
+    ),
+    end_order=40,
+    is_output=True,
+    is_followed=True,
+    billing=Billing.RUN,
 )
 """States: azure-ai-ml 1.35.2 `_run_history_constants`."""

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fineforge.resources.fields import Change, FieldRule
-from fineforge.resources.kinds.base import PROVISIONING, USER_TAGS, Context, End, Kind, Wanted, asset_bindings, identity_rules
+from fineforge.resources.kinds.base import (
+    PROVISIONING,
+    USER_TAGS,
+    Api,
+    Context,
+    End,
+    Kind,
+    Wanted,
+    asset_bindings,
+    identity_rules,
+)
 
 
 def _wanted(context: Context) -> Iterable[Wanted]:
@@ -49,5 +59,8 @@ MODEL = Kind(
     state="properties.provisioningState",
     states=PROVISIONING,
     end=End.ARCHIVE,
+    api=Api("models/{name}/versions/{version}", "2023-08-01-preview", "load_model", "models", list_query="&listViewType=All"),
+    end_order=30,
+    is_output=True,
     fixed={"name": "name", "version": "version", "path": "path"},
 )

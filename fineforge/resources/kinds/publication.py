@@ -38,5 +38,8 @@ PUBLICATION = Kind(
     state="properties.provisioningState",
     states=PROVISIONING,
     end=End.STAY,
+    api=None,
+    end_order=70,
+    is_output=True,
     fixed={"name": "name", "version": "version", "registry": "registry", "model": "model"},
 )

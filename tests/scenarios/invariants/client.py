@@ -16,6 +16,7 @@ from fineforge import engine
 from fineforge.core.diagnostics import errors
 from fineforge.core.events import Event, Outcome
 from fineforge.core.plan import WRITES, Action, Mode, Plan, Step
+from fineforge.documents.wording import reason_text
 from tests.support import single
 from tests.support.running_emulator import RunningEmulator
 
@@ -52,7 +53,7 @@ class Client:
         return made
 
     def pending(self, mode: Mode = Mode.APPLY) -> list[str]:
-        return [f"{step.id}: {step.reason}" for step in self.plan(mode).writes]
+        return [f"{step.id}: {reason_text(step)}" for step in self.plan(mode).writes]
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """The command line, in a process of its own; `{spec}` stands for the spec."""

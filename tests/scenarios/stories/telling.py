@@ -13,6 +13,7 @@ from fineforge import engine
 from fineforge.core.diagnostics import errors
 from fineforge.core.events import Event, Outcome
 from fineforge.core.plan import Mode, Plan
+from fineforge.documents.wording import reason_text
 from fineforge.planner import check_plan
 from tests.support import single
 from tests.support.memory import MemoryGateway
@@ -82,4 +83,4 @@ class Telling:
         """What a plan would write now."""
         made = self.plan(mode)
         assert not errors(made.diagnostics), made.diagnostics
-        return [f"{step.id}: {step.reason}" for step in made.writes]
+        return [f"{step.id}: {reason_text(step)}" for step in made.writes]

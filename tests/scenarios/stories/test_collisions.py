@@ -21,6 +21,7 @@ from fineforge.core.events import Event, EventKind, Outcome
 from fineforge.core.gateway import Progress
 from fineforge.core.objects import Raw, ResourceKey
 from fineforge.core.plan import Action, Mode, Plan
+from fineforge.documents.wording import reason_text
 from fineforge.engine import batch, orphans
 from tests.scenarios.stories.telling import Telling
 from tests.scenarios.stories.test_kill_walk import RETRAIN, over
@@ -186,7 +187,7 @@ def test_another_spec_moves_into_the_endpoint_before_it_goes(repository: Reposit
     (moved,) = outcome.moved.values()
     assert "`theirs`" in moved.message and repository.gateway.get(theirs) is not None
     again = end_of(repository, "one")
-    assert [step.reason for step in again.steps if step.key.kind == "endpoint" and step.action is Action.NOOP] == [
+    assert [reason_text(step) for step in again.steps if step.key.kind == "endpoint" and step.action is Action.NOOP] == [
         "stays: `theirs` in it is not this spec's"
     ]
     assert engine.outcome_exit_code(single.apply(again, spec_of(repository, "one"), repository.gateway, lambda _: None)) == 0
@@ -205,7 +206,7 @@ def test_one_of_two_that_share_a_cluster_goes_while_the_other_comes(repository: 
     outcome = single.apply(made, spec_of(repository, "one"), repository.gateway, lambda _: None)
     assert [found.code for found in outcome.moved.values()] == ["FF501"]
     assert repository.gateway.get(CLUSTER) is not None
-    assert [step.reason for step in end_of(repository, "one").steps if step.key == CLUSTER] == ["still used by `two`"]
+    assert [reason_text(step) for step in end_of(repository, "one").steps if step.key == CLUSTER] == ["still used by `two`"]
     planned = single.plan(spec_of(repository, "two"), repository.gateway).plan
     assert planned.writes == ()
 

@@ -25,7 +25,7 @@ from fineforge.azure.http import Http
 from fineforge.core.diagnostics import FineforgeError
 from fineforge.core.gateway import Workspace
 from fineforge.core.objects import ResourceKey
-from fineforge.core.plan import Action, Mode, Plan, Step
+from fineforge.core.plan import Action, Mode, Plan, Step, StepReason
 from fineforge.execution import executor as apply
 from fineforge.host.retry_after import seconds_of
 from tests.support.hostile import KINDS, Reply, busy, serving
@@ -233,7 +233,7 @@ def test_a_deletion_rereads_through_the_door(body: Any, gateway: AzureGateway, e
     endpoint = ResourceKey("endpoint", "support")
     gateway.create(endpoint, "{name: support, auth_mode: key}")
     assert gateway.wait(endpoint, lambda _: None, lambda: False) is not None
-    step = Step("endpoint.support", endpoint, Action.DELETE, "gone")
+    step = Step("endpoint.support", endpoint, Action.DELETE, StepReason.CREATED_HERE)
     execution = apply.Execution(gateway, {}, lambda _: None, threading.Event())
     emulator.faults({"what": "error", "status": 200, "path": r"/deployments\Z", "body": body})
     outcome = apply.run(Plan(1, Mode.DESTROY, "local", "s", "", {}, (step,)), execution)

@@ -247,7 +247,13 @@ def test_the_rows_of_all_splits_at_once(tmp_path: Path) -> None:
 
 
 NOT_THERE: dict[str, tuple[str, dict[str, Any], str, str, tuple[str, ...]]] = {
-    "a folder's name": ("dta", {"train": {}}, "file or folder `dta` does not exist", "did you mean `data`?", ("dataset", "source")),
+    "a folder's name": (
+        "dta",
+        {"train": {}},
+        "file or folder `dta` does not exist",
+        "did you mean `data`?",
+        ("dataset", "source"),
+    ),
     "a split": ("data", {"test": {}}, "`data` contains no `test.jsonl`", "it holds `train.jsonl`", ("dataset", "splits", "test")),
     "a source split": (
         *("data", {"train": {"from": "trains"}}, "`data` contains no `trains.jsonl`", "did you mean `train`?"),

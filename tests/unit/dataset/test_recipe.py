@@ -218,7 +218,12 @@ NO_FORMS: dict[str, tuple[dict[str, Any], dict[str, str], str, str]] = {
     "no such column": ({"a": "A"}, {"prompt": "q", "response": "a"}, "FF625", "column `q`"),
     "no list": ({"chat": "A"}, {"messages": "chat"}, "FF611", "`chat` is not a list of messages"),
     "no text": ({"q": 1, "a": "A"}, {"prompt": "q", "response": "a"}, "FF611", "`q` is not text"),
-    "no turns": ({"chat": [{"x": 1}]}, {"messages": "chat"}, "FF611", "message 1 of `chat` needs the text fields `role` and `content`"),
+    "no turns": (
+        {"chat": [{"x": 1}]},
+        {"messages": "chat"},
+        "FF611",
+        "message 1 of `chat` needs the text fields `role` and `content`",
+    ),
     "an empty answer": ({"q": "Q", "a": " "}, {"prompt": "q", "response": "a"}, "FF613", "message 2 is empty"),
     "nobody answers": (
         {"chat": [{"from": "human", "value": "Q"}]},

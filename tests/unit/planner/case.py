@@ -28,6 +28,7 @@ from fineforge.core.facts import Facts, World
 from fineforge.core.objects import Observed, ResourceKey
 from fineforge.core.plan import MetricCheck, Mode, Plan, SmokeCheck
 from fineforge.documents.summary import CHANGE_WORDS
+from fineforge.documents.wording import reason_text
 from fineforge.planner import Options, plan
 from fineforge.resources.kinds import KINDS
 from tests.support import offline
@@ -212,11 +213,11 @@ def _step(step: Any, world: World) -> dict[str, Any]:
     )
     told = {
         "step": step.id,
-        "why": step.reason,
+        "why": reason_text(step),
         "changes": [f"{c.path}: {c.before} -> {c.after} ({CHANGE_WORDS[c.reason]})" for c in step.changes],
         "after": sorted(step.depends_on),
         "if": step.only_if,
-        "else": step.fallback.reason if step.fallback else "",
+        "else": reason_text(step.fallback) if step.fallback else "",
         "expects": expects,
         "gate": _gate(step.gate),
         "uploads": [upload.split for upload in step.uploads],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ import pytest
 from fineforge.cli import run
 from fineforge.core.diagnostics import Diagnostic
 from fineforge.core.objects import ResourceKey
-from fineforge.core.plan import Action, ChangeReason, FieldChange, Mode, Plan, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Mode, Plan, Step, StepReason
 from fineforge.documents import effects, events, schemas
 from fineforge.documents import plan as as_json
+from fineforge.documents.wording import explains, reason_text
 from tests.unit.planner.case import Case, folders
 from tests.unit.views import plans
 
@@ -151,7 +153,7 @@ def test_every_effect_has_words() -> None:
 def secret_plan(path: str, before: Any, after: Any) -> Plan:
     key = ResourceKey("deployment", "d-1", parent="e")
     change = FieldChange(path, before, after, Action.UPDATE, ChangeReason.SPEC)
-    return Plan(1, Mode.APPLY, "dev", "a", "0", {}, (Step("update it", key, Action.UPDATE, "changed", (change,)),))
+    return Plan(1, Mode.APPLY, "dev", "a", "0", {}, (Step("update it", key, Action.UPDATE, StepReason.CHANGED, (change,)),))
 
 
 @pytest.mark.parametrize(
@@ -240,3 +242,18 @@ def test_a_file_of_an_earlier_run_stays_where_the_command_line_is_wrong(
     assert "different formats" in capsys.readouterr().out
     assert file.read_text(encoding="utf-8") == "earlier"
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("reason", StepReason)
+def test_every_reason_has_words_that_hold_what_the_step_names(reason: StepReason) -> None:
+    step = Step("u", ResourceKey("endpoint", "e"), Action.UPDATE, reason, names=("{x}", "two"), value="7")
+    text = reason_text(step)
+    assert text and "{names}" not in text and "{value}" not in text
+    assert ("`two`" in text) <= ("`{x}`, `two`" in text)
+
+
+def test_a_name_that_reads_like_a_reason_hides_no_reason_of_a_change() -> None:
+    change = FieldChange("auth_mode", "key", "aad_token", Action.UPDATE, ChangeReason.DRIFT)
+    named = Step("u", ResourceKey("endpoint", "e"), Action.UPDATE, StepReason.FIXED_FIELDS, (change,), names=("drift",))
+    assert not explains(named, change)
+    assert explains(replace(named, reason=StepReason.DRIFTED), change)

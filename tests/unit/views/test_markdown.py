@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from fineforge.core.diagnostics import Diagnostic, Severity, SourceSpan
 from fineforge.core.objects import ResourceKey
-from fineforge.core.plan import Action, ChangeReason, FieldChange, Mode, Plan, Step
+from fineforge.core.plan import Action, ChangeReason, FieldChange, Mode, Plan, Step, StepReason
 from fineforge.views import markdown, markup, text
 from tests.unit.planner.case import Case, folders
 from tests.unit.views import plans
@@ -131,8 +131,11 @@ def test_nothing_foreign_breaks_out(text: str) -> None:
     made = plans.make()
     change = FieldChange(f"tags.{text}", text, text + "!", Action.UPDATE, ChangeReason.SPEC)
     key = ResourceKey("endpoint", text or "e")
-    step = Step("x", key, Action.UPDATE, text, (change,), fallback=Step("y", key, Action.CREATE, text))
-    gone = Step("z", key, Action.DELETE, text)
+    reason = StepReason.FAILED_WITH_MESSAGE
+    step = Step(
+        "x", key, Action.UPDATE, reason, (change,), value=text, fallback=Step("y", key, Action.CREATE, reason, value=text)
+    )
+    gone = Step("z", key, Action.DELETE, reason, value=text)
     facts = {
         **made.facts,
         "workspace": {"name": text, "resource_group": text, "subscription_id": text, "location": text},
@@ -179,7 +182,7 @@ def test_plain_text_stays_text(text: str) -> None:
 def test_secrets_are_hidden() -> None:
     key = ResourceKey("deployment", "d-1", parent="e")
     change = FieldChange("environment_variables.HF_TOKEN", None, "hunter2!", Action.UPDATE, ChangeReason.SPEC)
-    made = Plan(1, Mode.APPLY, "dev", "a", "0", {}, (Step("u", key, Action.UPDATE, "changed", (change,)),))
+    made = Plan(1, Mode.APPLY, "dev", "a", "0", {}, (Step("u", key, Action.UPDATE, StepReason.CHANGED, (change,)),))
     shown = markdown.write_plans([made], "dev")
     assert "hunter2!" not in shown and "`(hidden)` is added" in shown
 

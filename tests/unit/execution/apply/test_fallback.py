@@ -8,7 +8,7 @@ import pytest
 
 from fineforge import engine
 from fineforge.core.objects import ResourceKey
-from fineforge.core.plan import Action, Plan
+from fineforge.core.plan import Action, Plan, StepReason
 from tests.scenarios.stories.telling import Telling
 
 CLUSTER = ResourceKey("compute", "gpu-a100")
@@ -43,7 +43,7 @@ def on_cluster(made: Plan) -> list[Action]:
 
 def test_dedicated_where_there_is_quota(cheap: Telling) -> None:
     step = next(step for step in cheap.plan().steps if step.key == CLUSTER)
-    assert step.fallback is not None and "low priority" in step.fallback.reason
+    assert step.fallback is not None and step.fallback.reason is StepReason.IF_REFUSED
     assert "dedicated" in step.text and "low_priority" in step.fallback.text
     cheap.apply()
     assert (tier(cheap), writes(cheap)) == ("Dedicated", ["create"])
@@ -56,7 +56,7 @@ def test_low_priority_where_there_is_none(cheap: Telling) -> None:
     assert (tier(cheap), writes(cheap)) == ("LowPriority", ["create", "create"])
     assert cheap.pending() == [], "either is what the spec wants"
     cluster = next(step for step in cheap.plan().steps if step.key == CLUSTER)
-    assert cluster.action is Action.NOOP and "at low priority" in cluster.reason, "and its readers are told which"
+    assert cluster.action is Action.NOOP and cluster.reason is StepReason.AT_LOW_PRIORITY, "and its readers are told which"
 
 
 def test_low_priority_costs_what_low_priority_costs(told: Telling) -> None:

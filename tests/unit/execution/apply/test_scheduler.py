@@ -10,14 +10,14 @@ from typing import Any
 
 from fineforge.core.events import Event, EventKind, Outcome
 from fineforge.core.objects import ResourceKey
-from fineforge.core.plan import Action, Mode, Plan, Step
+from fineforge.core.plan import Action, Mode, Plan, Step, StepReason
 from fineforge.execution import executor
 
 ROOT = Path(__file__).parents[4]
 
 
 def step(name: str, *needs: str, action: Action = Action.NOOP, only_if: str = "") -> Step:
-    return Step(name, ResourceKey("compute", name), action, "", depends_on=needs, only_if=only_if)
+    return Step(name, ResourceKey("compute", name), action, StepReason.ABSENT, depends_on=needs, only_if=only_if)
 
 
 def carry_out(*steps: Step, gateway: Any = None) -> tuple[Outcome, list[Event]]:

@@ -14,7 +14,7 @@ from fineforge.core.diagnostics import errors
 from fineforge.core.events import Event, EventKind, Outcome
 from fineforge.core.gateway import Progress
 from fineforge.core.objects import Raw, ResourceKey
-from fineforge.core.plan import Action, Plan
+from fineforge.core.plan import Action, Plan, StepReason
 from fineforge.documents.summary import estimate
 from tests.scenarios.stories.telling import Telling
 from tests.support import single
@@ -130,11 +130,11 @@ def test_a_superseded_job_is_found_while_the_wanted_one_runs(told: Telling) -> N
     told.data["training"] = {**told.data["training"], "learning_rate": 2e-5}
     detached(told, told.plan())
 
-    def jobs() -> list[tuple[Action, str]]:
+    def jobs() -> list[tuple[Action, StepReason]]:
         return [(step.action, step.reason) for step in told.plan().steps if step.key.kind == "job"]
 
     (kept, why), (waits, _) = jobs()
-    assert (kept, waits) == (Action.NOOP, Action.WAIT) and "it runs on, and bills" in why
+    assert (kept, waits) == (Action.NOOP, Action.WAIT) and why is StepReason.SUPERSEDED_RUNS
     told.data["job"] = {"on_superseded": "cancel"}
     assert [action for action, _ in jobs()] == [Action.CANCEL, Action.WAIT]
 

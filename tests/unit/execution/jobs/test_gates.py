@@ -12,7 +12,7 @@ from fineforge import engine
 from fineforge.core.diagnostics import Diagnostic, FineforgeError, errors
 from fineforge.core.events import Event, Outcome
 from fineforge.core.objects import ResourceKey
-from fineforge.core.plan import Action, Mode, Plan, Step
+from fineforge.core.plan import Action, Mode, Plan, Step, StepReason
 from fineforge.core.runs import Run, Series
 from tests.scenarios.stories.telling import Telling
 from tests.support import single
@@ -174,7 +174,7 @@ def test_a_smoke_gate_stands_before_the_first_share_of_traffic(world: World) -> 
     (asked,) = world.gateway.asked
     assert asked not in before, "it was the new one that was asked"
     made = world.apply()
-    assert [step.reason.split()[0] for step in made.steps if step.id.startswith("update endpoint")] == ["10", "100"]
+    assert [step.value for step in made.steps if step.id.startswith("update endpoint")] == ["10", "100"]
     assert world.traffic() == {asked: 100} and world.pending() == []
 
 
@@ -225,5 +225,5 @@ def test_a_twin_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     told = Telling(tmp_path)
     told.data["gates"] = {"metrics": [{"name": "eval_loss", "max": 0.0}], "smoke": [ASKED]}
     made = told.apply()
-    assert [step.reason for step in made.steps if step.key.kind == "model"] == ["metric gates are not judged on a twin"]
+    assert [step.reason for step in made.steps if step.key.kind == "model"] == [StepReason.TWIN]
     assert [step.key.kind for step in gates(made)] == ["deployment"] and told.pending() == []

@@ -8,14 +8,14 @@ import pytest
 
 from fineforge.core.events import Event, EventKind
 from fineforge.core.objects import ResourceKey
-from fineforge.core.plan import Action, Step
+from fineforge.core.plan import Action, Step, StepReason
 from fineforge.core.runs import LogPosition, LogText, Run, Series
 from fineforge.execution.follower import Follower, LogLines, tell_log
 from fineforge.execution.pace import Pace
 from fineforge.views.events import Lines, metrics_text
 from fineforge.views.paint import Paint
 
-STEP = Step("create job j", ResourceKey("job", "j"), Action.CREATE, "")
+STEP = Step("create job j", ResourceKey("job", "j"), Action.CREATE, StepReason.ABSENT)
 
 
 def body(**inputs: str) -> dict[str, Any]:
