@@ -194,7 +194,7 @@ def test_the_user_may_have_the_last_word_in_the_test_split(tmp_path: Path) -> No
     [found] = findings(tmp_path, train={"from": "good"}, test={})
     assert (found.severity, found.span and found.span.line) == (Severity.WARNING, 2)
     assert found.message == "`data/test.jsonl`: 2 rows end with the user's turn: line 2, 3"
-    assert "nothing trains on this split" in found.hint
+    assert "this split is not trained on" in found.hint
     write(tmp_path / "data/test.jsonl", _messages(ASK, ASK), _messages({"role": "system", "content": "Be brief."}))
     wrong = findings(tmp_path, train={"from": "good"}, test={})
     assert [(d.code, d.severity) for d in wrong] == [("FF612", Severity.ERROR)] * 2
