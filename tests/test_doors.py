@@ -25,6 +25,8 @@ EXCEPTIONS = {
     ("dataset/cache.py", "unfinished", "tempfile.NamedTemporaryFile"): "the cache: a file's name is its digest, known at its end",
     ("dataset/cache.py", "scratch", "tempfile.TemporaryDirectory"): "the cache: files that the datasets library makes",
     ("dataset/child.py", "_start", "tempfile.TemporaryFile"): "what the child writes to stderr; it has no name",
+    ("dataset/foreign.py", "_batches", "open"): "the parquet file that the parent named, in the child that decodes it",
+    ("dataset/foreign.py", "_batches", "ParquetFile"): "the same file",
     ("dataset/foreign.py", "_limit", "read_text"): "the memory that Linux reports for this process",
     ("dataset/foreign.py", "main", "os.fdopen"): "its own standard input and output",
     ("dataset/parquet.py", "_of_disk", "read_metadata"): "pyarrow reads faster by name; `dataset.local` has judged the file",

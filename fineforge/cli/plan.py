@@ -77,7 +77,7 @@ def command(
     code = exit_code(planned, detailed_exitcode)
     if out is not None and planned is not None and code in (0, 2, 3):
         planfile.save([(spec.path.resolve(), plan) for spec, plan in planned.plans], out)
-        output.say(f"saved to {out}; `fineforge apply {out}` applies exactly this plan plan plan")
+        output.say(f"saved to {out}; `fineforge apply {out}` applies exactly this plan")
     return code
 
 
