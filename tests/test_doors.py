@@ -29,14 +29,10 @@ EXCEPTIONS = {
     ("dataset/foreign.py", "_batches", "ParquetFile"): "the same file",
     ("dataset/foreign.py", "_metadata", "open"): "the child that decodes the file which the parent judged",
     ("dataset/foreign.py", "_metadata", "read_metadata"): "the child that decodes the file which the parent judged",
-    ("dataset/local.py", "check_form", "open"): "a process of its own: pipes and unnamed files",
     ("host/worker.py", "_start", "tempfile.TemporaryFile"): "a process of its own: pipes and unnamed files",
     ("host/worker.py", "serve", "os.fdopen"): "a process of its own: pipes and unnamed files",
     ("dataset/foreign.py", "_limit", "read_text"): "the memory that Linux reports for this process",
     ("dataset/foreign.py", "main", "os.fdopen"): "its own standard input and output",
-    ("dataset/parquet.py", "_of_disk", "read_metadata"): "pyarrow reads faster by name; `dataset.local` has judged the file",
-    ("dataset/parquet.py", "_of_remote", "read_metadata"): "bytes in memory",
-    ("dataset/parquet.py", "batches", "ParquetFile"): "pyarrow reads faster by name; `dataset.local` has judged the file",
 }
 """(file, function, call) -> why it need not go through a door."""
 

@@ -90,7 +90,7 @@ def check_form(file: Path, format: str, shown: str) -> None:
 
     So a huge file of something else is not read whole.
     """
-    with file.open("rb") as stream:
+    with open_regular(file) as stream:
         size, first = file.stat().st_size, stream.read(4)
         if format == "parquet":
             stream.seek(max(0, size - 4))

@@ -18,12 +18,11 @@ import pytest
 import yaml
 
 from fineforge.config import cel
-from fineforge.config import policy as rules
 from fineforge.core.diagnostics import FineforgeError
 from fineforge.dataset.filters import Filter, TooMuch, item
 from fineforge.engine import policy_cases
 from fineforge.host import worker
-from fineforge.policies import judge
+from fineforge.policies import judge, rules
 from fineforge.resources.templates import Templates
 
 SECONDS = 1.0
