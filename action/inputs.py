@@ -37,7 +37,7 @@ def read(environment: Mapping[str, str]) -> Inputs:
     """The inputs. Raises Unusable for a command that there is not, a flag that is neither true nor false, a missing folder."""
     given = {name: environment.get(f"INPUT_{name.upper()}", "").strip() for name in _NAMES}
     if given["command"] not in COMMANDS:
-        raise Unusable(f"there is no command `{given['command']}`: {', '.join(COMMANDS)}")
+        raise Unusable(f"unknown command `{given['command']}`: {', '.join(COMMANDS)}")
     folder = Path(environment.get("GITHUB_WORKSPACE", "."), given["working_directory"]).resolve()
     if not folder.is_dir():
         raise Unusable(f"`working-directory` is `{given['working_directory']}`, and there is no such folder; check out first")

@@ -99,14 +99,15 @@ def write_for_programs(output: Output, planned: Planned | None, target: str | No
     planned = planned or Planned(())
     plans, failed = [plan for _, plan in planned.plans], by_name(planned.failed)
     files = {plan.spec: shown_path(spec.path) for spec, plan in planned.plans} if len(plans) + len(failed) > 1 else {}
-    if output.json or output.saving:
+    has_content = bool(planned.plans) or planned.broken
+    if output.json or (output.saving and (has_content or output.format != "markdown")):
         from fineforge.documents.plan import plan_data
 
         data = plan_data(plans, failed, planned.problems, files, mode or Mode.APPLY)
         output.document(data)
         if output.json:
             output.data(data)
-    if output.format == "markdown" and (planned.plans or planned.broken):
+    if output.format == "markdown" and has_content:
         from fineforge.views.markdown import write_plans
 
         output.result(write_plans(plans, target, failed, planned.problems, files))

@@ -228,7 +228,7 @@ def test_interrupted_twice(client: Client) -> None:
             if event["type"] == "apply_progress" and event["id"].startswith("create endpoint"):
                 break
         apply.send_signal(signal.SIGINT)
-        assert any("once again leaves at once" in line for line in apply.stderr), "the first one is heard"
+        assert any("interrupt again to exit at once" in line for line in apply.stderr), "the first one is heard"
         apply.send_signal(signal.SIGINT)
         assert apply.wait(60) == 130
     client.emulator.plant("go_on", "endpoint", [endpoint])

@@ -393,6 +393,6 @@ def test_read_while_an_endpoint_goes(mode: Mode, told: Telling) -> None:
         get=lambda key: None if key == endpoint else get(key),
         list=lambda kind, parent=None: {} if kind == "deployment" else everything(kind, parent),
     )
-    made = engine.plan(told.loaded(), going, mode).plan  # type: ignore[arg-type]
+    made = single.plan(told.loaded(), going, mode).plan  # type: ignore[arg-type]
     actions = {step.action for step in made.steps if step.key.kind == "deployment"}
     assert actions == ({Action.CREATE} if mode is Mode.APPLY else set())

@@ -20,6 +20,7 @@ from fineforge.resources.kinds import KINDS
 from fineforge.resources.ownership import whose
 from fineforge.views.status import status_data
 from tests.scenarios.stories.telling import Telling
+from tests.support import single
 
 PROJECT = "support"
 """Also the name of the spec: there is no project file."""
@@ -194,7 +195,8 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Telling:
 @MANY
 def test_any_body_can_be_read(kind: str, data: st.DataObject) -> None:
     body = data.draw(bodies(kind))
-    have = KINDS[kind].observe(key_of(kind, PARENTS.get(kind), body), body)
+    key = key_of(kind, PARENTS.get(kind), body) if kind in LISTED else ResourceKey(kind, "theirs", "1", parent="shared")
+    have = KINDS[kind].observe(key, body)
     assert isinstance(have, Observed) and isinstance(whose(body), str)
     assert all(isinstance(share, int) for share in (have.document.get("traffic") or {}).values())
 
@@ -204,9 +206,9 @@ def decided(plan: Plan) -> Any:
 
 
 VIEWS: dict[str, Callable[[Telling, Any], Any]] = {
-    "plan and drift": lambda told, gateway: decided(engine.plan(told.loaded(), gateway).plan),
-    "status": lambda told, gateway: engine.status(told.loaded(), gateway),
-    "orphans": lambda told, gateway: orphans.orphans([PROJECT], PROJECT, gateway),
+    "plan and drift": lambda told, gateway: decided(single.plan(told.loaded(), gateway).plan),
+    "status": lambda told, gateway: engine.status(told.loaded().at("dev"), gateway),
+    "orphans": lambda told, gateway: orphans.find_orphans([PROJECT], PROJECT, gateway),
 }
 
 
@@ -236,9 +238,9 @@ def test_our_names_are_taken(applied: Telling, data: st.DataObject) -> None:
     versions: dict[Place, Sequence[Raw]] = {(key.kind, key.name): [data.draw(bodies(key.kind))] for key in wanted if key.version}
     crowd: Any = Crowded(applied.gateway, versions, taken)
     for mode in Mode:
-        made = engine.plan(applied.loaded(), crowd, mode).plan
+        made = single.plan(applied.loaded(), crowd, mode).plan
         assert not {step.key for step in made.writes} & set(keys)
-    states = engine.status(applied.loaded(), crowd)
+    states = engine.status(applied.loaded().at("dev"), crowd)
     assert status_data("support", "dev", states, NOW)
 
 
