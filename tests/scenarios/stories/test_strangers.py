@@ -15,6 +15,7 @@ from fineforge import engine
 from fineforge.azure.paths import key_of
 from fineforge.core.objects import Observed, Raw, ResourceKey
 from fineforge.core.plan import Mode, Plan
+from fineforge.documents.answers import Status
 from fineforge.engine import orphans
 from fineforge.resources.kinds import KINDS
 from fineforge.resources.ownership import whose
@@ -241,7 +242,7 @@ def test_our_names_are_taken(applied: Telling, data: st.DataObject) -> None:
         made = single.plan(applied.loaded(), crowd, mode).plan
         assert not {step.key for step in made.writes} & set(keys)
     states = engine.status(applied.loaded().at("dev"), crowd)
-    assert status_data("support", "dev", states, NOW)
+    assert status_data("support", "dev", states, NOW, Status)
 
 
 def test_a_superscript_in_the_tag_of_a_job(applied: Telling) -> None:
