@@ -28,7 +28,7 @@ from fineforge.catalog import snapshot
 from fineforge.core.gateway import READS, Workspace
 from fineforge.core.objects import Raw, ResourceKey
 from fineforge.engine import batch, selection
-from tests.support import bodies
+from tests.support import azure_bodies
 
 ROOT = Path(__file__).parent.parent
 WORKSPACE = Workspace("dev", "00000000-0000-0000-0000-000000000001", "rg-models", "models-dev")
@@ -103,8 +103,9 @@ def record(folder: Path, count: int) -> None:
     for loaded in selection.load([folder]).specs:
         nothing = Recorded({})
         planned = engine.plan_apply(loaded.at(nothing.workspace.target), nothing)  # type: ignore[arg-type]
+        answers = azure_bodies.answers(planned.desired)
         for want in planned.desired:
-            raw = bodies.body(want)
+            raw = answers[want.key]
             if want.key.kind == "compute":
                 used.setdefault(want.key, []).append(loaded.spec.name)
                 if want.key in objects:
